@@ -51,7 +51,7 @@ class RobotContract:
     tool_frame: str = setting("tool0", "frame of the tool centre point")
     control_hz: float = setting(10.0, "rate of actions [Hz]", min=0.1, max=1000.0)
     action_names: tuple[str, ...] = setting(("x", "y", "z", "gripper"), "names of the action's entries")
-    action_scale: float = setting(0.04, "tool motion of a full action in one control period [m]", min=1e-4, max=0.2)
+    action_scale: float = setting(0.05, "tool motion of a full action in one control period [m]", min=1e-4, max=0.2)
     cameras: dict[str, CameraContract] = setting(None, "camera name -> image size")
     limits: RobotLimits = setting(RobotLimits(), "safety limits")
 

@@ -1,0 +1,205 @@
+"""The simulated cell: MuJoCo behind the `Robot` contract. Ten actions a second over 4 ms physics, cameras rendered off screen.
+
+Cartesian deltas become joint targets by differential inverse kinematics (mink), pass the safety limits like on any arm, and
+drive stiff position servos.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+
+import mink
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardbot.config import share_path
+from rewardbot.errors import RobotError
+from rewardbot.robots.rendering import make_renderer
+from rewardbot.robots.robot import Robot, RobotContract, load_contract
+from rewardbot.robots.safety import SafetyLimits
+from rewardbot.robots.tasks import load_task
+from rewardbot.types import Observation
+
+READY = np.array([0.0, -0.35, 0.0, -2.45, 0.0, 2.10, 0.785])
+"""Joint positions near which every episode starts [rad]: tool pointing down in front of the robot."""
+
+START_TOOL = np.array([0.45, 0.0, 0.20])
+"""Tool position at the start of an episode [m]."""
+
+START_JITTER = 0.015
+"""Half-width of the random offset of the start pose [m]."""
+
+IK_STEPS = 1
+SERVO_SLICES = 5
+TOOL_ACCELERATION = 2.0
+"""Acceleration of the tool's reference [m/s^2]; keeps the joints below their own limits in the workspace."""
+
+BRAKING = 0.8
+RESPONSE_S = 0.07
+"""Time constant with which the tool's reference follows the commanded target [s]."""
+
+
+class MujocoRobot(Robot):
+    """The simulated arm in one task's scene. Time moves only in `send` and `reset` (lockstep).
+
+    Args:
+        task: task name, see `tasks.task_names`.
+        contract: the robot contract; its cameras are rendered at its sizes.
+        render: False leaves `Observation.images` empty, for tests of physics and for state-only uses.
+
+    Raises:
+        MissingSystemLibrary: no off-screen rendering here; names the packages.
+        ConfigError: unknown task, or a camera that the scene lacks.
+    """
+
+    def __init__(self, task: str, contract: RobotContract | None = None, *, render: bool = True) -> None:
+        self.contract = contract or load_contract()
+        self.task_name = task
+        self.task = load_task(task)
+        self.model = mujoco.MjModel.from_xml_path(str(share_path(f"sim/{task}.xml")))
+        self.data = mujoco.MjData(self.model)
+        self.safety = SafetyLimits(self.contract)
+        self.period = 1.0 / self.contract.control_hz
+        self._substeps = round(self.period / self.model.opt.timestep / SERVO_SLICES)
+        joints = [self.model.joint(name) for name in self.contract.joint_names]
+        self._qpos = np.array([int(joint.qposadr[0]) for joint in joints])
+        self._qvel = np.array([int(joint.dofadr[0]) for joint in joints])
+        self._finger = int(self.model.joint(self.contract.gripper_joint).qposadr[0])
+        self._tool = self.model.site(self.contract.tool_frame).id
+        self._renderers = make_renderer(self.model, self.contract) if render else {}
+        self._ik = _InverseKinematics(self.model, self._qpos, self.contract.tool_frame)
+        self._time_offset = 0.0
+        self._last_stamp = -self.period
+        self._target = START_TOOL.copy()
+        self._grip = 1.0
+        self._reference, self._velocity = self._target.copy(), np.zeros(3)
+        self.reset(0)
+
+    def reset(self, seed: int | None = None) -> Observation:
+        """See `Robot.reset`. The clock goes on over resets: one control period passes."""
+        rng = np.random.default_rng(seed)
+        mujoco.mj_resetData(self.model, self.data)
+        self._target = START_TOOL + rng.uniform(-START_JITTER, START_JITTER, size=3)
+        self._grip = 1.0
+        self._reference, self._velocity = self._target.copy(), np.zeros(3)
+        joints = self._ik.solve(READY, self._target, steps=40)
+        self.data.qpos[self._qpos] = joints
+        self.data.qpos[[self._finger, self._finger + 1]] = self.contract.gripper_open
+        self.data.ctrl[:7], self.data.ctrl[7] = joints, self.contract.gripper_open
+        self.task.randomise(self.model, self.data, rng)
+        mujoco.mj_forward(self.model, self.data)
+        self.safety.clear()
+        self.safety.reset(joints)
+        self._time_offset = self._last_stamp + self.period
+        return self.read()
+
+    def read(self) -> Observation:
+        """See `Robot.read`."""
+        self._last_stamp = self._time_offset + self.data.time
+        images: dict[str, NDArray[np.uint8]] = {}
+        for camera, renderer in self._renderers.items():
+            renderer.update_scene(self.data, camera=camera)
+            images[camera] = renderer.render()
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._tool])
+        return Observation(
+            stamp=self._last_stamp,
+            images=images,
+            joint_positions=self.data.qpos[self._qpos].copy(),
+            joint_velocities=self.data.qvel[self._qvel].copy(),
+            tool_pose=np.concatenate([self.tool, quaternion]),
+            gripper=self.gripper,
+        )
+
+    def send(self, action: NDArray[np.floating]) -> NDArray[np.float32]:
+        """See `Robot.send`; physics advances by one control period."""
+        action = np.asarray(action, dtype=np.float64)
+        # From where the tool is, not from where it was last sent: the present observation then tells all there is to know.
+        tool = self.tool
+        applied = self.safety.filter_action(action, tool)
+        self._target = tool + applied[:3] * self.contract.action_scale
+        if not self.safety.stopped:
+            self._grip = 1.0 if applied[3] > 0.0 else 0.0
+        slice_s = self.period / SERVO_SLICES
+        for _ in range(SERVO_SLICES):
+            self._advance_reference(slice_s)
+            joints = self._ik.solve(self.data.ctrl[:7], self._reference, steps=IK_STEPS)
+            self.data.ctrl[:7] = self.safety.filter_joints(joints, slice_s)
+            self.data.ctrl[7] = self._grip * self.contract.gripper_open
+            mujoco.mj_step(self.model, self.data, nstep=self._substeps)
+        mujoco.mj_forward(self.model, self.data)
+        if not (np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all()):
+            raise RobotError(
+                f"The simulation of '{self.task_name}' became unstable at {self.data.time:.2f} s (NaN in its state).",
+                next_step="Reset the robot; if it happens again, lower action_scale or the time step of the scene.",
+            )
+        return applied
+
+    def _advance_reference(self, dt: float) -> None:
+        """Moves the tool's reference towards the target for `dt` seconds, straight, and no faster than it can brake.
+
+        The tool's acceleration is limited here, where all joints share it. The joint limits of the safety filter alone would
+        be as safe, but each joint clamped by itself bends the tool's straight line by centimetres.
+        """
+        gap = self._target - self._reference
+        distance = float(np.linalg.norm(gap))
+        speed = min(distance / RESPONSE_S, float(np.sqrt(2.0 * BRAKING * TOOL_ACCELERATION * distance)))
+        change = gap / max(distance, 1e-9) * speed - self._velocity
+        self._velocity += change * min(1.0, TOOL_ACCELERATION * dt / max(float(np.linalg.norm(change)), 1e-9))
+        self._reference = self._reference + dt * self._velocity
+
+    def stop(self) -> None:
+        """See `Robot.stop`."""
+        self.safety.stop()
+
+    def close(self) -> None:
+        """See `Robot.close`."""
+        for renderer in self._renderers.values():
+            renderer.close()
+        self._renderers = {}
+
+    @property
+    def tool(self) -> NDArray[np.float64]:
+        """Measured tool position, float64 (3,) [m, base frame]."""
+        return self.data.site_xpos[self._tool].copy()
+
+    @property
+    def gripper(self) -> float:
+        """Measured opening as a share of fully open, 0 closed to 1 open."""
+        return float(np.clip(self.data.qpos[self._finger] / self.contract.gripper_open, 0.0, 1.0))
+
+    def true_success(self) -> bool:
+        """Whether the task's goal holds now. For evaluation only: never for a learner or a classifier."""
+        return self.task.success(self.model, self.data, self.tool)
+
+
+class _InverseKinematics:
+    """Differential inverse kinematics that keeps the tool pointing down; solves on the arm's own copy of the state."""
+
+    def __init__(self, model: mujoco.MjModel, arm: NDArray[np.intp], tool_frame: str) -> None:
+        self._configuration = mink.Configuration(model)
+        self._arm = arm
+        self._task = mink.FrameTask(tool_frame, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-6)
+        self._posture = mink.PostureTask(model, cost=1e-3)
+        rest = model.qpos0.copy()
+        rest[arm] = READY
+        self._posture.set_target(rest)
+        self._rest = rest
+        # x forward, fingers opening along y, z down.
+        self._down = mink.SO3(np.array([0.0, 1.0, 0.0, 0.0]))
+
+    def solve(self, joints: NDArray[np.float64], position: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+        """Joint positions (7,) [rad] near `joints` that bring the tool to `position` [m]."""
+        q = self._rest.copy()
+        q[self._arm] = joints
+        self._configuration.update(q)
+        self._task.set_target(mink.SE3.from_rotation_and_translation(self._down, position))
+        for _ in range(steps):
+            velocity = mink.solve_ik(
+                self._configuration, [self._task, self._posture], 1.0, solver="daqp", damping=1e-4
+            )
+            self._configuration.integrate_inplace(velocity, 1.0)
+        return self._configuration.q[self._arm].copy()

@@ -1,0 +1,30 @@
+"""Bring the closed fingers to the ball."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from rewardbot.robots.tasks.task import Intent, Task, Vector, uniform_offset
+
+NEAR = 0.025
+
+
+class Reach(Task):
+    """The ball starts anywhere in a 16 cm square, 4 to 12 cm above the table."""
+
+    horizon = 15
+    goal = "the fingertips are within 2.5 cm of the blue ball's centre"
+
+    def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:
+        """See `Task.randomise`."""
+        x, y = uniform_offset(rng) + (0.5, 0.0)
+        data.mocap_pos[0] = [x, y, rng.uniform(0.04, 0.12)]
+
+    def success(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> bool:
+        """Near enough."""
+        return bool(np.linalg.norm(data.mocap_pos[0] - tool) < NEAR)
+
+    def intent(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector, gripper: float) -> Intent:
+        """Straight to the ball with closed fingers."""
+        return Intent(data.mocap_pos[0].copy(), -1.0)

@@ -6,10 +6,10 @@ drive stiff position servos.
 
 from __future__ import annotations
 
-import os
+from rewardbot.robots.rendering import make_renderer
 
-os.environ.setdefault("MUJOCO_GL", "egl")
-
+# isort: split
+# The line above comes before mujoco and names the libraries that it lacks.
 import mink
 import mujoco
 import numpy as np
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from rewardbot.config import share_path
 from rewardbot.errors import RobotError
-from rewardbot.robots.rendering import make_renderer
 from rewardbot.robots.robot import Robot, RobotContract, load_contract
 from rewardbot.robots.safety import SafetyLimits
 from rewardbot.robots.tasks import load_task

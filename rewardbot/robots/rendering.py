@@ -1,17 +1,58 @@
-"""Off-screen rendering: one reused renderer per camera, cheap flags, and a clear word when the machine cannot draw."""
+"""Off-screen rendering: one reused renderer per camera, cheap flags, and a clear word when the machine cannot draw.
+
+Import this before `mujoco`: that fails with an AttributeError from deep inside when libEGL is missing, this one with the
+packages to install.
+"""
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("MUJOCO_GL", "egl")
-
-import mujoco
-
 from rewardbot.errors import ConfigError, MissingSystemLibrary
 from rewardbot.robots.robot import RobotContract
 
-APT_LINE = "apt-get install -y libegl1 libgl1-mesa-dri libgles2"
+APT_LINE = "apt-get install -y libegl1 libopengl0 libgl1-mesa-dri"
+"""Debian 12's packages: the loader, the OpenGL calls, and Mesa's software renderer, which a machine with a GPU can spare."""
+
+
+def cannot_render(error: BaseException) -> MissingSystemLibrary:
+    """The error to show when no off-screen OpenGL context can be made."""
+    back_end = os.environ.get("MUJOCO_GL", "")
+    if back_end == "egl":
+        next_step = f"Debian and Ubuntu, as root: {APT_LINE}"
+    else:
+        next_step = f"Unset MUJOCO_GL, so that EGL is used; if that fails too, as root: {APT_LINE}"
+    return MissingSystemLibrary(
+        f"MuJoCo cannot draw off screen with MUJOCO_GL={back_end}: {str(error).strip()}",
+        valid="The cameras need EGL (a GPU's, or Mesa's software renderer).",
+        next_step=next_step,
+    )
+
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+try:
+    import mujoco
+except (ImportError, AttributeError, OSError, RuntimeError) as missing:  # which one depends on the library that is missing
+    raise cannot_render(missing) from missing
+
+_SMALLEST_SCENE = "<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"
+
+
+def check_rendering() -> None:
+    """Draws one small image off screen, so that a missing library shows before a long job begins.
+
+    Raises:
+        MissingSystemLibrary: it cannot be drawn; `next_step` holds the apt line.
+    """
+    model = mujoco.MjModel.from_xml_string(_SMALLEST_SCENE)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    try:
+        with mujoco.Renderer(model, height=8, width=8) as renderer:
+            renderer.update_scene(data)
+            renderer.render()
+    except Exception as error:  # mujoco raises types of its own per back end, PyOpenGL others still
+        raise cannot_render(error) from error
 
 
 def make_renderer(model: mujoco.MjModel, contract: RobotContract) -> dict[str, mujoco.Renderer]:
@@ -40,12 +81,3 @@ def make_renderer(model: mujoco.MjModel, contract: RobotContract) -> dict[str, m
             renderer.scene.flags[flag] = 0
         renderers[name] = renderer
     return renderers
-
-
-def cannot_render(error: Exception) -> MissingSystemLibrary:
-    """The error to show when no off-screen OpenGL context can be made."""
-    return MissingSystemLibrary(
-        f"MuJoCo cannot draw off screen with MUJOCO_GL={os.environ.get('MUJOCO_GL', '')}: {error}".strip(),
-        valid="The cameras need EGL (a GPU's, or Mesa's software renderer).",
-        next_step=f"Debian and Ubuntu: {APT_LINE}",
-    )

@@ -26,7 +26,8 @@ mostly_sane = st.one_of(st.floats(-4.0, 4.0), anything)
 joints = st.lists(mostly_sane, min_size=7, max_size=7)
 actions = st.lists(st.one_of(st.floats(-1.5, 1.5), anything), min_size=4, max_size=4)
 periods = st.one_of(st.floats(1e-4, 0.5), st.sampled_from([0.0, -1.0, math.nan, math.inf, 1e-300, 1e300]))
-starts = st.lists(st.floats(0.0, 1.0), min_size=7, max_size=7).map(lambda u: LOW + np.array(u) * (HIGH - LOW))
+starts = st.lists(st.floats(0.0, 1.0), min_size=7, max_size=7).map(
+    lambda share: np.clip(LOW + np.array(share) * (HIGH - LOW), LOW, HIGH))
 
 
 @given(start=starts, commands=st.lists(st.tuples(joints, periods, st.booleans()), max_size=60))
@@ -142,7 +143,9 @@ def test_an_ordinary_action_passes_unchanged_and_nan_holds_the_last_gripper():
 
 
 def test_the_workspace_cuts_only_the_entry_that_would_leave_it():
-    applied = SafetyLimits(CONTRACT).filter_action([1.0, 1.0, -1.0, 0.0], [0.69, 0.0, 0.03])
+    step = CONTRACT.action_scale
+    tool = [BOX_HIGH[0] - 0.25 * step, 0.0, BOX_LOW[2] + 0.5 * step]
+    applied = SafetyLimits(CONTRACT).filter_action([1.0, 1.0, -1.0, 0.0], tool)
     np.testing.assert_allclose(applied, [0.25, 1.0, -0.5, 0.0], atol=1e-6)
 
 

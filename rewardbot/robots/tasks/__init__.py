@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 
 from rewardbot.errors import unknown_name
+from rewardbot.robots import rendering  # noqa: F401 - before mujoco: names the libraries that it lacks
 from rewardbot.robots.tasks.task import Task
 
 _NOT_TASKS = {"__init__", "task"}

@@ -1,0 +1,100 @@
+"""Both kinds of install put the programs and the shared files where ROS 2 and rewardbot look for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import rewardbot
+from rewardbot.robots.rendering import APT_LINE
+
+ROOT = Path(__file__).resolve().parents[1]
+NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node")
+SHARED = ("package.xml", "config/robots/sim_arm.yaml", "sim/arm.xml")
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A copy, because builds leave files beside the sources that a later build would pick up."""
+    copy = tmp_path / "src" / "rewardbot"
+    copy.mkdir(parents=True)
+    for name in ("setup.py", "setup.cfg", "package.xml", "pyproject.toml", "MANIFEST.in"):
+        shutil.copy(ROOT / name, copy)
+    for name in ("rewardbot", "config", "launch", "sim", "resource"):
+        if (ROOT / name).exists():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def run(*command: str, cwd: Path, **variables: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "AMENT_PREFIX_PATH")} | variables
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+@pytest.mark.slow
+def test_colcon_puts_nodes_where_ros2_run_looks(sources: Path):
+    workspace = sources.parents[1]
+    run(sys.executable, "-m", "colcon", "--log-base", "log", "build", cwd=workspace)
+    prefix = workspace / "install" / "rewardbot"
+    for program in (*NODES, "rewardbot"):
+        assert os.access(prefix / "lib" / "rewardbot" / program, os.X_OK), program
+    assert (prefix / "share/ament_index/resource_index/packages/rewardbot").is_file()
+    for file in SHARED:
+        assert (prefix / "share" / "rewardbot" / file).is_file(), file
+    question = "from rewardbot.config import share_path; print(share_path('sim/arm.xml'))"
+    found = run("sh", "-c", f'. install/setup.sh && cd / && "{sys.executable}" -c "{question}"', cwd=workspace)
+    assert found.strip() == str(prefix / "share/rewardbot/sim/arm.xml")
+
+
+@pytest.mark.slow
+def test_a_plain_pip_install_carries_the_shared_files(sources: Path, tmp_path: Path):
+    prefix = tmp_path / "prefix"
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation",
+        f"--prefix={prefix}", str(sources), cwd=tmp_path)
+    assert os.access(prefix / "bin" / "rewardbot", os.X_OK)
+    for file in SHARED:
+        assert (prefix / "share" / "rewardbot" / file).is_file(), file
+    for name in ("nets", "robots", "ros", "training"):
+        assert list(prefix.glob(f"lib/python3*/site-packages/rewardbot/{name}/*.py")), name
+
+
+def test_package_xml_agrees_with_the_package():
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert package.get("format") == "3" and package.findtext("name") == "rewardbot"
+    assert package.findtext("version") == rewardbot.__version__
+    assert package.findtext("export/build_type") == "ament_python"
+
+
+def test_every_constraint_is_exact_and_local_to_no_machine():
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) > 100
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line), line
+
+
+def test_setup_installs_the_packages_that_the_error_names():
+    script = (ROOT / "tools" / "make_venv.sh").read_text()
+    named = re.search(r'GL_PACKAGES="(.+)"', script)
+    assert named and APT_LINE.endswith(f" {named[1]}")
+
+
+def test_setup_names_the_apt_line_when_it_may_not_install(tmp_path: Path):
+    """A Python without its venv module, as Debian ships it."""
+    fake = tmp_path / "python3.11"
+    fake.write_text(f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
+    fake.chmod(0o755)
+    result = subprocess.run(["sh", str(ROOT / "tools" / "make_venv.sh"), str(tmp_path / "venv")], text=True, check=False,
+                            capture_output=True, env={**os.environ, "PYTHON": str(fake), "REWARDBOT_APT": "0"})
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert result.returncode == 2
+    assert f"sudo apt-get update && sudo apt-get install -y python{version}-venv" in result.stderr
+    assert not (tmp_path / "venv").exists()

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Creates .venv with everything pinned in constraints.txt. Called by `make venv`; safe to call again after an interruption.
+#   PYTHON=...        the interpreter to use (default: python3.11, then python3, which must be 3.11 or newer)
+#   REWARDBOT_APT=0   never install system packages, only name them
+set -eu
+cd "$(dirname "$0")/.."
+VENV=${1:-.venv}
+# The simulated cameras draw off screen through EGL; libgl1-mesa-dri is the software renderer for machines without a GPU.
+GL_PACKAGES="libegl1 libopengl0 libgl1-mesa-dri"
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "make venv: $1"; say "  $2"; exit 2; }
+
+# Installs Debian packages as root; otherwise names the exact line and ends.
+need() { # what is missing, packages...
+    what=$1; shift
+    if [ "$(id -u)" = 0 ] && [ "${REWARDBOT_APT:-1}" != 0 ] && command -v apt-get >/dev/null; then
+        say "make venv: $what is missing; installing $*"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+            </dev/null >/dev/null || fail "installing $what failed." "Run: apt-get update && apt-get install -y $*"
+    else
+        fail "$what is missing." "Run: sudo apt-get update && sudo apt-get install -y $*"
+    fi
+}
+
+find_python() {
+    for candidate in ${PYTHON:-python3.11 python3}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }
+
+python=$(find_python) || { need "Python 3.11" python3.11 python3.11-venv; python=$(find_python) || fail \
+    "no Python 3.11 or newer was found." "Name one: make venv PYTHON=/path/to/python3.11"; }
+"$python" -c 'import ensurepip, venv' 2>/dev/null || \
+    need "Python's venv module" "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
+
+# Looked for before the long download; that drawing really works is checked at the end.
+has_library "$python" libEGL.so.1 || need "off-screen OpenGL (EGL)" $GL_PACKAGES
+
+# A half-made environment is begun anew; a sound one of the same Python is brought up to date.
+if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
+    rm -rf "$VENV"
+    "$python" -m venv "$VENV"
+fi
+say "make venv: installing into $VENV, this takes a minute or two"
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check --no-input install -q -c constraints.txt "$@" </dev/null; }
+# setuptools first and no build isolation: an isolated build would fetch versions that nobody pinned.
+pip pip setuptools wheel
+pip --no-build-isolation -e '.[ros,dev]'
+
+can_draw() { "$VENV/bin/python" -c 'from rewardbot.robots.rendering import check_rendering as c; c()' 2>/dev/null; }
+# Now for real: this also finds a missing renderer or OpenGL library behind EGL.
+can_draw || { need "off-screen OpenGL" $GL_PACKAGES; can_draw || say "make venv: still cannot draw off screen."; }

@@ -1,0 +1,380 @@
+"""Episodes on disk: one rosbag2 folder (metadata.yaml and one MCAP file) per episode, named by the episode's id.
+
+A bag is written in `<id>.part/` and renamed when it is whole, so that no reader ever sees an unfinished one. What is
+known about the episode and the robot contract it was recorded with are JSON in the bag's custom data, which rosbag2
+keeps in metadata.yaml and in the MCAP file's own metadata record. The folders are ordinary rosbag2 bags of version 9.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
+
+from rewardbot.config import from_mapping, to_mapping
+from rewardbot.data.assembler import EpisodeAssembler
+from rewardbot.data.cdr import deserialize, serialize, typestore
+from rewardbot.data.decode import episode_topics
+from rewardbot.data.encode import episode_messages
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.robots.robot import CameraContract, RobotContract
+from rewardbot.types import Episode, EpisodeInfo
+
+_log = logging.getLogger(__name__)
+
+_KEY = "rewardbot"  # of the bag's custom data
+_FORMAT = 1
+_CHUNK_BYTES, _CHUNK_S = 256 << 10, 1.0  # a kill loses at most this much of the present episode
+_FOREVER = QosTime(9223372036, 854775807)  # rmw's infinite duration
+
+
+@dataclass(frozen=True)
+class BagHeader:
+    """What a bag says about itself: the episode, the robot it was recorded with and the namespace of its topics."""
+
+    info: EpisodeInfo
+    contract: RobotContract
+    namespace: str = "rewardbot"
+
+    def to_json(self) -> str:
+        """One JSON object."""
+        return json.dumps({"format": _FORMAT, "namespace": self.namespace, "info": to_mapping(self.info),
+                           "contract": to_mapping(self.contract)})
+
+    @classmethod
+    def from_json(cls, text: str, where: Path) -> BagHeader:
+        """The inverse of `to_json`.
+
+        Raises:
+            DataError: not ours, or of another version of the format; names `where`.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] != _FORMAT:
+                raise DataError(f"{where} has format {values['format']}.", valid=f"This version reads {_FORMAT}.")
+            return cls(from_mapping(EpisodeInfo, values["info"]), from_mapping(RobotContract, values["contract"]),
+                       values["namespace"])
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
+            raise DataError(f"What {where} says about itself cannot be read: {' '.join(str(error).split())}") from None
+
+
+class BagWriter:
+    """Writes the serialised messages of one episode, as `create_subscription(..., raw=True)` delivers them.
+
+    A kill -9 loses at most the last second or 256 KiB; `repair` recovers the rest from the `.part` folder. As a
+    context manager it closes the bag, or discards it when an exception passes.
+
+    Args:
+        folder: where the episode's folder `<info.id>` goes; made if it does not exist.
+        contract: the robot's, kept in the bag.
+        info: what is known now; `close` takes the final version.
+        namespace: of the graph, so that the bag holds absolute topic names as `ros2 bag record` would write them.
+        compress: zstd per chunk: smaller files, more work for the processor.
+
+    Attributes:
+        path: the finished bag.
+
+    Raises:
+        DataError: an id that is not a file name, an episode of that id exists, or the folder cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, contract: RobotContract, info: EpisodeInfo, *, namespace: str = "rewardbot",
+        compress: bool = False,
+    ) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", info.id):
+            raise DataError(f"'{info.id}' cannot be an episode's id.",
+                            valid="Letters, digits, '_' and '-', at most 128, the first a letter or digit.")
+        self.path = folder / info.id
+        self._part = folder / f"{info.id}.part"
+        self._header = BagHeader(info, contract, namespace.strip("/"))
+        self._reliable = _qos(QosReliability.RELIABLE, 200)
+        self._sensor = _qos(QosReliability.BEST_EFFORT, 50)
+        self._connections: dict[str, Connection] = {}
+        self._chunk_opened: float | None = None
+        if self.path.exists():
+            raise DataError(f"Episode {self.path} exists already.", next_step="Give each episode an id of its own.")
+        if self._part.exists():
+            raise DataError(f"{self._part} was left by an interrupted recording.", next_step="Repair or delete it.")
+        with _writing(self.path):
+            self._part.mkdir(parents=True)
+            (self._part / "header.json").write_text(self._header.to_json())  # for repair; the bag has it from close on
+            self._writer = Writer(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
+            if compress:
+                self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+            self._writer.open()
+
+    def write(self, topic: str, msgtype: str, stamp_ns: int, cdr: bytes | memoryview) -> None:
+        """Appends one message.
+
+        Args:
+            topic: relative to the namespace, such as `camera/front/image_raw`.
+            msgtype: such as `sensor_msgs/msg/Image`; a standard message type.
+            stamp_ns: the header's stamp [ns], see `cdr.stamp_ns`; the time of arrival for messages without one.
+            cdr: the serialised message.
+
+        Raises:
+            DataError: unknown message type, negative stamp, or the disk is full.
+        """
+        if stamp_ns < 0:
+            raise DataError(f"A message of {topic} has the negative stamp {stamp_ns}.")
+        with _writing(self.path):
+            self._writer.write(self._connections.get(topic) or self._connect(topic, msgtype), stamp_ns, cdr)
+            self._limit_loss()
+
+    def close(self, info: EpisodeInfo) -> Path:
+        """Finishes the bag and puts it in its place at once; it is on the disk when this returns.
+
+        Args:
+            info: the final information, with the verdict; its id must be the one given at the start.
+
+        Raises:
+            DataError: another id, or the disk is full; the recording then stays in the `.part` folder.
+        """
+        if info.id != self._header.info.id:
+            raise DataError(f"Episode {self._header.info.id} cannot be closed as '{info.id}'.")
+        header = dataclasses.replace(self._header, info=info)
+        with _writing(self.path):
+            self._writer.set_custom_data(_KEY, header.to_json())
+            self._writer.close()
+            bag = self._part / self.path.name
+            for path in (*bag.iterdir(), bag):
+                _sync(path)
+            bag.rename(self.path)
+            _sync(self.path.parent)
+            shutil.rmtree(self._part)
+        return self.path
+
+    def discard(self) -> None:
+        """Deletes the recording."""
+        self._writer.abort()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close(self._header.info)
+        else:
+            self.discard()
+
+    def _connect(self, topic: str, msgtype: str) -> Connection:
+        name = f"/{self._header.namespace}/{topic}" if self._header.namespace else f"/{topic}"
+        if msgtype not in typestore().types:
+            raise DataError(f"{topic} has the unknown message type '{msgtype}'.",
+                            valid="Standard types in full, such as sensor_msgs/msg/Image.")
+        qos = self._sensor if topic.startswith("camera/") else self._reliable
+        self._connections[topic] = self._writer.add_connection(
+            name, msgtype, typestore=typestore(), offered_qos_profiles=[qos])
+        return self._connections[topic]
+
+    def _limit_loss(self) -> None:
+        """Hands messages to the operating system in small chunks; rosbags alone would keep up to 1 MiB to itself."""
+        storage = self._writer.storage
+        if not isinstance(storage, McapWriter):
+            return
+        now = time.monotonic()
+        pending = storage.chunk.bio.tell()
+        if pending and (pending >= _CHUNK_BYTES or now - (self._chunk_opened or now) >= _CHUNK_S):
+            storage.close_chunk()
+            pending = 0
+        if pending:
+            self._chunk_opened = self._chunk_opened or now
+        else:  # closed here, or by rosbags after a large image
+            storage.bio.flush()
+            self._chunk_opened = None
+
+
+def write_episode(folder: Path, episode: Episode, contract: RobotContract) -> Path:
+    """Writes an episode as the bag that a recorder would have made of it, and returns the bag.
+
+    Reading it gives the same episode bit for bit, if its times are whole nanoseconds: `decode.seconds` of an integer,
+    as all that came through ROS are; others are rounded. See `encode.episode_messages` for what is written.
+
+    Raises:
+        DataError: it does not fit the contract, is not finite, exists already, or cannot be written.
+    """
+    with BagWriter(folder, contract, episode.info) as writer:
+        for topic, msgtype, stamp, message in episode_messages(episode, contract):
+            writer.write(topic, msgtype, stamp, serialize(message, msgtype))
+    return writer.path
+
+
+def read_header(path: Path) -> BagHeader:
+    """What the bag at `path` says about itself, without reading its messages.
+
+    Raises:
+        DataError: no bag, damaged, or not recorded by rewardbot.
+    """
+    with _open(path) as reader:
+        return _header(reader, path)
+
+
+def read_episode(path: Path, contract: RobotContract | None = None, task: str | None = None) -> Episode:
+    """The episode in the bag at `path`.
+
+    Args:
+        path: the bag's folder.
+        contract: the robot that will use it: the cameras to read, and the actions that must mean the same. The one it
+            was recorded with, if None.
+        task: the task that it must be of, if given.
+
+    Raises:
+        DataError: no bag, cut off or damaged, of another task, without one of the cameras or with another image size,
+            with other actions, or with a hole or a value that is not finite.
+    """
+    with _open(path) as reader:
+        header = _header(reader, path)
+        recorded = header.contract
+        if contract is not None:
+            _check_fits(path, recorded, contract)
+            recorded = dataclasses.replace(recorded, cameras=contract.cameras)
+        if task is not None and header.info.task != task:
+            raise DataError(f"{path} is of task '{header.info.task}'.", valid=f"Expected: '{task}'.",
+                            next_step="Choose a folder that holds this task's episodes only.")
+        prefix = f"/{header.namespace}/" if header.namespace else "/"
+        wanted = episode_topics(recorded)
+        connections = [c for c in reader.connections if wanted.get(c.topic.removeprefix(prefix)) == c.msgtype]
+        assembler = EpisodeAssembler(recorded)
+        episode = None
+        # An empty selection would mean all topics to the reader.
+        for connection, _, cdr in reader.messages(connections) if connections else ():
+            try:
+                message = deserialize(cdr, connection.msgtype)
+            except DataError as error:
+                raise DataError(f"{path} is damaged: {connection.topic}: {error.what}") from None
+            episode = assembler.add(connection.topic.removeprefix(prefix), message) or episode
+        assembler.flush()
+    if episode is None:
+        reason = assembler.rejected[-1][1] if assembler.rejected else "it holds no episode"
+        raise DataError(f"{path} is not a whole episode: {reason}.",
+                        next_step=f"Delete it, or rename it to {path.name}.rejected.")
+    # The header's is what the recording was closed with: the operator's verdict may come after the end event.
+    return dataclasses.replace(episode, info=header.info)
+
+
+def list_episodes(folder: Path) -> list[Path]:
+    """The finished bags in `folder`, by name, without those named `<id>.rejected`.
+
+    Raises:
+        DataError: the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", next_step="Record episodes first, or check the path.")
+    return sorted(path.parent for path in folder.glob("*/metadata.yaml") if "." not in path.parent.name)
+
+
+def reject(path: Path) -> Path:
+    """Renames the bag `<id>` to `<id>.rejected`, which `list_episodes` leaves out, and returns that path."""
+    rejected = path.with_name(f"{path.name}.rejected")
+    with _writing(path):
+        path.rename(rejected)
+    return rejected
+
+
+def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+    """The successful demonstrations of `task` in `folder`, by name. Episodes from other sources are left out.
+
+    A demonstration that the operator did not call a success is skipped with a warning.
+
+    Raises:
+        DataError: no such folder, no successful demonstration, or a demonstration that `read_episode` refuses.
+    """
+    demonstrations: list[Episode] = []
+    skipped: list[str] = []
+    for path in list_episodes(folder):
+        info = read_header(path).info
+        if info.source != "demonstration":
+            continue
+        if info.success is not True:
+            verdict = "nobody called it a success" if info.success is None else "it was called a failure"
+            skipped.append(f"{path.name} ({verdict})")
+            _log.warning("Demonstration %s is skipped: %s.", path, verdict)
+            continue
+        demonstrations.append(read_episode(path, contract, task))
+    if not demonstrations:
+        raise DataError(f"{folder} holds no successful demonstration of '{task}'.",
+                        valid=f"Skipped: {', '.join(skipped)}." if skipped else "It holds no demonstrations at all.",
+                        next_step="Record demonstrations and mark them as successes.")
+    return demonstrations
+
+
+def _check_fits(path: Path, recorded: RobotContract, contract: RobotContract) -> None:
+    def sizes(cameras: dict[str, CameraContract]) -> str:
+        return ", ".join(f"{name} {c.width}x{c.height}" for name, c in sorted(cameras.items())) or "(none)"
+
+    for name, camera in contract.cameras.items():
+        if recorded.cameras.get(name) != camera:
+            what = "another image size of" if name in recorded.cameras else "no"
+            raise DataError(f"{path} has {what} camera '{name}'.",
+                            valid=f"It has: {sizes(recorded.cameras)}. Expected: {sizes(contract.cameras)}.",
+                            next_step="Record again with this robot contract, or use the one of the recording.")
+    for key in ("action_names", "action_scale", "control_hz", "base_frame"):
+        if (theirs := getattr(recorded, key)) != (ours := getattr(contract, key)):
+            raise DataError(f"{path} was recorded with {key} {theirs}.", valid=f"The robot contract says {ours}.",
+                            next_step="An action would not mean the same. Use the contract of the recording.")
+
+
+def _header(reader: Reader, path: Path) -> BagHeader:
+    custom = reader.storage.metadata.custom or {}
+    if _KEY not in custom:
+        raise DataError(f"{path} was not recorded by rewardbot.", next_step="Record with `rewardbot record`.")
+    return BagHeader.from_json(custom[_KEY], path)
+
+
+@contextmanager
+def _open(path: Path) -> Generator[Reader]:
+    """Opens a bag; whatever goes wrong until it is closed is a DataError."""
+    if not (path / "metadata.yaml").is_file():
+        raise DataError(f"There is no episode bag {path}.", valid="A folder with metadata.yaml and an MCAP file.")
+    reader: Any = None
+    try:
+        reader = Reader(path)
+        reader.open()
+        yield reader
+    except DataError:
+        raise
+    except Exception as error:  # damaged bytes make the parser raise anything, from struct.error to KeyError
+        raise DataError(f"{path} is cut off or damaged: {error or type(error).__name__}",
+                        next_step="Delete it, or restore it from a copy.") from error
+    finally:
+        if reader is not None and reader.is_open:
+            reader.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"Cannot write episode {path}: {error.strerror or error}.") from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _qos(reliability: QosReliability, depth: int) -> Qos:
+    return Qos(QosHistory.KEEP_LAST, depth, reliability, QosDurability.VOLATILE, _FOREVER, _FOREVER,
+               QosLiveliness.AUTOMATIC, _FOREVER, avoid_ros_namespace_conventions=False)

@@ -1,0 +1,366 @@
+"""Bags: what is written is what is read, and what cannot be used is refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rosbags.interfaces import QosReliability
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+
+from rewardbot.data.cdr import serialize
+from rewardbot.data.encode import StampedMessage, episode_messages
+from rewardbot.data.episodes import (
+    BagWriter,
+    list_episodes,
+    read_demonstrations,
+    read_episode,
+    read_header,
+    reject,
+    write_episode,
+)
+from rewardbot.data.repair import repair
+from rewardbot.errors import DataError
+from rewardbot.robots.robot import CameraContract, RobotContract
+from rewardbot.types import Episode
+
+FRONT = "camera/front/image_raw"
+Make = Callable[..., Episode]
+Same = Callable[[Episode, Episode], None]
+
+
+def put(writer: BagWriter, message: StampedMessage) -> None:
+    topic, msgtype, stamp, content = message
+    writer.write(topic, msgtype, stamp, serialize(content, msgtype))
+
+
+def record(folder: Path, episode: Episode, contract: RobotContract, keep: Callable[[StampedMessage], bool]) -> Path:
+    """A recording that holds the messages for which `keep` is true."""
+    with BagWriter(folder, contract, episode.info) as writer:
+        for message in filter(keep, episode_messages(episode, contract)):
+            put(writer, message)
+    return writer.path
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), steps=st.integers(1, 5), start_ns=st.integers(0, 2**31 * 10**9 - 10**9),
+       success=st.none() | st.booleans(), terminated=st.booleans())
+def test_round_trip_is_bit_exact(
+    contract: RobotContract, make_episode: Make, assert_same: Same, seed: int, steps: int, start_ns: int,
+    success: bool | None, terminated: bool,
+) -> None:
+    episode = make_episode(seed=seed, steps=steps, start_ns=start_ns, success=success, terminated=terminated)
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_episode(Path(folder), episode, contract)
+        assert path == Path(folder) / "e1"
+        assert_same(read_episode(path, contract, "reach"), episode)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_what_the_recorder_wrote(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, compress: bool
+) -> None:
+    """Topics outside an episode are kept, the verdict is the one at the end, and nothing shows before that."""
+    episode = make_episode()
+    before = replace(episode.info, success=None)
+    writer = BagWriter(tmp_path / "new", contract, before, namespace="/arm/left/", compress=compress)
+    for message in episode_messages(replace(episode, info=before), contract):
+        put(writer, message)
+        put(writer, message._replace(topic=f"teleop/{message.topic}"))
+    assert list_episodes(tmp_path / "new") == []
+    assert writer.close(episode.info) == writer.path
+    assert list_episodes(tmp_path / "new") == [writer.path]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["e1", "e1.mcap", "metadata.yaml", "new"]
+    assert_same(read_episode(writer.path), episode)
+    header = read_header(writer.path)
+    assert (header.info, header.contract, header.namespace) == (episode.info, contract, "arm/left")
+
+
+def test_the_bag_is_what_ros2_bag_expects(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    about = yaml.safe_load((path / "metadata.yaml").read_text())["rosbag2_bagfile_information"]
+    assert (about["version"], about["storage_identifier"], about["relative_file_paths"]) == (9, "mcap", ["e1.mcap"])
+    assert json.loads(about["custom_data"]["rewardbot"])["info"]["task"] == "reach"
+    assert b'"task": "reach"' in b" ".join((path / "e1.mcap").read_bytes().split())  # the MCAP file's own metadata
+    with Reader(path) as reader:
+        for name in ("joint_states", "tool_pose", FRONT, "requested_action", "applied_action", "episode"):
+            (connection,) = reader.topics[f"/rewardbot/{name}"].connections
+            assert connection.digest.startswith("RIHS01_")
+            assert reader.topics[f"/rewardbot/{name}"].msgdef.data
+            (qos,) = getattr(connection.ext, "offered_qos_profiles")  # noqa: B009  (its type is a union)
+            assert (qos.reliability == QosReliability.BEST_EFFORT) == name.startswith("camera/")
+
+
+def test_a_recording_that_fails_leaves_nothing(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    messages = list(episode_messages(make_episode(), contract))
+    info = make_episode().info
+    with pytest.raises(DataError, match="unknown message type"), BagWriter(tmp_path, contract, info) as w:
+        put(w, messages[0])
+        w.write("odd", "my_msgs/msg/Odd", 0, b"")
+    with pytest.raises(DataError, match="negative stamp"), BagWriter(tmp_path, contract, info) as w:
+        w.write("episode", messages[0].msgtype, -1, b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("id", ["", "../e1", "a/b", "e1.part", ".hidden", "x" * 200])
+def test_an_id_that_is_no_file_name(tmp_path: Path, contract: RobotContract, make_episode: Make, id: str) -> None:
+    with pytest.raises(DataError, match="cannot be an episode's id"):
+        write_episode(tmp_path, make_episode(id), contract)
+
+
+def test_nothing_is_overwritten(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    write_episode(tmp_path, make_episode(), contract)
+    with pytest.raises(DataError, match="exists already"):
+        write_episode(tmp_path, make_episode(), contract)
+    BagWriter(tmp_path, contract, make_episode("e2").info)
+    with pytest.raises(DataError, match="interrupted recording"):
+        write_episode(tmp_path, make_episode("e2"), contract)
+    writer = BagWriter(tmp_path, contract, make_episode("e3").info)
+    with pytest.raises(DataError, match="cannot be closed as 'e4'"):
+        writer.close(make_episode("e4").info)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="Cannot write episode"):
+        write_episode(tmp_path / "file", make_episode(), contract)
+
+
+@settings(max_examples=25, deadline=None)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_a_bag_that_is_cut_off(
+    tmp_path_factory: pytest.TempPathFactory, contract: RobotContract, make_episode: Make, share: float
+) -> None:
+    path = write_episode(tmp_path_factory.mktemp("cut"), make_episode(), contract)
+    mcap = path / "e1.mcap"
+    mcap.write_bytes(mcap.read_bytes()[: int(share * mcap.stat().st_size)])
+    with pytest.raises(DataError, match="cut off or damaged"):
+        read_episode(path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "rosbag2_bagfile_information: {version: 9}"])
+def test_metadata_that_are_damaged(tmp_path: Path, contract: RobotContract, make_episode: Make, content: str) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    (path / "metadata.yaml").write_text(content)
+    with pytest.raises(DataError, match="cut off or damaged"):
+        read_header(path)
+
+
+@pytest.mark.parametrize(("custom", "says"), [
+    (None, "not recorded by rewardbot"), ("{", "cannot be read"), ('{"format": 2}', "has format 2"),
+    ("[]", "cannot be read"), ('{"format": 1, "info": {"id": 3}, "contract": {}, "namespace": ""}', "cannot be read"),
+])
+def test_a_bag_of_others(tmp_path: Path, custom: str | None, says: str) -> None:
+    with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        if custom is not None:
+            writer.set_custom_data("rewardbot", custom)
+    with pytest.raises(DataError, match=says):
+        read_episode(tmp_path / "bag")
+
+
+def test_a_bag_without_messages(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = record(tmp_path, make_episode(), contract, lambda _: False)
+    with pytest.raises(DataError, match="it holds no episode"):
+        read_episode(path)
+
+
+def test_another_task(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = write_episode(tmp_path, make_episode(task="push"), contract)
+    with pytest.raises(DataError, match="'push'"):
+        read_episode(path, contract, "reach")
+    with pytest.raises(DataError, match="'push'"):
+        read_demonstrations(tmp_path, contract, "reach")
+
+
+@pytest.mark.parametrize(("cameras", "says"), [
+    ({"front": CameraContract(8, 10)}, "another image size of camera 'front'"),
+    ({"front": CameraContract(10, 8), "side": CameraContract(8, 8)}, "no camera 'side'"),
+])
+def test_other_cameras(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, cameras: dict[str, CameraContract], says: str
+) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    with pytest.raises(DataError, match=says):
+        read_episode(path, replace(contract, cameras=cameras))
+
+
+def test_fewer_cameras_than_recorded(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    episode = read_episode(path, replace(contract, cameras={"wrist": CameraContract(8, 8)}))
+    assert np.array_equal(episode.images["wrist"], make_episode().images["wrist"])
+    assert list(episode.images) == ["wrist"]
+
+
+@pytest.mark.parametrize("change", [{"action_scale": 0.01}, {"control_hz": 20.0}, {"action_names": ("x", "y")}])
+def test_actions_that_mean_something_else(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, change: dict[str, Any]
+) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    with pytest.raises(DataError, match=next(iter(change))):
+        read_episode(path, replace(contract, **change))
+
+
+@pytest.mark.parametrize(("lost", "says"), [
+    (lambda m: m.topic == FRONT, f"{FRONT} did not reach its end"),
+    (lambda m: m.topic == FRONT and m.stamp_ns == 900_000_000, f"{FRONT} has no message"),
+    (lambda m: m.topic == "applied_action" and m.stamp_ns == 900_000_000, "applied_action did not reach its end"),
+    (lambda m: m.topic == "episode" and m.message.status[0].name == "end", "not ended"),
+    (lambda m: m.topic == "episode" and m.message.status[0].name == "start", "its start was not seen"),
+])
+def test_a_recording_with_a_hole(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, lost: Callable[[StampedMessage], bool], says: str
+) -> None:
+    path = record(tmp_path, make_episode(), contract, lambda message: not lost(message))
+    with pytest.raises(DataError, match=says):
+        read_episode(path)
+
+
+@pytest.mark.parametrize("topic", ["joint_states", "applied_action"])
+def test_nan_in_a_recording(tmp_path: Path, contract: RobotContract, make_episode: Make, topic: str) -> None:
+    def spoil(message: StampedMessage) -> bool:
+        if message.topic == topic:
+            message.message.position[-1] = float("nan")
+        return True
+
+    path = record(tmp_path, make_episode(), contract, spoil)
+    with pytest.raises(DataError, match=f"{topic}: .*not finite"):
+        read_episode(path)
+
+
+def test_bytes_that_are_no_message(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    with BagWriter(tmp_path, contract, make_episode().info) as writer:
+        writer.write("joint_states", "sensor_msgs/msg/JointState", 0, b"\x00\x01\x00\x00\x01")
+    with pytest.raises(DataError, match="e1 is damaged: /rewardbot/joint_states"):
+        read_episode(writer.path)
+
+
+def test_no_folder_and_nothing_in_it(tmp_path: Path, contract: RobotContract) -> None:
+    for call in (lambda p: list_episodes(p), lambda p: read_demonstrations(p, contract, "reach")):
+        with pytest.raises(DataError, match="no folder"):
+            call(tmp_path / "missing")
+    with pytest.raises(DataError, match="no episode bag"):
+        read_episode(tmp_path / "missing")
+    assert list_episodes(tmp_path) == []
+    with pytest.raises(DataError, match="holds no demonstrations at all"):
+        read_demonstrations(tmp_path, contract, "reach")
+
+
+def test_demonstrations(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [make_episode("failed", success=False), make_episode("unjudged", success=None)]
+    others = [make_episode("rl", source="policy", task="push"), make_episode("seen", source="evaluation")]
+    for episode in [*failures, *others]:
+        write_episode(tmp_path, episode, contract)
+    with pytest.raises(DataError, match=r"failed \(it was called a failure\), unjudged \(nobody"):
+        read_demonstrations(tmp_path, contract, "reach")
+    good = [make_episode(f"good{k}", seed=k) for k in range(2)]
+    for episode in reversed(good):
+        write_episode(tmp_path, episode, contract)
+    reject(write_episode(tmp_path, make_episode("good2"), contract))
+    with caplog.at_level(logging.WARNING):
+        caplog.clear()
+        found = read_demonstrations(tmp_path, contract, "reach")
+    assert len(found) == 2
+    for one, other in zip(found, good, strict=True):
+        assert_same(one, other)
+    assert [r.getMessage().split(" is skipped: ")[1] for r in caplog.records] == [
+        "it was called a failure.", "nobody called it a success."]
+
+
+RECORDER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from rewardbot.data.episodes import BagWriter, episode_messages, serialize
+from rewardbot.robots.robot import CameraContract, RobotContract
+from rewardbot.types import Episode, EpisodeInfo
+T, contract = 60, RobotContract(cameras={"front": CameraContract(64, 64)})
+images = {"front": np.full((T + 1, 64, 64, 3), 7, np.uint8)}
+info = EpisodeInfo("e1", "reach", "sim_arm", "demonstration")
+zeros = np.zeros((T + 1, 4), np.float32)
+episode = Episode(info, np.arange(T + 1) / 10, images, zeros, zeros[:T], zeros[:T])
+writer = BagWriter(Path(sys.argv[1]), contract, info)
+for topic, msgtype, stamp, message in episode_messages(episode, contract):
+    writer.write(topic, msgtype, stamp, serialize(message, msgtype))
+print("written", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_recorder_loses_little(tmp_path: Path) -> None:
+    recorder = subprocess.Popen([sys.executable, "-c", RECORDER, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert recorder.stdout is not None
+        assert recorder.stdout.readline() == b"written\n"
+    finally:
+        recorder.send_signal(signal.SIGKILL)
+        recorder.communicate()
+    assert list_episodes(tmp_path) == []
+    path = repair(tmp_path / "e1.part")
+    assert path == tmp_path / "e1.rejected"
+    assert [p.name for p in tmp_path.iterdir()] == ["e1.rejected"]
+    assert list_episodes(tmp_path) == []
+    with Reader(path) as reader:
+        frames = reader.topics["/rewardbot/camera/front/image_raw"].msgcount
+    assert 61 - frames <= (256 << 10) / (64 * 64 * 3)
+    with pytest.raises(DataError, match="not ended"):
+        read_episode(path)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 100, 3000])
+def test_repair_gives_a_whole_episode_back(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, lost: int
+) -> None:
+    """As after a kill between the last message and the renaming."""
+    episode = make_episode()
+    whole = write_episode(tmp_path / "a", episode, contract)
+    writer = BagWriter(tmp_path, contract, replace(episode.info, success=None))
+    writer._writer.abort()
+    content = (whole / "e1.mcap").read_bytes()
+    (tmp_path / "e1.part" / "e1" / "e1.mcap").write_bytes(content[: len(content) - lost])
+    path = repair(tmp_path / "e1.part")
+    assert path == tmp_path / "e1"
+    assert_same(read_episode(path, contract), episode)
+
+
+def test_repair_refuses_what_it_cannot_mend(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    with pytest.raises(DataError, match="not an interrupted recording"):
+        repair(path)
+    BagWriter(tmp_path, contract, make_episode("e2").info)._writer.abort()
+    for content in (b"", b"something else", bytes(100)):
+        (tmp_path / "e2.part" / "e2" / "e2.mcap").write_bytes(content)
+        with pytest.raises(DataError, match="holds no messages"):
+            repair(tmp_path / "e2.part")
+
+
+def test_raw_messages_of_rclpy(tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same) -> None:
+    """The bytes of `create_subscription(..., raw=True)` go into the bag as they are."""
+    pytest.importorskip("rclpy")
+    from diagnostic_msgs.msg import DiagnosticArray
+    from geometry_msgs.msg import PoseStamped
+    from rclpy.serialization import deserialize_message, serialize_message
+    from sensor_msgs.msg import Image, JointState
+
+    types = {"Image": Image, "JointState": JointState, "PoseStamped": PoseStamped, "DiagnosticArray": DiagnosticArray}
+    episode = make_episode()
+    with BagWriter(tmp_path, contract, episode.info) as writer:
+        for topic, msgtype, stamp, message in episode_messages(episode, contract):
+            cdr = bytes(serialize(message, msgtype))
+            native = deserialize_message(cdr, types[msgtype.rsplit("/", 1)[1]])
+            writer.write(topic, msgtype, stamp, serialize_message(native))
+    assert_same(read_episode(writer.path, contract, "reach"), episode)

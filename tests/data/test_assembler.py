@@ -241,7 +241,8 @@ def test_a_robot_that_starts_again_is_followed(
     assembler = EpisodeAssembler(contract)
     feed(assembler, list(episode_messages(make_episode("old", start_ns=10**12), contract))[:-1])
     after = make_episode(id)
-    feed(assembler, [shifted(m, -PERIOD_NS) for m in episode_messages(after, contract) if m.topic == topic != "episode"])
+    if topic != "episode":  # an observation before the episode tells it first
+        feed(assembler, [shifted(m, -PERIOD_NS) for m in episode_messages(after, contract) if m.topic == topic][:1])
     (found,) = feed(assembler, episode_messages(after, contract))
     assert_same(found, after)
     assert [id for id, _ in assembler.rejected] == ["old"]

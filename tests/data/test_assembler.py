@@ -47,7 +47,7 @@ def shifted(message: StampedMessage, ns: int, **changes: Any) -> StampedMessage:
     return message._replace(stamp_ns=stamp, message=content)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_arrival_across_topics_does_not_matter(
     contract: RobotContract, make_episode: Make, assert_same: Same, order: random.Random

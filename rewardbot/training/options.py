@@ -1,0 +1,37 @@
+"""What a whole job is told: the options of `rewardbot demo` and `rewardbot train`, and of an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rewardbot.config import setting
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """One job: demonstrations, pretraining, learning, evaluation. Each field is an option of the command line."""
+
+    task: str = setting("lift", "simulated task, see `rewardbot list`")
+    seed: int = setting(0, "seed of start states, demonstrator, networks and batches", min=0, max=2**31 - 1)
+    demos: int = setting(30, "number of demonstrations", min=1, max=10_000)
+    minutes: float = setting(5.0, "time for learning after pretraining [min]", min=0.0, max=100_000.0)
+    episodes: int = setting(100, "evaluation episodes of each policy", min=1, max=100_000)
+    compare: bool = setting(False, "add the frozen classifiers and the true-reward oracle (three more times --minutes)")
+    run_dir: str = setting("runs", "folder for run folders")
+    demonstrations: str = setting("", "folder of recorded demonstrations to use instead of new ones")
+    robot: str = setting("sim_arm", "robot contract, see `rewardbot list`")
+    reward: str = setting("goal_classifier", "reward algorithm, see `rewardbot list`")
+    policy: str = setting("rlpd", "policy algorithm, see `rewardbot list`")
+    config: str = setting("", "YAML file with settings of the learner")
+    noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """An evaluation of a saved policy in simulation."""
+
+    episodes: int = setting(100, "number of fresh episodes", min=1, max=100_000)
+    seed: int = setting(1, "seed of the start states", min=0, max=2**31 - 1)
+    actor: str = setting("rl", "who acts: bc, bc_tuned or rl")
+    task: str = setting("", "task; the checkpoint's own if not given")
+    video: str = setting("", "MP4 file for the first episodes")

@@ -1,0 +1,162 @@
+"""The run folder `<runs>/<time>-<task>-<seed>/`: configuration, metrics, curves, video, summary. `<runs>/latest` points to it.
+
+    config.yaml                    everything that was set, with the version and the git revision
+    metrics.csv                    time_s, step, name, value: one scalar a line, in order
+    events.out.tfevents.*          the same for TensorBoard
+    curves.png, video.mp4          see curves.py and video.py
+    summary.json                   see summary.py
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import subprocess
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import yaml
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+import rewardbot
+from rewardbot.training.curves import draw_curves
+from rewardbot.training.files import StorageError, link_atomic, storing, write_atomic
+from rewardbot.training.summary import Summary
+
+LATEST = "latest"
+# Generated modules, whose names no type checker knows.
+_Event: Any = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
+_Value: Any = summary_pb2.Summary.Value  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class RunFolder:
+    """One run's folder. A context manager: leaving it closes the metrics files.
+
+    Attributes:
+        path: the folder.
+        history: metric name -> [(time since the start [s], step, value)], all that `log` was given.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.history: dict[str, list[tuple[float, int, float]]] = {}
+        self._started = time.time()
+        with storing(path):
+            self._csv: BinaryIO = (path / "metrics.csv").open("ab")
+            self._events: BinaryIO = (path / f"events.out.tfevents.{int(self._started)}.rewardbot").open("ab")
+            self._records = RecordWriter(self._events)
+            if self._csv.tell() == 0:
+                self._csv.write(b"time_s,step,name,value\n")
+            self._records.write(_Event(wall_time=self._started, file_version="brain.Event:2").SerializeToString())
+            self.flush()
+
+    @classmethod
+    def create(cls, runs: Path, task: str, seed: int, config: Mapping[str, Any]) -> RunFolder:
+        """A new folder in `runs`, with `config.yaml` of plain values; `runs/latest` then points to it.
+
+        Raises:
+            StorageError: it cannot be made: read-only folder, full disk, a file in the way.
+        """
+        runs = runs.expanduser()
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{task}-{seed}"
+        with storing(runs):
+            runs.mkdir(parents=True, exist_ok=True)
+            path = _make_unique(runs, name)
+        head = {"rewardbot": rewardbot.__version__, "revision": revision()}
+        write_atomic(path / "config.yaml", yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True))
+        link_atomic(runs / LATEST, path.name)
+        return cls(path)
+
+    def elapsed(self) -> float:
+        """Time since this object was made [s]."""
+        return time.time() - self._started
+
+    def log(self, metrics: Mapping[str, float], step: int, elapsed: float | None = None) -> None:
+        """Appends scalars to metrics.csv and to TensorBoard's file, and hands them to the operating system.
+
+        Args:
+            metrics: name -> value; values that are not finite are left out.
+            step: environment steps so far.
+            elapsed: time since the start [s]; now if not given.
+
+        Raises:
+            StorageError: full disk.
+        """
+        elapsed = self.elapsed() if elapsed is None else elapsed
+        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        event = _Event(wall_time=self._started + elapsed, step=step)
+        for name, value in finite.items():
+            rows.writerow([f"{elapsed:.3f}", step, name, f"{value:.9g}"])
+            event.summary.value.append(_Value(tag=name, simple_value=value))
+            self.history.setdefault(name, []).append((elapsed, step, value))
+        with storing(self.path / "metrics.csv"):
+            self._csv.write(text.getvalue().encode())
+            self._records.write(event.SerializeToString())
+            self.flush()
+
+    def flush(self) -> None:
+        """Hands what was written to the operating system, so that it survives a kill of this process."""
+        self._csv.flush()
+        self._events.flush()
+
+    def finish(self, summary: Summary) -> None:
+        """Writes `summary.json` and draws `curves.png` from all that was logged.
+
+        Raises:
+            StorageError: full disk.
+        """
+        write_atomic(self.path / "summary.json", summary.to_json())
+        draw_curves(self.path / "curves.png", self.history, summary)
+
+    def close(self) -> None:
+        """Closes the metrics files. May be called twice."""
+        with storing(self.path / "metrics.csv"):
+            self._csv.close()
+            self._events.close()
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.close()
+        except StorageError:
+            if error is None:  # otherwise what went wrong first says more
+                raise
+
+
+def revision() -> str:
+    """The git revision of the source tree, with `+changes` if it differs from that; empty for an install without git."""
+
+    def git(*arguments: str) -> str:
+        root = Path(rewardbot.__file__).resolve().parents[1]
+        if not (root / ".git").exists():
+            return ""
+        try:
+            return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10,
+                                  check=True, stdin=subprocess.DEVNULL).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return ""
+
+    commit = git("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _make_unique(runs: Path, name: str) -> Path:
+    """Several runs may begin within one second."""
+    for number in range(1, 1000):
+        path = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+    raise OSError(f"there are a thousand runs named {name}")

@@ -40,8 +40,8 @@ setup(
     packages=find_namespace_packages(include=["rewardbot", "rewardbot.*"]),
     python_requires=">=3.11",
     install_requires=[
-        "daqp", "gymnasium", "imageio", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "PyYAML", "rich",
-        "rosbags", "safetensors", "tensorboard", "torch", "tyro",
+        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "PyYAML", "rich",
+        "rosbags", "safetensors", "tensorboard", "torch",
     ],
     extras_require={"ros": ROS, "dev": DEVELOPMENT},
     data_files=[

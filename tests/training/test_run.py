@@ -29,17 +29,17 @@ def test_a_whole_run(tmp_path: Path):
         assert run.path.name.endswith("-lift-3")
         assert (tmp_path / "runs" / "latest").resolve() == run.path.resolve()
         for k in range(1000):
-            run.log({"success_estimate": k / 1000, "reward_mean": -k, "broken": math.nan}, step=k, elapsed=float(k))
+            run.log({"success_estimate": k / 1000, "reward": -k, "broken": math.nan}, step=k, elapsed=float(k))
         run.finish(SUMMARY)
-        assert len(run.history["reward_mean"]) == 1000 and "broken" not in run.history
+        assert len(run.history["reward"]) == 1000 and "broken" not in run.history
     config = yaml.safe_load((run.path / "config.yaml").read_text())
     assert config["options"] == {"task": "lift", "demos": 30} and config["revision"] == revision() and config["rewardbot"]
     rows = list(csv.DictReader((run.path / "metrics.csv").open()))
     assert len(rows) == 2000
-    assert rows[-1] == {"time_s": "999.000", "step": "999", "name": "reward_mean", "value": "-999"}
+    assert rows[-1] == {"time_s": "999.000", "step": "999", "name": "reward", "value": "-999"}
     (events,) = run.path.glob("events.out.tfevents.*")
     scalars = [(event.step, value.tag) for event in EventFileLoader(str(events)).Load() for value in event.summary.value]
-    assert len(scalars) == 2000 and scalars[-1] == (999, "reward_mean")
+    assert len(scalars) == 2000 and scalars[-1] == (999, "reward")
     assert (run.path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 

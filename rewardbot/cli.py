@@ -1,0 +1,122 @@
+"""The `rewardbot` command. Errors are shown without a traceback: what happened, what is valid, what to do; exit code 2."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import rewardbot
+from rewardbot import commands
+from rewardbot.arguments import Parser, add_options, parse
+from rewardbot.errors import RewardbotError, unknown_name
+from rewardbot.training.bench import BenchOptions
+from rewardbot.training.options import EvalOptions, JobOptions
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        help: one line.
+        run: gets its arguments, and the parser to fill.
+    """
+
+    help: str
+    run: Callable[[Parser, Sequence[str]], None]
+
+
+def _demo(parser: Parser, argv: Sequence[str]) -> None:
+    add_options(parser, JobOptions)
+    commands.demo(parse(parser, JobOptions, argv)[0])
+
+
+def _train(parser: Parser, argv: Sequence[str]) -> None:
+    add_options(parser, JobOptions)
+    commands.train(parse(parser, JobOptions, argv)[0])
+
+
+def _eval(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("policy", nargs="?", default="runs/latest", metavar="RUN_OR_CHECKPOINT",
+                        help="run folder, checkpoint folder or policy file (default: runs/latest)")
+    add_options(parser, EvalOptions)
+    options, rest = parse(parser, EvalOptions, argv)
+    commands.evaluate(rest.policy, options)
+
+
+def _up(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("graph", metavar="GRAPH", help="name of a node graph, see `rewardbot list`")
+    parser.add_argument("arguments", nargs="*", metavar="name:=value", help="its arguments, as for `ros2 launch`")
+    found, unknown = parser.parse_known_args(list(argv))
+    commands.up(found.graph, [*found.arguments, *unknown])
+
+
+def _list(parser: Parser, argv: Sequence[str]) -> None:
+    parser.parse_args(list(argv))
+    commands.show_names()
+
+
+def _bench(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("name", metavar="NAME", help="name of a comparison, see `rewardbot list`")
+    add_options(parser, BenchOptions)
+    options, rest = parse(parser, BenchOptions, argv)
+    commands.bench(rest.name, options)
+
+
+COMMANDS = {
+    "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
+    "train": Command("the same in one process, without ROS", _train),
+    "eval": Command("true success of a saved policy over fresh episodes", _eval),
+    "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
+    "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),
+    "bench": Command("a comparison with a table and a JSON file", _bench),
+}
+
+
+def usage() -> str:
+    """The text of `rewardbot --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    return "\n".join([(rewardbot.__doc__ or "").strip(), "", "usage: rewardbot COMMAND [options]", "", *lines, "",
+                      "rewardbot COMMAND --help shows the options of a command."])
+
+
+def run(argv: Sequence[str]) -> None:
+    """Runs one command line, without the program's name.
+
+    Raises:
+        RewardbotError: whatever the user can mend.
+    """
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    if argv[0] in ("-V", "--version"):
+        print(f"rewardbot {rewardbot.__version__}")
+        return
+    if argv[0] not in COMMANDS:
+        raise unknown_name("command", argv[0], COMMANDS)
+    command = COMMANDS[argv[0]]
+    command.run(Parser(prog=f"rewardbot {argv[0]}", description=command.help, allow_abbrev=False), argv[1:])
+
+
+def main() -> NoReturn:
+    """The console script."""
+    try:
+        run(sys.argv[1:])
+        sys.stdout.flush()
+    except RewardbotError as error:
+        print(f"rewardbot: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `rewardbot list | head`
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,328 @@
+"""What the subcommands do. Heavy imports (torch, MuJoCo, rclpy) happen inside, so that `--help` and mistakes answer at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from rewardbot import registry
+from rewardbot.config import from_mapping, names_in, read_yaml, to_mapping
+from rewardbot.errors import ConfigError, DataError, unknown_name
+from rewardbot.training.bench import BenchOptions, run_bench
+from rewardbot.training.files import storing, write_atomic
+from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.run import RunFolder
+from rewardbot.training.summary import Summary, result_table
+
+if TYPE_CHECKING:
+    from rewardbot.training.learner import LearnerConfig
+
+NEGATIVES = {"vice": "visited", "goal_classifier": "offline"}
+"""Reward algorithm -> what the learner's classifier takes for failures."""
+
+LEARNERS = ("rlpd",)
+"""Policy algorithms that learn from a reward."""
+
+VIDEO_EPISODES = 5
+POLICY_PLACES = ("", "policy.safetensors", "checkpoint/policy.safetensors")
+
+
+def demo(options: JobOptions) -> None:
+    """`rewardbot demo`.
+
+    Raises:
+        RewardbotError: see `prepare` and `ros.job.run_demo`.
+    """
+    options, run = prepare(options)
+    try:
+        from rewardbot.ros.job import DemoOptions, run_demo
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"ROS 2 is not here: {error}.",
+                          next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
+    asked = DemoOptions(
+        task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
+        learn_s=60.0 * options.minutes, operator_noise=options.noise, config=options.config)
+    with run:
+        found = run_demo(asked, run.path)
+        fields = {spec.name for spec in dataclasses.fields(Summary)}
+        summary = from_mapping(Summary, {name: value for name, value in found.items() if name in fields})
+        if options.compare:
+            run.finish(summary)  # what is known so far, should the comparison be stopped
+            summary = dataclasses.replace(summary, success={**summary.success, **_compare(options, run)})
+        run.finish(summary)
+    conclude(run, summary)
+
+
+def train(options: JobOptions) -> None:
+    """`rewardbot train`.
+
+    Raises:
+        RewardbotError: see `prepare` and `training.job.train`.
+    """
+    options, run = prepare(options)
+    from rewardbot.training.job import train as train_here
+
+    with run:
+        summary = train_here(options, run)
+    conclude(run, summary)
+
+
+def prepare(options: JobOptions) -> tuple[JobOptions, RunFolder]:
+    """Checks everything that can be checked before a long job, and makes its run folder.
+
+    The resolved settings of the learner are in `learner.yaml` there, which the returned options name as their `config`.
+    Recorded demonstrations that were named are linked to `demonstrations/` there.
+
+    Raises:
+        ConfigError: unknown task, robot or algorithm, or a wrong setting.
+        MissingSystemLibrary: nothing can be drawn here.
+        DataError: demonstrations that cannot be used.
+        StorageError: the run folder cannot be made.
+    """
+    from rewardbot.robots.rendering import check_rendering
+    from rewardbot.robots.robot import load_contract
+    from rewardbot.robots.tasks import load_task
+
+    load_task(options.task)
+    contract = load_contract(options.robot)
+    config = learner_config(options)
+    check_rendering()
+    bags: list[Path] = []
+    if options.demonstrations:
+        bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
+        options = dataclasses.replace(options, demos=len(bags))
+    settings = {"options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
+    run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)
+    learner = {"/**": {"ros__parameters": to_mapping(config)}}
+    write_atomic(run.path / "learner.yaml", yaml.safe_dump(learner, sort_keys=False))
+    if bags:
+        with storing(run.path):
+            (run.path / "demonstrations").mkdir()
+            for bag in bags:
+                (run.path / "demonstrations" / bag.name).symlink_to(bag.resolve(), target_is_directory=True)
+        options = dataclasses.replace(options, demonstrations=str(run.path / "demonstrations"))
+    return dataclasses.replace(options, config=str(run.path / "learner.yaml")), run
+
+
+def learner_config(options: JobOptions) -> LearnerConfig:
+    """The learner's settings: those of the file that `--config` names, with `--reward` on top.
+
+    Raises:
+        ConfigError: unknown algorithm, unreadable file, wrong key, type or value.
+    """
+    if registry.check("policy", options.policy) not in LEARNERS:
+        raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from a reward.",
+                          valid=f"--policy takes: {', '.join(LEARNERS)}.",
+                          next_step="Behaviour cloning is evaluated beside it in any case.")
+    if options.reward and registry.check("reward", options.reward) not in NEGATIVES:
+        raise unknown_name("reward algorithm for this job", options.reward, NEGATIVES)
+    from rewardbot.training.learner import LearnerConfig
+
+    path = Path(options.config).expanduser() if options.config else None
+    values = read_yaml(path) if path is not None else {}
+    if options.reward:
+        classifier = values.get("classifier", {})
+        classifier = dict(classifier) if isinstance(classifier, Mapping) else {}
+        values = {**values, "classifier": {**classifier, "negatives": NEGATIVES[options.reward]}}
+    return from_mapping(LearnerConfig, values, where=path.name if path is not None else "")
+
+
+def _compare(options: JobOptions, run: RunFolder) -> dict[str, float]:
+    """True success of the other rewards, from the same demonstrations, behaviour cloning and number of steps."""
+    from rewardbot.data.episodes import read_demonstrations
+    from rewardbot.robots.mujoco import MujocoRobot
+    from rewardbot.robots.robot import load_contract
+    from rewardbot.training.compare import ARMS, compare
+    from rewardbot.training.learner import Learner
+    from rewardbot.training.view import Progress, View
+
+    contract = load_contract(options.robot)
+    learner = Learner(learner_config(options), contract, options.task, options.seed)
+    learner.load(run.path / "checkpoint")
+    demonstrations = read_demonstrations(run.path / "demonstrations", contract, options.task)
+    robot = MujocoRobot(options.task, contract)
+    progress = Progress(f"rewardbot demo --compare: {options.task}, seed {options.seed}", ARMS)
+    try:
+        with View(progress) as view:
+
+            def report(share: float, detail: str) -> None:
+                progress.phase, _, progress.detail = detail.partition(": ")
+                progress.share = share
+                view.refresh()
+
+            results = compare(learner, robot, demonstrations, episodes=options.episodes, progress=report)
+    finally:
+        robot.close()
+    return {arm: result.true for arm, result in results.items()}
+
+
+def conclude(run: RunFolder, summary: Summary) -> None:
+    """Prints the result, and adds the video of the final policy to the run folder."""
+    console = Console()
+    console.print(result_table(summary.success, summary.episodes))
+    policy = run.path / POLICY_PLACES[-1]
+    if policy.exists():
+        record(policy, run.path / "video.mp4", actor="rl", seed=summary.seed, episodes=VIDEO_EPISODES)
+    console.print(f"Learned in {summary.learn_s:.0f} s and {summary.env_steps} steps; all together {summary.total_s:.0f} s.")
+    files = ", ".join(name for name in ("summary.json", "curves.png", "video.mp4") if (run.path / name).exists())
+    console.print(f"{run.path}: {files}", soft_wrap=True, highlight=False)
+
+
+def evaluate(name: str, options: EvalOptions) -> None:
+    """`rewardbot eval`.
+
+    Raises:
+        DataError: no policy there, a damaged one, or one of another task or camera size.
+        ConfigError: unknown actor.
+    """
+    path = find_policy(Path(name))
+    from rewardbot.policies.base import DeployedPolicy
+    from rewardbot.robots.mujoco import MujocoRobot
+    from rewardbot.robots.robot import load_contract
+    from rewardbot.training.evaluate import evaluate as judge
+    from rewardbot.training.loop import STREAMS
+    from rewardbot.training.view import Progress, View
+
+    policy = DeployedPolicy(path.read_bytes())
+    if options.task and options.task != policy.task:
+        from rewardbot.robots.tasks import load_task
+
+        load_task(options.task)
+        raise DataError(f"{path} was trained for task '{policy.task}', not for '{options.task}'.",
+                        next_step="Leave --task out, or name another run.")
+    robot = MujocoRobot(policy.task, load_contract(str(policy.description["robot"])))
+    progress = Progress(f"rewardbot eval: {policy.task}, {options.actor}", ("evaluation",), phase="evaluation")
+    try:
+        with View(progress) as view:
+
+            def report(share: float) -> None:
+                progress.share = share
+                view.refresh()
+
+            result = judge(robot, policy, actor=options.actor, episodes=options.episodes,
+                           stream=STREAMS * options.seed + 2, progress=report)
+    finally:
+        robot.close()
+    Console().print(result_table({options.actor: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
+    if options.video:
+        frames = record(path, Path(options.video), actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
+        print(f"{options.video}: {frames} frames")
+
+
+def find_policy(path: Path) -> Path:
+    """The policy file of a run folder, a checkpoint folder, or the file itself.
+
+    Raises:
+        DataError: there is none.
+    """
+    for place in POLICY_PLACES:
+        candidate = path.expanduser() / place
+        if candidate.is_file():
+            return candidate
+    raise DataError(f"There is no policy in {path}.", valid="Name a run folder, a checkpoint folder or a policy.safetensors.",
+                    next_step="rewardbot demo or rewardbot train makes one.")
+
+
+def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: int) -> int:
+    """Writes a video of some evaluation episodes; returns the number of frames."""
+    from rewardbot.policies.base import DeployedPolicy
+    from rewardbot.robots.mujoco import MujocoRobot
+    from rewardbot.robots.robot import load_contract
+    from rewardbot.training.evaluate import start_seed
+    from rewardbot.training.loop import STREAMS
+    from rewardbot.training.video import side_by_side, write_video
+
+    policy = DeployedPolicy(policy_path.read_bytes())
+    robot = MujocoRobot(policy.task, load_contract(str(policy.description["robot"])))
+
+    def frames() -> Any:
+        for episode in range(episodes):
+            observation = robot.reset(start_seed(STREAMS * seed + 2, episode))
+            yield side_by_side(observation.images)
+            for _ in range(robot.task.horizon):
+                robot.send(policy.act(observation, actor=actor))
+                observation = robot.read()
+                yield side_by_side(observation.images)
+
+    try:
+        return write_video(video, frames(), fps=robot.contract.control_hz)
+    finally:
+        robot.close()
+
+
+def up(graph: str, arguments: Sequence[str]) -> None:
+    """`rewardbot up`: starts a graph with `name:=value` arguments and keeps it until Ctrl-C.
+
+    Raises:
+        ConfigError: unknown graph or argument.
+        NodeDied: a node ended.
+    """
+    from rewardbot.ros.graph import Value, load_graph
+    from rewardbot.ros.supervisor import up as start
+
+    load_graph(graph)
+    given: dict[str, Value] = {}
+    for argument in arguments:
+        name, separator, value = argument.partition(":=")
+        if not separator or not name:
+            raise ConfigError(f"'{argument}' is not an argument of a graph.", valid="Arguments have the form name:=value.",
+                              next_step="rewardbot list names the arguments of each graph.")
+        given[name] = value
+    start(graph, given)
+
+
+def show_names() -> None:
+    """`rewardbot list`."""
+    from rewardbot.robots.tasks import load_task, task_names
+    from rewardbot.ros.graph import GRAPHS
+
+    graphs = [(name, f"{graph.help}; {' '.join(f'{a.name}:={a.default}' for a in graph.arguments)}")
+              for name, graph in GRAPHS.items()]
+    sections = {
+        "Tasks (--task)": [(name, load_task(name).goal) for name in task_names()],
+        "Robots (--robot)": [(name, f"config/robots/{name}.yaml") for name in names_in("robots")],
+        "Reward algorithms (--reward)": _described("reward"),
+        "Policy algorithms (--policy)": _described("policy"),
+        "Node graphs (rewardbot up NAME name:=value ...)": graphs,
+        "Comparisons (rewardbot bench NAME)": _described("bench"),
+    }
+    console = Console(highlight=False)
+    for title, rows in sections.items():
+        console.print(f"\n[bold]{title}[/]")
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        for name, text in rows or [("(none)", "")]:
+            table.add_row(name, text)
+        console.print(table)
+
+
+def bench(name: str, options: BenchOptions) -> None:
+    """`rewardbot bench`.
+
+    Raises:
+        RewardbotError: unknown comparison, or whatever it says.
+    """
+    run_bench(name, options)
+
+
+def _described(kind: registry.Kind) -> list[tuple[str, str]]:
+    return [(name, registry.describe(kind, name)) for name in registry.names(kind)]
+
+
+def _usable_demonstrations(folder: Path, options: JobOptions, contract: Any) -> list[Path]:
+    """The bags of the folder's successful demonstrations, all read once, so that a broken one shows now."""
+    from rewardbot.data.episodes import list_episodes, read_demonstrations
+
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", next_step="--demonstrations names a folder of recorded episodes.")
+    used = {episode.info.id for episode in read_demonstrations(folder, contract, options.task)}
+    bags = [path for path in list_episodes(folder) if path.name in used]
+    if len(bags) < 2:
+        raise DataError(f"{folder} holds {len(bags)} successful demonstrations of '{options.task}'.",
+                        valid="At least 2 are needed, 30 are good.")
+    return bags

@@ -97,7 +97,7 @@ class MujocoRobot(Robot):
 
     def read(self) -> Observation:
         """See `Robot.read`."""
-        self._last_stamp = self._time_offset + self.data.time
+        self._last_stamp = round(self._time_offset + self.data.time, 9)  # whole nanoseconds, as ROS stamps are
         images: dict[str, NDArray[np.uint8]] = {}
         for camera, renderer in self._renderers.items():
             renderer.update_scene(self.data, camera=camera)

@@ -1,0 +1,162 @@
+"""The replay: raw episodes in preallocated arrays, with a cache of frozen image features beside them. No learned reward is stored.
+
+Rows are observations. An episode of T actions takes T + 1 consecutive rows; row i with i + 1 in the same episode is a
+transition. The oldest episodes are overwritten when the arrays are full.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardbot.errors import DataError
+from rewardbot.types import Episode
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N transitions, float32 on the learner's device.
+
+    Attributes:
+        features, next_features: encoder features (N, F).
+        proprio, next_proprio: (N, P), see `types.PROPRIO_NAMES`.
+        actions: applied actions (N, A).
+        continues: 1 - terminated (N,). A timeout continues; this is the only place that says so.
+        rows: where the transitions are in the replay, int64 (N,).
+    """
+
+    features: Tensor
+    next_features: Tensor
+    proprio: Tensor
+    next_proprio: Tensor
+    actions: Tensor
+    continues: Tensor
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def concatenate(batches: Sequence[Batch]) -> Batch:
+    """One batch of all; `rows` then no longer name one replay's rows."""
+    return Batch(*(torch.cat([getattr(batch, name) for batch in batches]) for name in Batch.__dataclass_fields__))
+
+
+class Replay:
+    """Episodes in, uniformly sampled transitions out.
+
+    Args:
+        capacity: number of observations it holds.
+        features: length F of the feature cache.
+        proprio: length P of the proprioception.
+        actions: length A of an action.
+        device: where the numbers live; images stay in main memory.
+        seed: seed of the sampling.
+    """
+
+    def __init__(
+        self, capacity: int, *, features: int, proprio: int, actions: int, device: str = "cpu", seed: int = 0
+    ) -> None:
+        self.capacity, self.device = capacity, torch.device(device)
+        self.features = torch.zeros(capacity, features, device=self.device)
+        self.proprio = torch.zeros(capacity, proprio, device=self.device)
+        self.actions = torch.zeros(capacity, actions, device=self.device)
+        self.continues = torch.ones(capacity, device=self.device)
+        self.images: dict[str, NDArray[np.uint8]] = {}
+        self.spans: deque[tuple[str, int, int]] = deque()
+        """(episode id, first row, number of rows), oldest first."""
+        self._cursor = 0
+        self._transitions = torch.zeros(0, dtype=torch.int64, device=self.device)
+        self._generator = torch.Generator(device=self.device).manual_seed(seed)
+
+    def __len__(self) -> int:
+        """Number of transitions."""
+        return len(self._transitions)
+
+    def add(self, episode: Episode, features: Tensor) -> range:
+        """Stores an episode with its features, float32 (T + 1, F); returns its rows.
+
+        Raises:
+            DataError: an episode without a step, longer than the replay, of other sizes, or with NaN in its numbers.
+        """
+        steps, rows = len(episode), len(episode) + 1
+        self._check(episode, features, rows)
+        if self._cursor + rows > self.capacity:
+            self._cursor = 0
+        start, stop = self._cursor, self._cursor + rows
+        while self.spans and any(first < stop and start < first + count for _, first, count in self.spans):
+            self.spans.popleft()
+        self.features[start:stop] = features.to(self.device)
+        self.proprio[start:stop] = torch.as_tensor(episode.proprio, device=self.device)
+        self.actions[start : start + steps] = torch.as_tensor(episode.applied, device=self.device)
+        self.continues[start:stop] = 1.0
+        self.continues[start + steps - 1] = 1.0 - float(episode.terminated)
+        for camera, images in episode.images.items():
+            if camera not in self.images:
+                # np.empty takes address space, not memory, until rows are written.
+                self.images[camera] = np.empty((self.capacity, *images.shape[1:]), dtype=np.uint8)
+            self.images[camera][start:stop] = images
+        self.spans.append((episode.info.id, start, rows))
+        self._cursor = stop
+        self._index()
+        return range(start, stop)
+
+    def set_spans(self, spans: Sequence[tuple[str, int, int]]) -> None:
+        """Declares which rows hold which episodes, oldest first, after the arrays were restored from a checkpoint."""
+        self.spans = deque(spans)
+        self._cursor = spans[-1][1] + spans[-1][2] if spans else 0
+        self._index()
+
+    def _index(self) -> None:
+        rows = [torch.arange(first, first + count - 1) for _, first, count in self.spans]
+        self._transitions = torch.cat([torch.zeros(0, dtype=torch.int64), *rows]).to(self.device)
+
+    def sample(self, n: int) -> Batch:
+        """`n` transitions, uniformly with replacement.
+
+        Raises:
+            DataError: the replay is empty.
+        """
+        if not len(self):
+            raise DataError("The replay is empty.", next_step="Add an episode before sampling.")
+        return self.at(self._transitions[self._draw(len(self), n)])
+
+    def at(self, rows: Tensor) -> Batch:
+        """The transitions that start at `rows`, int64 (N,)."""
+        after = rows + 1
+        return Batch(
+            features=self.features[rows],
+            next_features=self.features[after],
+            proprio=self.proprio[rows],
+            next_proprio=self.proprio[after],
+            actions=self.actions[rows],
+            continues=self.continues[rows],
+            rows=rows,
+        )
+
+    def sample_features(self, n: int) -> Tensor:
+        """Features of `n` observations that followed an action, uniformly with replacement, (n, F)."""
+        return self.features[self._transitions[self._draw(len(self), n)] + 1]
+
+    def _draw(self, high: int, n: int) -> Tensor:
+        return torch.randint(high, (n,), generator=self._generator, device=self.device)
+
+    def _check(self, episode: Episode, features: Tensor, rows: int) -> None:
+        name = f"Episode {episode.info.id}"
+        if not 1 < rows <= self.capacity:
+            raise DataError(f"{name} has {rows - 1} steps.", valid=f"1 to {self.capacity - 1} fit the replay.")
+        if tuple(features.shape) != (rows, self.features.shape[1]):
+            raise DataError(f"{name}: features of shape {tuple(features.shape)}.",
+                            valid=f"({rows}, {self.features.shape[1]}) would fit.")
+        if episode.applied.shape[1] != self.actions.shape[1] or episode.proprio.shape != (rows, self.proprio.shape[1]):
+            raise DataError(f"{name} is of another robot: actions {episode.applied.shape}, proprioception "
+                            f"{episode.proprio.shape}.")
+        if not (np.isfinite(episode.applied).all() and np.isfinite(episode.proprio).all()
+                and bool(torch.isfinite(features).all())):
+            raise DataError(f"{name} holds NaN or infinite numbers.", next_step="Delete it: nothing can be learned from it.")

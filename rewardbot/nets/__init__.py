@@ -1,0 +1,1 @@
+"""Networks: image encoders, heads, and weights as bytes."""

@@ -1,0 +1,94 @@
+"""A policy as it runs on a robot: weights in, observation in, action out. What the learner publishes and what a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from rewardbot.errors import DataError, unknown_name
+from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.weights import from_bytes, load_into, named, to_bytes
+from rewardbot.types import Observation
+
+
+def policy_to_bytes(
+    encoders: Mapping[str, Encoder],
+    actors: Mapping[str, tuple[str, SquashedGaussianPolicy]],
+    sizes: Mapping[str, int],
+    description: Mapping[str, Any],
+) -> bytes:
+    """Serialises encoders and the actors that look through them.
+
+    Args:
+        encoders: encoder name -> encoder.
+        actors: actor name -> (encoder name, policy).
+        sizes: the policies' `proprio`, `actions`, `latent` and `hidden`.
+        description: at least `version`, `task` and `cameras` (name -> (height, width)).
+    """
+    tensors = {name: t for key, encoder in encoders.items() for name, t in named(f"encoder.{key}", encoder).items()}
+    for key, (_, policy) in actors.items():
+        tensors |= named(f"actor.{key}", policy)
+    note = {**description, "sizes": dict(sizes), "actors": {key: encoder for key, (encoder, _) in actors.items()}}
+    return to_bytes(tensors, kind="policy", description=note)
+
+
+class DeployedPolicy:
+    """The actors of one set of weights, by name: `rl` (deployed), `explore` (samples while learning), `bc`, `bc_tuned`.
+
+    Args:
+        data: what `policy_to_bytes` gave.
+
+    Raises:
+        DataError: other or damaged bytes.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        tensors, self.description = from_bytes(data, kind="policy")
+        self.version: int = self.description["version"]
+        self.task: str = self.description["task"]
+        self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
+        self._encoders: dict[str, nn.Module] = {}
+        self._actors: dict[str, tuple[str, SquashedGaussianPolicy]] = {}
+        self._generator = torch.Generator()
+        for actor, encoder in self.description["actors"].items():
+            if encoder not in self._encoders:
+                self._encoders[encoder] = Encoder(self.cameras)
+                load_into(self._encoders[encoder], tensors, f"encoder.{encoder}")
+            features = int(self._encoders[encoder].features)  # type: ignore[arg-type]
+            policy = SquashedGaussianPolicy(features, **self.description["sizes"]).eval()
+            load_into(policy, tensors, f"actor.{actor}")
+            self._actors[actor] = (encoder, policy)
+
+    def begin_episode(self, seed: int) -> None:
+        """Seeds the exploration of the episode that begins."""
+        self._generator.manual_seed(seed)
+
+    @torch.no_grad()
+    def act(self, observation: Observation, *, actor: str = "rl", explore: bool = False) -> NDArray[np.float32]:
+        """The action for `observation`, float32 (A,) in [-1, 1]; with `explore`, a sample of the actor `explore`.
+
+        Raises:
+            ConfigError: unknown actor.
+            DataError: the observation lacks a camera or has another image size.
+        """
+        name = "explore" if explore else actor
+        if name not in self._actors:
+            raise unknown_name("actor", name, self._actors)
+        for camera, (height, width) in self.cameras.items():
+            shape = observation.images[camera].shape if camera in observation.images else None
+            if shape != (height, width, 3):
+                found = "is missing" if shape is None else f"is {shape[1]}x{shape[0]}"
+                raise DataError(f"Camera '{camera}' {found}.", valid=f"This policy was trained at {width}x{height}.",
+                                next_step="Set the camera's size in the robot's file, or train for this one.")
+        encoder, policy = self._actors[name]
+        features = self._encoders[encoder](to_tensors({camera: observation.images[camera] for camera in self.cameras}))
+        mean, log_std = policy(features, torch.from_numpy(observation.proprio)[None])
+        if explore:
+            mean = mean + log_std.exp() * torch.randn(mean.shape, generator=self._generator)
+        return torch.tanh(mean)[0].numpy()

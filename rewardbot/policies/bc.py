@@ -1,0 +1,102 @@
+"""Behaviour cloning: maximise log pi(a | s) on demonstrations, here as regression of the squashed mean.
+
+Pomerleau 1989. It is the baseline of every run, and what it learns to see is what the reinforcement learner sees through.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rewardbot.config import setting
+from rewardbot.nets.encoders import Encoder, random_shift
+from rewardbot.nets.heads import SquashedGaussianPolicy
+
+
+@dataclass(frozen=True)
+class BCConfig:
+    """Defaults are the tuned recipe; `PLAIN` is the textbook's."""
+
+    steps: int = setting(600, "gradient steps", min=1)
+    batch: int = setting(64, "demonstration steps per batch", min=1)
+    learning_rate: float = setting(2e-3, "peak of the one-cycle schedule", min=0.0)
+    weight_decay: float = setting(1e-4, "AdamW weight decay", min=0.0)
+    shift: int = setting(2, "random image shift [px]", min=0)
+    dropout: float = setting(0.1, "dropout after the first hidden layer", min=0.0, max=0.9)
+    proprio_noise: float = setting(0.1, "noise on standardised proprioception", min=0.0)
+    latent: int = setting(64, "image latent", min=1)
+    hidden: int = setting(256, "hidden width", min=1)
+
+
+PLAIN = BCConfig(steps=300, shift=0, dropout=0.0, proprio_noise=0.0, weight_decay=0.0)
+
+
+@dataclass(frozen=True)
+class DemonstrationSet:
+    """All demonstrated steps.
+
+    Attributes:
+        images: camera name -> uint8 (N, 3, H, W).
+        proprio: float32 (N, P).
+        actions: applied actions, float32 (N, A).
+    """
+
+    images: dict[str, Tensor]
+    proprio: Tensor
+    actions: Tensor
+
+
+class BehaviourCloning(nn.Module):
+    """An encoder and a policy trained together on demonstrations.
+
+    Args:
+        config: see `BCConfig`.
+        cameras: camera name -> (height, width) [px].
+        proprio: length of proprioception.
+        actions: length of an action.
+    """
+
+    def __init__(self, config: BCConfig, cameras: dict[str, tuple[int, int]], proprio: int, actions: int) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(cameras)
+        self.policy = SquashedGaussianPolicy(
+            self.encoder.features, proprio, actions, config.latent, config.hidden, config.dropout
+        )
+
+    def bc_loss(self, images: dict[str, Tensor], proprio: Tensor, actions: Tensor) -> Tensor:
+        """E ||tanh(mu(s)) - a||^2 over augmented demonstration steps."""
+        config = self.config
+        seen = {name: random_shift(image.float(), config.shift) for name, image in images.items()}
+        noise = config.proprio_noise * self.policy.proprio_std * torch.randn_like(proprio)  # type: ignore[operator]
+        return (self.policy.mode(self.encoder(seen), proprio + noise) - actions).square().mean()
+
+    def fit(self, data: DemonstrationSet, progress: Callable[[float], None], generator: torch.Generator) -> float:
+        """Trains on `data`; returns the last tenth's mean loss. Leaves the module in evaluation mode."""
+        config = self.config
+        self.policy.proprio_mean.copy_(data.proprio.mean(0))  # type: ignore[operator]
+        self.policy.proprio_std.copy_(data.proprio.std(0) + 1e-3)  # type: ignore[operator]
+        optimiser = torch.optim.AdamW(self.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
+        self.train()
+        last: list[Tensor] = []
+        for step in range(config.steps):
+            rows = torch.randint(len(data.proprio), (config.batch,), generator=generator)
+            images = {name: image[rows] for name, image in data.images.items()}
+            loss = self.bc_loss(images, data.proprio[rows], data.actions[rows])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            last = [*last, loss.detach()][-max(1, config.steps // 10) :]
+            progress((step + 1) / config.steps)
+        self.eval()
+        return float(torch.stack(last).mean())
+
+    def frozen_encoder(self) -> Encoder:
+        """A copy of the encoder that no gradient changes."""
+        return copy.deepcopy(self.encoder).eval().requires_grad_(False)

@@ -1,0 +1,137 @@
+"""Reinforcement learning with prior data (RLPD: Ball et al. 2023): soft actor-critic, a LayerNorm ensemble of critics, and half of
+each batch from demonstrations. Its image latent and its policy start from behaviour cloning, whose pull fades.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rewardbot.config import setting
+from rewardbot.data.replay import Batch
+from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
+from rewardbot.types import Metrics
+
+
+@dataclass(frozen=True)
+class RLPDConfig:
+    """Hyper-parameters of the learner."""
+
+    batch: int = setting(64, "transitions from demonstrations, and as many from the policy, per update", min=1)
+    discount: float = setting(0.95, "discount per control period", min=0.0, max=1.0)
+    critics: int = setting(4, "critics in the ensemble", min=2, max=100)
+    hidden: int = setting(128, "hidden width of critics", min=1)
+    latent: int = setting(64, "image latent of critics", min=1)
+    critic_rate: float = setting(5e-4, "critic learning rate", min=0.0)
+    actor_rate: float = setting(2e-4, "actor learning rate", min=0.0)
+    temperature_rate: float = setting(1e-3, "temperature learning rate", min=0.0)
+    target_step: float = setting(0.01, "step of the target critics towards the critics", min=0.0, max=1.0)
+    average_step: float = setting(0.005, "step of the averaged policy, which is deployed", min=0.0, max=1.0)
+    actor_every: int = setting(2, "critic updates per actor update", min=1)
+    actor_after: int = setting(500, "critic updates before the first actor update", min=0)
+    target_entropy: float = setting(-2.0, "entropy that the temperature aims at [nat]")
+    from_bc: bool = setting(True, "start from behaviour cloning's policy; false: from an untrained one")
+    bc_weight: float = setting(1.0, "weight of behaviour cloning at the start", min=0.0)
+    bc_final: float = setting(0.1, "weight of behaviour cloning in the end", min=0.0)
+    bc_updates: int = setting(5000, "updates over which the weight falls", min=1)
+
+
+class RLPD:
+    """The learner's networks, optimisers and one `update`.
+
+    Args:
+        config: see `RLPDConfig`.
+        policy: behaviour cloning's policy to start from; it is copied.
+        features, proprio, actions: lengths of image features, proprioception and action.
+    """
+
+    def __init__(self, config: RLPDConfig, policy: SquashedGaussianPolicy, features: int, proprio: int, actions: int) -> None:
+        self.config = config
+        self.actor = copy.deepcopy(policy).eval().requires_grad_(True)
+        if not config.from_bc:
+            self.actor.forget()
+        self.average = copy.deepcopy(self.actor).requires_grad_(False)
+        self.critic = EnsembleCritic(config.critics, features, proprio + actions, config.latent, config.hidden)
+        self.critic.to(next(policy.parameters()).device)
+        self.target = copy.deepcopy(self.critic).requires_grad_(False)
+        self.log_temperature = torch.tensor(math.log(0.05), requires_grad=True)
+        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), config.critic_rate, fused=True)
+        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), config.actor_rate, fused=True)
+        self.temperature_optimiser = torch.optim.Adam([self.log_temperature], config.temperature_rate)
+        self.updates = 0
+
+    @property
+    def bc_weight(self) -> float:
+        """The present weight of behaviour cloning: falls linearly from `bc_weight` to `bc_final`."""
+        config = self.config
+        share = min(1.0, self.updates / config.bc_updates)
+        return config.bc_weight + share * (config.bc_final - config.bc_weight)
+
+    def critic_loss(self, batch: Batch, reward: Tensor) -> Tensor:
+        """E (Q_e(s, a) - r - gamma (1 - terminated) min_{two of E} Q'(s', a'))^2, a' ~ pi. No entropy in the backup."""
+        with torch.no_grad():
+            action, _ = self.actor.sample(batch.next_features, batch.next_proprio)
+            values = self.target(batch.next_features, self.actor.normalise(batch.next_proprio), action)
+            pair = torch.randperm(self.config.critics)[:2]
+            target = reward + self.config.discount * batch.continues * values[pair].amin(0)
+        q = self.critic(batch.features, self.actor.normalise(batch.proprio), batch.actions)
+        return (q - target).square().mean()
+
+    def actor_loss(self, batch: Batch, demonstrations: Batch) -> tuple[Tensor, Tensor]:
+        """E[alpha log pi(a|s) - Q(s, a) / |Q|] + w E_demo ||tanh(mu(s)) - a||^2, and log pi for the temperature."""
+        action, log_prob = self.actor.sample(batch.features, batch.proprio)
+        q = self.critic(batch.features, self.actor.normalise(batch.proprio), action).mean(0)
+        scale = q.detach().abs().mean().clamp(min=1e-3)
+        loss = (self.log_temperature.exp().detach() * log_prob - q / scale).mean()
+        cloned = self.actor.mode(demonstrations.features, demonstrations.proprio)
+        return loss + self.bc_weight * F.mse_loss(cloned, demonstrations.actions), log_prob.detach()
+
+    def temperature_loss(self, log_prob: Tensor) -> Tensor:
+        """-log alpha E[log pi + target entropy]."""
+        return -(self.log_temperature * (log_prob + self.config.target_entropy).mean())
+
+    def update(self, demonstrations: Batch, batch: Batch, reward: Tensor) -> dict[str, Tensor]:
+        """One critic update, and every so often one of the actor. `batch` holds the demonstrations' half too.
+
+        Returns:
+            Metrics as tensors, so that nothing waits for the device.
+        """
+        config = self.config
+        loss = self.critic_loss(batch, reward)
+        self.critic_optimiser.zero_grad()
+        loss.backward()
+        self.critic_optimiser.step()
+        _move(self.target, self.critic, config.target_step)
+        self.updates += 1
+        metrics = {"critic_loss": loss.detach(), "reward": reward.mean()}
+        if self.updates > config.actor_after and self.updates % config.actor_every == 0:
+            self.critic.requires_grad_(False)
+            actor_loss, log_prob = self.actor_loss(batch, demonstrations)
+            self.actor_optimiser.zero_grad()
+            actor_loss.backward()
+            self.actor_optimiser.step()
+            self.critic.requires_grad_(True)
+            temperature_loss = self.temperature_loss(log_prob)
+            self.temperature_optimiser.zero_grad()
+            temperature_loss.backward()
+            self.temperature_optimiser.step()
+            _move(self.average, self.actor, config.average_step)
+            metrics |= {"actor_loss": actor_loss.detach(), "entropy": -log_prob.mean(),
+                        "temperature": self.log_temperature.detach().exp()}
+        return metrics
+
+
+@torch.no_grad()
+def _move(target: torch.nn.Module, source: torch.nn.Module, step: float) -> None:
+    """target += step (source - target), in one call for all parameters."""
+    torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), step)
+
+
+def to_floats(metrics: dict[str, Tensor]) -> Metrics:
+    """Waits for the device and reads the numbers."""
+    return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,127 @@
+"""The goal classifier: is this camera image inside the goal set? Its probability is the reward.
+
+Trained once on success examples and given negatives, and then frozen, it is *exploited* by reinforcement learning: the policy
+finds states that no negative ruled out. `vice.py` repairs that. Keep the two beside each other; the difference is the lesson.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rewardbot.config import from_mapping, to_mapping
+from rewardbot.data.replay import Batch
+from rewardbot.errors import DataError
+from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.weights import from_bytes, load_into, named, to_bytes
+from rewardbot.rewards.base import RewardModel
+from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
+
+NegativeSampler = Callable[[int], Tensor]
+"""n -> features of n states outside the goal set, (n, F)."""
+
+THRESHOLD = 0.5
+"""Goal probability from which a state counts as a success, relative to what held-out success examples get."""
+
+
+class GoalClassifier(RewardModel):
+    """p(goal | image features) from success examples and negatives.
+
+    The probability is calibrated by success examples that were held out of training: r(s) = min(1, D(s) / E_heldout[D]).
+    With balanced batches D tends to 1/2 on success states once the policy succeeds and its states are negatives; the ratio
+    stays 1 there, so the reward does not fade exactly when it works.
+
+    Args:
+        config: the discriminator's.
+        positives: features of success examples, (N, F).
+        heldout: features of success examples that are never trained on, (M, F).
+        negatives: sampler of negatives.
+
+    Raises:
+        DataError: no success example.
+    """
+
+    def __init__(
+        self, config: DiscriminatorConfig, positives: Tensor, heldout: Tensor, negatives: NegativeSampler
+    ) -> None:
+        if not len(positives) or not len(heldout):
+            raise DataError("There is no success example to learn the goal from.",
+                            next_step="Record at least two successful demonstrations, or give success images.")
+        self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device)
+        self.level = torch.ones((), device=positives.device)
+        self._positives, self._heldout, self._negatives = positives, heldout, negatives
+        self.optimiser = torch.optim.AdamW(
+            self.discriminator.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.discriminator.set_scale(torch.cat([positives, negatives(max(1000, 4 * len(positives)))]))
+
+    def fit(self, steps: int) -> float:
+        """`steps` balanced gradient steps, then a new calibration; returns the mean loss."""
+        self.discriminator.train()
+        n = self.discriminator.config.batch
+        total = torch.zeros((), device=self.level.device)
+        for _ in range(steps):
+            rows = torch.randint(len(self._positives), (n,), device=self._positives.device)
+            loss = self.discriminator.bce_loss(self._positives[rows], self._negatives(n))
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            total += loss.detach()
+        self.discriminator.eval()
+        with torch.no_grad():
+            self.level = torch.sigmoid(self.discriminator(self._heldout)).mean().clamp(min=0.05)
+        self.version += 1
+        return float(total / max(1, steps))
+
+    @torch.no_grad()
+    def probability(self, features: Tensor) -> Tensor:
+        """Calibrated goal probability, (N, F) -> (N,) in [0, 1]."""
+        return (torch.sigmoid(self.discriminator(features)) / self.level).clamp(max=1.0)
+
+    def reward(self, batch: Batch) -> Tensor:
+        """The goal probability of the state that the action led to, (N,)."""
+        return self.probability(batch.next_features)
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds beside the network: calibration and success examples."""
+        return {"level": self.level, "positives": self._positives, "heldout": self._heldout}
+
+    def to_bytes(self, encoder: Encoder, description: Mapping[str, Any]) -> bytes:
+        """The deployable classifier, with the encoder it looks through."""
+        tensors = {**named("encoder", encoder), **named("discriminator", self.discriminator), "level": self.level}
+        note = {**description, "version": self.version, "discriminator": to_mapping(self.discriminator.config)}
+        return to_bytes(tensors, kind="classifier", description=note)
+
+
+class DeployedClassifier:
+    """A goal classifier from its bytes: camera images in, probability out.
+
+    Args:
+        data: what `GoalClassifier.to_bytes` gave.
+
+    Raises:
+        DataError: other or damaged bytes.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        tensors, self.description = from_bytes(data, kind="classifier")
+        self.version: int = self.description["version"]
+        self.threshold = THRESHOLD
+        self._encoder = Encoder({name: (h, w) for name, (h, w) in self.description["cameras"].items()})
+        config = from_mapping(DiscriminatorConfig, self.description["discriminator"])
+        self._discriminator = Discriminator(config, self._encoder.features)
+        load_into(self._encoder, tensors, "encoder")
+        load_into(self._discriminator, tensors, "discriminator")
+        self._level = tensors["level"]
+        self._discriminator.eval()
+
+    @torch.no_grad()
+    def probability(self, images: Mapping[str, NDArray[np.uint8]]) -> float:
+        """Calibrated goal probability in [0, 1] of one set of camera images, camera name -> uint8 (H, W, 3)."""
+        logit = self._discriminator(self._encoder(to_tensors(images)))
+        return float((torch.sigmoid(logit) / self._level).clamp(max=1.0))

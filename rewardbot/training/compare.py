@@ -1,0 +1,93 @@
+"""The lesson: the same learner and demonstrations, only the reward differs. Judged by the classifier and by the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardbot.policies.base import DeployedPolicy
+from rewardbot.rewards.goal_classifier import DeployedClassifier
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.training.collect import demonstrate, run_episode
+from rewardbot.training.evaluate import ClassifierCounts, evaluate
+from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.loop import STREAMS, learn
+from rewardbot.training.oracle import OracleLearner
+from rewardbot.types import Episode
+
+ARMS = ("frozen", "frozen_offline", "oracle")
+FIRST_FRAMES = 0.2
+"""Share of each demonstration, from its start, that the naive frozen classifier has for negatives: the first five frames."""
+
+FAILURE_NOISE = 0.5
+"""Tremor of the hand that records failures, the good offline negatives."""
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """Success rates of one arm's final policy, and the environment steps it had."""
+
+    judged: float
+    true: float
+    env_steps: int
+
+
+def arm_config(arm: str, config: LearnerConfig) -> LearnerConfig:
+    """The learner's configuration for one arm; only the classifier's negatives differ."""
+    if arm == "frozen":
+        return replace(config, classifier=replace(config.classifier, negatives="offline", early=FIRST_FRAMES))
+    if arm == "frozen_offline":
+        return replace(config, classifier=replace(config.classifier, negatives="offline"))
+    return config
+
+
+def run_arm(
+    arm: str, trained: Learner, robot: MujocoRobot, demonstrations: Sequence[Episode], *, steps: int, episodes: int,
+    config: LearnerConfig | None = None, progress: Callable[[float, str], None] = lambda share, detail: None,
+) -> ArmResult:
+    """Learns with one arm's reward for `steps` environment steps and evaluates.
+
+    Args:
+        arm: one of `ARMS`, or `online` for the learner as it is.
+        trained: a learner that has been pretrained on `demonstrations`; its encoder and cloned policy are used again.
+        robot: the simulator.
+        demonstrations: successful demonstrations with their start seeds.
+        steps: environment steps of learning.
+        episodes: evaluation episodes.
+        config: the learner's configuration if it is to differ from that of `trained`.
+        progress: told share and stage.
+    """
+    kind = OracleLearner if arm == "oracle" else Learner
+    learner = kind(arm_config(arm, config or trained.config), trained.contract, trained.task, trained.seed)
+    stream = STREAMS * trained.seed
+    failures: list[Episode] = []
+    if arm == "frozen_offline":
+        failures = demonstrate(robot, len(demonstrations), noise=FAILURE_NOISE, stream=stream, seed=trained.seed + 1,
+                               success=False)
+    learner.pretrain(demonstrations, lambda stage, share: None, failures=failures, baseline=False, cloning=trained.cloning)
+    if isinstance(learner, OracleLearner):
+        learner.score_demonstrations([_replayed_truth(robot, episode) for episode in demonstrations])
+    learn(learner, robot, stream=stream + 1, steps=steps,
+          report=lambda metrics, done: progress(done / steps, f"{arm}: {done} steps"))
+    counts = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
+    result = evaluate(robot, DeployedPolicy(learner.policy_weights()), actor="rl", episodes=episodes, stream=stream + 2,
+                      check=counts, progress=lambda share: progress(share, f"{arm}: evaluation"))
+    return ArmResult(counts.judged, result.rate, learner.env_steps)
+
+
+def compare(
+    trained: Learner, robot: MujocoRobot, demonstrations: Sequence[Episode], *, episodes: int,
+    progress: Callable[[float, str], None] = lambda share, detail: None,
+) -> dict[str, ArmResult]:
+    """All `ARMS`, each with as many environment steps as `trained` had."""
+    return {arm: run_arm(arm, trained, robot, demonstrations, steps=trained.env_steps, episodes=episodes, progress=progress)
+            for arm in ARMS}
+
+
+def _replayed_truth(robot: MujocoRobot, episode: Episode) -> NDArray[np.bool_]:
+    """True success at each observation of a demonstration, by playing its actions from its start state again."""
+    actions = iter(episode.actions)
+    return run_episode(robot, lambda _: next(actions), episode.info)[1]

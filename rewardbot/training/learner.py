@@ -1,0 +1,276 @@
+"""The learner: demonstrations and visited episodes in, policy and goal classifier out. No ROS, no robot, no true state.
+
+    demonstrations --> behaviour cloning --> frozen encoder --> features of every image, cached
+    success images  + negatives (visited states) --> goal classifier, refitted all the time
+    half demonstrations, half visited transitions, reward = goal classifier, computed now --> RLPD --> policy
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rewardbot.config import setting
+from rewardbot.data.replay import Batch, Replay, concatenate
+from rewardbot.errors import DataError
+from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.policies.base import policy_to_bytes
+from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, DemonstrationSet
+from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
+from rewardbot.rewards.discriminator import DiscriminatorConfig
+from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
+from rewardbot.rewards.vice import visited_negatives
+from rewardbot.robots.robot import RobotContract
+from rewardbot.training import checkpoint
+from rewardbot.types import PROPRIO_NAMES, Episode, Metrics
+
+Progress = Callable[[str, float], None]
+"""Called with a stage's name and the share of it that is done."""
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How the goal classifier is fed. `DiscriminatorConfig` says how it is regularised."""
+
+    success_frames: int = setting(4, "last frames of each demonstration that are success examples", min=1)
+    heldout: float = setting(0.2, "share of demonstrations whose success examples only calibrate", min=0.0, max=0.9)
+    early: float = setting(0.5, "share of each demonstration, from its start, that are offline negatives", min=0.01, max=0.9)
+    negatives: Literal["visited", "offline"] = setting("visited", "visited: refit with the policy's states; offline: frozen")
+    first_steps: int = setting(500, "gradient steps before learning", min=1)
+    every: int = setting(5, "learner updates per classifier step", min=1)
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """All of the learner's hyper-parameters."""
+
+    bc: BCConfig = setting(BCConfig(), "behaviour cloning, tuned: it also trains the encoder")
+    plain_bc: BCConfig = setting(PLAIN, "behaviour cloning as in the textbook: a baseline only")
+    discriminator: DiscriminatorConfig = setting(DiscriminatorConfig(), "the goal classifier's network")
+    classifier: ClassifierConfig = setting(ClassifierConfig(), "the goal classifier's examples")
+    rlpd: RLPDConfig = setting(RLPDConfig(), "the reinforcement learner")
+    capacity: int = setting(40_000, "observations that the replay holds", min=1000)
+    round_updates: int = setting(10, "updates per call of `update`", min=1)
+    most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
+    judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
+    pretrain_threads: int = setting(2, "threads of torch while pretraining, when nothing else runs", min=1, max=256)
+    device: str = setting("cpu", "torch device")
+
+
+class Learner:
+    """See the module.
+
+    Args:
+        config: hyper-parameters.
+        contract: the robot; gives camera sizes and the action's length.
+        task: task name, written into the weights.
+        seed: seed of networks and batches.
+
+    Attributes:
+        env_steps: visited transitions so far.
+        version: grows with every change of the weights.
+        baseline_s: time spent on the plain baseline, which is not learning [s].
+    """
+
+    def __init__(self, config: LearnerConfig, contract: RobotContract, task: str, seed: int = 0) -> None:
+        self.config, self.contract, self.task, self.seed = config, contract, task, seed
+        torch.manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(seed)
+        self.cameras = {name: (camera.height, camera.width) for name, camera in contract.cameras.items()}
+        sizes = (self.cameras, len(PROPRIO_NAMES), contract.action_dim)
+        self.cloning = BehaviourCloning(config.bc, *sizes).to(config.device)
+        self.plain = BehaviourCloning(config.plain_bc, *sizes).to(config.device)
+        self.encoder: Encoder = self.cloning.frozen_encoder()
+        self.demonstrations = self._new_replay(config.capacity, seed)
+        self.visited = self._new_replay(config.capacity, seed + 1)
+        self.env_steps = self.version = 0
+        self.baseline_s = 0.0
+        self.judged: deque[float] = deque(maxlen=config.judged_episodes)
+        self.classifier: GoalClassifier
+        self.agent: RLPD
+
+    # Before learning -----------------------------------------------------------------------------------------------------
+
+    def pretrain(
+        self, demonstrations: Sequence[Episode], progress: Progress, *, failures: Sequence[Episode] = (),
+        baseline: bool = True, cloning: BehaviourCloning | None = None,
+    ) -> Metrics:
+        """Behaviour cloning, its plain baseline, the first classifier, and the reinforcement learner's start.
+
+        Args:
+            demonstrations: successful ones.
+            progress: told of each stage.
+            failures: episodes without success, all of whose states are offline negatives.
+            baseline: also train the plain baseline.
+            cloning: behaviour cloning that has been trained on the same demonstrations, to use instead of training it.
+
+        Raises:
+            DataError: fewer than two demonstrations, or images of other sizes.
+        """
+        if len(demonstrations) < 2:
+            raise DataError(f"{len(demonstrations)} successful demonstrations are too few to learn from.",
+                            valid="At least 2: one to learn the goal from and one to check it.",
+                            next_step="Record more: rewardbot demo --demos 30.")
+        data = self._demonstration_set(demonstrations)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(max(threads, self.config.pretrain_threads))
+        metrics: Metrics = {}
+        try:
+            if cloning is not None:
+                self.cloning.load_state_dict(cloning.state_dict())
+                self.cloning.eval()
+            else:
+                metrics["bc_loss"] = self.cloning.fit(data, lambda share: progress("tuned BC and encoder", share),
+                                                      self._generator)
+            started = time.monotonic()
+            if baseline:
+                metrics["plain_bc_loss"] = self.plain.fit(data, lambda share: progress("plain BC", share), self._generator)
+            self.baseline_s = metrics["baseline_s"] = time.monotonic() - started
+        finally:
+            torch.set_num_threads(threads)
+        self.encoder = self.cloning.frozen_encoder()
+        features = [self.embed(episode) for episode in demonstrations]
+        for episode, embedded in zip(demonstrations, features, strict=True):
+            self.demonstrations.add(episode, embedded)
+        progress("goal classifier", 0.0)
+        self.classifier = self._new_classifier(features, [self.embed(episode) for episode in failures])
+        metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps)
+        self.agent = self.new_agent()
+        self.version += 1
+        progress("goal classifier", 1.0)
+        return metrics
+
+    # Learning ------------------------------------------------------------------------------------------------------------
+
+    def add_episode(self, episode: Episode) -> range:
+        """Takes an episode that the policy or an operator's takeover went through; returns its rows in the replay.
+
+        Raises:
+            DataError: it does not fit, see `Replay.add`.
+        """
+        features = self.embed(episode)
+        rows = self.visited.add(episode, features)
+        if episode.info.source == "policy":
+            self.judged.append(float(self.classifier.probability(features[-1:])[0]))
+        self.env_steps += len(episode)
+        return rows
+
+    def update(self) -> Metrics:
+        """One round of updates of critics, policy and classifier. Waits (`waiting` is 1) for experience when it is far ahead.
+
+        The metrics hold `success_estimate`, the share of the last episodes that ended in what the classifier calls a success.
+        """
+        config, started = self.config, time.monotonic()
+        judged = [p > THRESHOLD for p in self.judged]
+        metrics: Metrics = {"success_estimate": float(np.mean(judged)) if judged else 0.0, "env_steps": float(self.env_steps)}
+        if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
+            return metrics | {"waiting": 1.0}
+        values: dict[str, Tensor] = {}
+        for _ in range(config.round_updates):
+            demonstrated = self.demonstrations.sample(config.rlpd.batch)
+            batch = concatenate([demonstrated, self.visited.sample(config.rlpd.batch)])
+            values |= self.agent.update(demonstrated, batch, self.reward(batch))
+            if config.classifier.negatives == "visited" and self.agent.updates % config.classifier.every == 0:
+                self.classifier.fit(1)
+        self.version += 1
+        rate = config.round_updates / max(1e-9, time.monotonic() - started)
+        return metrics | to_floats(values) | {
+            "waiting": 0.0, "updates": float(self.agent.updates), "updates_per_s": rate,
+            "classifier_level": float(self.classifier.level), "bc_weight": self.agent.bc_weight,
+        }
+
+    def reward(self, batch: Batch) -> Tensor:
+        """The reward of each transition, (N,): the goal classifier's, as it is now."""
+        return self.classifier.reward(batch)
+
+    # What others get -----------------------------------------------------------------------------------------------------
+
+    def policy_weights(self) -> bytes:
+        """All actors, for `DeployedPolicy`."""
+        bc = self.config.bc
+        description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name}
+        sizes = {"proprio": len(PROPRIO_NAMES), "actions": self.contract.action_dim, "latent": bc.latent, "hidden": bc.hidden}
+        actors = {"rl": ("encoder", self.agent.average), "explore": ("encoder", self.agent.actor),
+                  "bc_tuned": ("encoder", self.cloning.policy)}
+        encoders = {"encoder": self.encoder}
+        if (self.config.plain_bc.latent, self.config.plain_bc.hidden) == (bc.latent, bc.hidden):
+            encoders["plain"], actors["bc"] = self.plain.encoder, ("plain", self.plain.policy)
+        return policy_to_bytes(encoders, actors, sizes, description)
+
+    def classifier_weights(self) -> bytes:
+        """The goal classifier, for `DeployedClassifier`."""
+        return self.classifier.to_bytes(self.encoder, {"task": self.task, "cameras": self.cameras})
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint; see `checkpoint.py`."""
+        checkpoint.save(self, folder)
+
+    def load(self, folder: Path) -> None:
+        """Goes on from a checkpoint.
+
+        Raises:
+            DataError: missing, damaged, or made with other settings.
+        """
+        checkpoint.load(self, folder)
+
+    @torch.no_grad()
+    def embed(self, episode: Episode) -> Tensor:
+        """Features of all observations of an episode, float32 (T + 1, F).
+
+        Raises:
+            DataError: a camera is missing or has another size.
+        """
+        for name, (height, width) in self.cameras.items():
+            shape = episode.images[name].shape[1:] if name in episode.images else None
+            if shape != (height, width, 3):
+                raise DataError(f"Episode {episode.info.id}: camera '{name}' has images of {shape}.",
+                                valid=f"({height}, {width}, 3) is what this learner sees.")
+        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.config.device)
+        return self.encoder(images)
+
+    # Parts ---------------------------------------------------------------------------------------------------------------
+
+    def _new_replay(self, capacity: int, seed: int) -> Replay:
+        return Replay(capacity, features=self.encoder.features, proprio=len(PROPRIO_NAMES),
+                      actions=self.contract.action_dim, device=self.config.device, seed=seed)
+
+    def new_agent(self) -> RLPD:
+        """A reinforcement learner that starts from behaviour cloning's policy."""
+        return RLPD(self.config.rlpd, self.cloning.policy, self.encoder.features, len(PROPRIO_NAMES), self.contract.action_dim)
+
+    def _new_classifier(self, demonstrations: Sequence[Tensor], failures: Sequence[Tensor]) -> GoalClassifier:
+        config = self.config.classifier
+        ends = [features[-config.success_frames :] for features in demonstrations]
+        heldout = max(1, round(config.heldout * len(ends)))
+        early = [features[: max(1, round(config.early * len(features)))] for features in demonstrations]
+        return self.make_classifier(torch.cat(ends[heldout:]), torch.cat(ends[:heldout]), torch.cat([*early, *failures]))
+
+    def make_classifier(self, positives: Tensor, heldout: Tensor, offline: Tensor) -> GoalClassifier:
+        """A classifier with fixed examples (N, F) each, and the visited states where the configuration says so."""
+        self.offline = offline
+
+        def sample(n: int) -> Tensor:
+            return offline[torch.randint(len(offline), (n,), generator=self._generator)]
+
+        negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
+        return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
+
+    def _demonstration_set(self, demonstrations: Sequence[Episode]) -> DemonstrationSet:
+        images = {
+            name: to_tensors({name: np.concatenate([e.images[name][:-1] for e in demonstrations])})[name].contiguous()
+            for name in self.cameras
+        }
+        device = self.config.device
+        return DemonstrationSet(
+            images={name: image.to(device) for name, image in images.items()},
+            proprio=torch.from_numpy(np.concatenate([e.proprio[:-1] for e in demonstrations])).to(device),
+            actions=torch.from_numpy(np.concatenate([e.applied for e in demonstrations])).to(device),
+        )

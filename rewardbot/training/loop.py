@@ -1,0 +1,76 @@
+"""Learning in one process, without ROS: collect an episode, then update until the updates have caught up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rewardbot.policies.base import DeployedPolicy
+from rewardbot.rewards.goal_classifier import THRESHOLD
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.training.collect import run_episode
+from rewardbot.training.evaluate import start_seed
+from rewardbot.training.learner import Learner
+from rewardbot.training.oracle import OracleLearner
+from rewardbot.types import EpisodeInfo, Metrics
+
+STREAMS = 3
+"""Demonstrations, learning and evaluation of seed s start from the streams 3 s, 3 s + 1 and 3 s + 2."""
+
+UPDATES_PER_STEP = 1.0
+RECENT = 20
+
+Report = Callable[[Metrics, int], None]
+
+
+@dataclass
+class Curve:
+    """What learning looked like; true success is recorded beside, for people."""
+
+    points: list[tuple[float, int, float]] = field(default_factory=list)
+    judged: list[bool] = field(default_factory=list)
+    truth: list[bool] = field(default_factory=list)
+
+
+def learn(
+    learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
+    report: Report = lambda metrics, steps: None,
+) -> Curve:
+    """Collects an episode, then updates until the updates have caught up with the steps, until time or steps are over.
+
+    Args:
+        learner: pretrained.
+        robot: the simulator.
+        stream: stream of start states.
+        seconds: longest time [s].
+        steps: most environment steps.
+        report: told the metrics after each episode.
+    """
+    started, curve, episode_index = time.monotonic(), Curve(), 0
+    while time.monotonic() - started < seconds and (steps is None or learner.env_steps < steps):
+        policy = DeployedPolicy(learner.policy_weights())
+        seed = start_seed(stream, episode_index)
+        policy.begin_episode(seed)
+        info = EpisodeInfo(f"{learner.task}-policy-{stream}-{episode_index}", learner.task, robot.contract.name, "policy",
+                           seed=seed, policy_version=policy.version)
+        episode, truth = run_episode(robot, lambda o, policy=policy: policy.act(o, explore=True), info)
+        if isinstance(learner, OracleLearner):
+            learner.add_scored(episode, truth)
+        else:
+            learner.add_episode(episode)
+        episode_index += 1
+        metrics: Metrics = {}
+        while learner.agent.updates < UPDATES_PER_STEP * learner.env_steps:
+            metrics = learner.update()
+            if metrics["waiting"]:
+                break
+        curve.truth.append(bool(truth[-1]))
+        curve.judged.append(bool(learner.judged[-1] > THRESHOLD))
+        if episode_index % 5 == 0:
+            recent = float(np.mean(curve.truth[-RECENT:]))
+            curve.points.append((round(time.monotonic() - started, 1), learner.env_steps, recent))
+            report({**metrics, "true_success": recent}, learner.env_steps)
+    return curve

@@ -49,7 +49,7 @@ def demo(options: JobOptions) -> None:
         task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
         learn_s=60.0 * options.minutes, operator_noise=options.noise, config=options.config)
     with run:
-        found = run_demo(asked, run.path)
+        found = run_demo(asked, run.path, report=run.log)
         fields = {spec.name for spec in dataclasses.fields(Summary)}
         summary = from_mapping(Summary, {name: value for name, value in found.items() if name in fields})
         if options.compare:

@@ -12,7 +12,7 @@ class JobOptions:
     """One job: demonstrations, pretraining, learning, evaluation. Each field is an option of the command line."""
 
     task: str = setting("lift", "simulated task, see `rewardbot list`")
-    seed: int = setting(0, "seed of start states, demonstrator, networks and batches", min=0, max=2**31 - 1)
+    seed: int = setting(0, "seed of start states, demonstrator, networks and batches", min=0, max=100_000_000)
     demos: int = setting(30, "number of successful demonstrations (--demonstrations DIR takes recorded ones)", min=2, max=10_000)
     minutes: float = setting(5.0, "time for learning after pretraining [min]", min=0.0, max=100_000.0)
     episodes: int = setting(100, "evaluation episodes of each policy", min=1, max=100_000)
@@ -31,7 +31,7 @@ class EvalOptions:
     """An evaluation of a saved policy in simulation."""
 
     episodes: int = setting(100, "number of fresh episodes", min=1, max=100_000)
-    seed: int = setting(1, "seed of the start states", min=0, max=2**31 - 1)
+    seed: int = setting(1, "seed of the start states", min=0, max=100_000_000)
     actor: str = setting("rl", "who acts: bc, bc_tuned or rl")
     task: str = setting("", "task; the checkpoint's own if not given")
     video: str = setting("", "MP4 file for the first episodes")

@@ -15,7 +15,7 @@ from rewardbot import registry
 from rewardbot.config import from_mapping, names_in, read_yaml, to_mapping
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.training.bench import BenchOptions, run_bench
-from rewardbot.training.files import storing, write_atomic
+from rewardbot.training.files import StorageError, storing, write_atomic
 from rewardbot.training.options import EvalOptions, JobOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
@@ -55,7 +55,11 @@ def demo(options: JobOptions) -> None:
         if options.compare:
             run.finish(summary)  # what is known so far, should the comparison be stopped
             summary = dataclasses.replace(summary, success={**summary.success, **_compare(options, run)})
-        run.finish(summary)
+        try:
+            run.finish(summary)
+        except StorageError:
+            Console().print(result_table(summary.success, summary.episodes))  # a full disk must not cost the result
+            raise
     conclude(run, summary)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +56,17 @@ class ClassifierCounts:
 
     def rates(self) -> ClassifierErrors:
         """False positives among true failures and false negatives among true successes."""
-        failures = [verdict for verdict, success in self.verdicts if not success]
-        successes = [verdict for verdict, success in self.verdicts if success]
-        return ClassifierErrors(
-            false_positive_rate=sum(failures) / len(failures) if failures else None,
-            false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
-        )
+        return error_rates(self.verdicts)
+
+
+def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
+    """The rates for (a classifier's verdict, true success) of each episode; None where there was nothing to judge."""
+    failures = [verdict for verdict, success in verdicts if not success]
+    successes = [verdict for verdict, success in verdicts if success]
+    return ClassifierErrors(
+        false_positive_rate=sum(failures) / len(failures) if failures else None,
+        false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
+    )
 
 
 def start_seed(stream: int, episode: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.training.collect import run_episode
-from rewardbot.training.evaluate import start_seed
+from rewardbot.training.evaluate import error_rates, start_seed
 from rewardbot.training.learner import Learner
 from rewardbot.training.oracle import OracleLearner
 from rewardbot.types import EpisodeInfo, Metrics
@@ -22,6 +22,8 @@ STREAMS = 3
 
 UPDATES_PER_STEP = 1.0
 RECENT = 20
+JUDGED = 60
+"""Episodes behind a point of the curves of true success and of the classifier's error rates."""
 
 Report = Callable[[Metrics, int], None]
 
@@ -72,5 +74,7 @@ def learn(
         if episode_index % 5 == 0:
             recent = float(np.mean(curve.truth[-RECENT:]))
             curve.points.append((round(time.monotonic() - started, 1), learner.env_steps, recent))
-            report({**metrics, "true_success": recent}, learner.env_steps)
+            rates = asdict(error_rates(list(zip(curve.judged, curve.truth, strict=True))[-JUDGED:]))
+            known = {name: rate for name, rate in rates.items() if rate is not None}
+            report({**metrics, "true_success": recent, **known}, learner.env_steps)
     return curve

@@ -25,7 +25,6 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 import rewardbot
-from rewardbot.training.curves import draw_curves
 from rewardbot.training.files import StorageError, link_atomic, storing, write_atomic
 from rewardbot.training.summary import Summary
 
@@ -113,6 +112,9 @@ class RunFolder:
         Raises:
             StorageError: full disk.
         """
+        # Slow to import, and only needed at the end.
+        from rewardbot.training.curves import draw_curves
+
         write_atomic(self.path / "summary.json", summary.to_json())
         draw_curves(self.path / "curves.png", self.history, summary)
 

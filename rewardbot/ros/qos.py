@@ -1,0 +1,27 @@
+"""Qualities of service by purpose; a publisher and its subscribers take the same name."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+STATE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.RELIABLE)
+"""Joint states, tool poses and actions: every one counts, and a learner may be busy for a while."""
+
+EVENTS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
+"""Episode events, verdicts and metrics."""
+
+COMMANDS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
+"""Commands and the classifier's answers: few, and only the newest matters."""
+
+LATCHED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                     durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Weights: whoever comes late still gets the newest."""
+
+IMAGES_OUT = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor data as a camera driver publishes it."""
+
+IMAGES_ALL = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor data for those that must not miss a frame: policy, recorder, learner."""
+
+IMAGES_NEWEST = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor data for those that may skip: classifier, displays. Two, so that frames of two cameras can meet."""

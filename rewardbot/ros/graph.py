@@ -1,0 +1,260 @@
+"""The node graphs as plain data: one truth for `rewardbot up`, `rewardbot demo` and the launch files. No rclpy, no launch here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from rewardbot.config import names_in, share_path
+from rewardbot.errors import ConfigError, unknown_name
+from rewardbot.robots.robot import load_contract
+
+Value = bool | int | float | str
+Restart = Literal["never", "on-failure"]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a graph. The default's type is the type that is enforced.
+
+    Attributes:
+        choices: a folder of `config/` whose file names are the valid values, or empty.
+    """
+
+    name: str
+    default: Value
+    help: str
+    choices: str = ""
+
+
+@dataclass(frozen=True)
+class From:
+    """Stands for the value of an argument."""
+
+    argument: str
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node of a graph.
+
+    Attributes:
+        name: node name, and the executable: `python -m rewardbot.ros.<name>`, `ros2 run rewardbot <name>`.
+        parameters: parameter name -> value.
+        parameter_files: YAML files below the share folder; `{argument}` is filled in. An argument that holds a path of its
+            own may be named alone: "{config}"; it is left out when empty.
+        remappings: from -> to.
+        publishes: its topics, relative; `camera/*` stands for every camera of the robot.
+        subscribes: likewise.
+        condition: the Boolean argument that must be true, or empty.
+        restart: what to do when it dies with an exit code other than 0 and 2 (2 is a mistake of the user's).
+    """
+
+    name: str
+    parameters: Mapping[str, Value | From] = field(default_factory=dict)
+    parameter_files: tuple[str, ...] = ()
+    remappings: Mapping[str, str] = field(default_factory=dict)
+    publishes: tuple[str, ...] = ()
+    subscribes: tuple[str, ...] = ()
+    condition: str = ""
+    restart: Restart = "never"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in the order of their start; they are stopped in the opposite order."""
+
+    name: str
+    help: str
+    arguments: tuple[Argument, ...]
+    nodes: tuple[NodeSpec, ...]
+
+
+@dataclass(frozen=True)
+class NodeStart:
+    """A node with everything filled in: what both starters start."""
+
+    name: str
+    namespace: str
+    parameters: Mapping[str, Value]
+    parameter_files: tuple[str, ...]
+    remappings: Mapping[str, str]
+    publishes: tuple[str, ...]
+    subscribes: tuple[str, ...]
+    restart: Restart
+
+    @property
+    def module(self) -> str:
+        """The Python module that is the node."""
+        return f"rewardbot.ros.{self.name}"
+
+    def ros_arguments(self) -> list[str]:
+        """The arguments `--ros-args ...`."""
+        arguments = ["--ros-args", "-r", f"__node:={self.name}", "-r", f"__ns:={self.namespace}"]
+        for path in self.parameter_files:
+            arguments += ["--params-file", path]
+        for name, value in self.parameters.items():
+            arguments += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, and keeps the text "1" a text
+        for source, target in self.remappings.items():
+            arguments += ["-r", f"{source}:={target}"]
+        return arguments
+
+
+NAMESPACE = Argument("namespace", "rewardbot", "namespace of all names")
+ROBOT = Argument("robot", "sim_arm", "robot contract", choices="robots")
+
+OBSERVATION = ("joint_states", "tool_pose", "camera/*/image_raw")
+ACTIONS = ("requested_action", "applied_action")
+COMMANDS = ("servo_node/delta_twist_cmds", "gripper_controller/commands")
+TELEOP = ("teleop/delta_twist_cmds", "teleop/gripper", "operator/success")
+WEIGHTS = ("weights/policy", "weights/classifier")
+
+SIM = Graph(
+    name="sim",
+    help="the simulated cell with recorder, classifier, learner and policy",
+    arguments=(
+        NAMESPACE,
+        ROBOT,
+        Argument("task", "lift", "simulated task"),
+        Argument("seed", 0, "seed of start states, operator, learner"),
+        Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
+        Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
+        Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
+        Argument("run_folder", "runs/latest", "folder for bags and checkpoints"),
+        Argument("config", "", "a further ROS parameter file for learner_node"),
+        Argument("learn", True, "start learner_node and classifier_node"),
+    ),
+    nodes=(
+        NodeSpec(
+            "sim_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "lockstep": From("lockstep"),
+             "operator_noise": From("operator_noise")},
+            publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
+            subscribes=(*COMMANDS, "episode")),
+        NodeSpec(
+            "recorder_node",
+            {"robot": From("robot"), "record": From("record"), "run_folder": From("run_folder")},
+            subscribes=(*OBSERVATION, *ACTIONS, "episode"), restart="on-failure"),
+        NodeSpec(
+            "classifier_node", {"robot": From("robot")},
+            publishes=("goal_probability", "success"),
+            subscribes=("camera/*/image_raw", "weights/classifier"), condition="learn", restart="on-failure"),
+        NodeSpec(
+            "learner_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder")},
+            parameter_files=("{config}",),
+            publishes=WEIGHTS, subscribes=(*OBSERVATION, *ACTIONS, "episode"), condition="learn"),
+        NodeSpec(
+            "policy_node", {"task": From("task"), "robot": From("robot")},
+            publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
+    ),
+)
+
+GRAPHS = {graph.name: graph for graph in (SIM,)}
+
+
+def load_graph(name: str) -> Graph:
+    """The graph called `name`.
+
+    Raises:
+        ConfigError: unknown name.
+    """
+    if name not in GRAPHS:
+        raise unknown_name("graph", name, GRAPHS)
+    return GRAPHS[name]
+
+
+def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
+    """The nodes to start, in order.
+
+    Args:
+        graph: what to start.
+        given: argument name -> value; text is converted to the argument's type, as launch arguments are text.
+
+    Raises:
+        ConfigError: unknown argument, wrong type, or a value that is not among the choices.
+    """
+    values = argument_values(graph, given)
+    cameras = list(load_contract(str(values["robot"])).cameras) if "robot" in values else []
+    starts: list[NodeStart] = []
+    for node in graph.nodes:
+        if node.condition and not values[node.condition]:
+            continue
+        files = [file for pattern in node.parameter_files if (file := pattern.format(**values))]
+        starts.append(NodeStart(
+            name=node.name,
+            namespace="/" + str(values["namespace"]).strip("/"),
+            parameters={name: values[value.argument] if isinstance(value, From) else value
+                        for name, value in node.parameters.items()},
+            parameter_files=tuple(_parameter_file(file) for file in files),
+            remappings=dict(node.remappings),
+            publishes=("metrics", *_of_cameras(node.publishes, cameras)),
+            subscribes=tuple(_of_cameras(node.subscribes, cameras)),
+            restart=node.restart,
+        ))
+    return starts
+
+
+def argument_values(graph: Graph, given: Mapping[str, Value]) -> dict[str, Value]:
+    """Every argument's value: what is given, converted and checked, and the defaults.
+
+    Raises:
+        ConfigError: see `resolve`.
+    """
+    known = {argument.name: argument for argument in graph.arguments}
+    for name in given:
+        if name not in known:
+            raise unknown_name(f"argument of graph '{graph.name}'", name, known)
+    values: dict[str, Value] = {}
+    for name, argument in known.items():
+        value = _converted(argument, given[name]) if name in given else argument.default
+        if argument.choices and value not in (valid := names_in(argument.choices)):
+            raise unknown_name(name, str(value), valid)
+        values[name] = value
+    return values
+
+
+def links(nodes: Sequence[NodeStart], *, listens: Sequence[str] = ()) -> dict[str, tuple[int, int]]:
+    """How many connections each node has when all have found each other, by node name.
+
+    Args:
+        nodes: what was started.
+        listens: topics that the program which asks subscribes to itself.
+
+    Returns:
+        (subscriptions that its publishers have, publishers that its subscriptions have), both at least.
+    """
+    subscribed = Counter([*listens, *(topic for node in nodes for topic in node.subscribes)])
+    published = Counter(topic for node in nodes for topic in node.publishes)
+    return {node.name: (sum(subscribed[topic] for topic in node.publishes),
+                        sum(published[topic] for topic in node.subscribes)) for node in nodes}
+
+
+def _of_cameras(topics: Sequence[str], cameras: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for topic in topics:
+        found += [topic.replace("*", camera) for camera in cameras] if "*" in topic else [topic]
+    return found
+
+
+def _converted(argument: Argument, value: Any) -> Value:
+    kind = type(argument.default)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    text = str(value)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return kind(text)
+    except (KeyError, ValueError):
+        what = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise ConfigError(f"{argument.name} is '{text}'.", valid=f"It must be {what}: {argument.help}.") from None
+
+
+def _parameter_file(name: str) -> str:
+    path = Path(name)
+    return str(path.resolve() if path.exists() else share_path(name))

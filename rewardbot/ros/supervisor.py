@@ -1,0 +1,215 @@
+"""Starts a graph as processes where the `launch` package is missing: `python -m rewardbot.ros.<node> --ros-args ...`.
+
+Each node is the leader of its own process group, so that Ctrl-C reaches only the starter, which then stops the nodes in order
+(the commander first, the robot last). A node whose starter is killed ends by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rewardbot.errors import RewardbotError
+from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
+from rewardbot.ros.graph import NodeStart, Value, load_graph, resolve
+
+READY = "ready:"
+USER_MISTAKE = 2
+STOP_PATIENCE_S = 10.0
+MOST_RESTARTS = 3
+
+Log = Callable[[str, str], None]
+"""Takes a node's name and one line of its output."""
+
+
+class NodeDied(RewardbotError):
+    """A node of the graph ended that should not have; carries its name, exit code and last lines.
+
+    Attributes:
+        node: its name.
+        code: its exit code; negative: the signal that killed it.
+    """
+
+    def __init__(self, node: str, code: int, lines: Sequence[str]) -> None:
+        self.node, self.code = node, code
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        said = "\n  ".join(lines)
+        if code == USER_MISTAKE:  # the node has said what is wrong and what to do; nothing needs to be added
+            super().__init__(f"{node}: {said.removeprefix(f'{node}: ').removeprefix('error: ')}")
+        else:
+            super().__init__(f"{node} {how}. Its last words:" if said else f"{node} {how}.", valid=said)
+
+
+@dataclass
+class _Process:
+    """One node while it runs."""
+
+    start: NodeStart
+    popen: subprocess.Popen[str]
+    reader: threading.Thread
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=200))
+    ready: threading.Event = field(default_factory=threading.Event)
+    restarts: int = 0
+
+
+class Supervisor:
+    """Runs the nodes of a graph. Use it as a context manager: leaving it stops them all.
+
+    Args:
+        nodes: what to start, in order.
+        log: gets each line that a node prints.
+        environment: variables for the nodes on top of ours.
+    """
+
+    def __init__(
+        self, nodes: Sequence[NodeStart], *, log: Log | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._nodes, self._log = list(nodes), log or print_line
+        self._processes: dict[str, _Process] = {}
+        self._environment = {**os.environ, **(environment or {}), PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+        # Nodes share the machine: one thread each, unless somebody who knows it says otherwise.
+        for name in ("OMP_NUM_THREADS", "LP_NUM_THREADS"):
+            self._environment.setdefault(name, "1")
+        set_defaults(self._environment)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the nodes, in the order of their start."""
+        return [node.name for node in self._nodes]
+
+    def pid(self, name: str) -> int:
+        """Process id of a node."""
+        return self._processes[name].popen.pid
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether every node has said that it is ready."""
+        return all(process.ready.is_set() for process in self._processes.values())
+
+    def start(self) -> None:
+        """Starts every node; see `wait_ready`."""
+        for node in self._nodes:
+            self._processes[node.name] = self._spawn(node)
+
+    def wait_ready(self, timeout_s: float = 60.0) -> None:
+        """Returns when every node has said that it is ready.
+
+        Raises:
+            NodeDied: one ended instead.
+            RewardbotError: one was silent for `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while late := [name for name, process in self._processes.items() if not process.ready.is_set()]:
+            self.poll()
+            if time.monotonic() > deadline:
+                raise RewardbotError(f"Not ready after {timeout_s:.0f} s: {', '.join(late)}.",
+                                     next_step="See the nodes' output above; is the machine overloaded?")
+            self._processes[late[0]].ready.wait(0.1)
+
+    def poll(self) -> None:
+        """Looks after the nodes; restarts those whose restart policy says so. To be called a few times a second.
+
+        Raises:
+            NodeDied: a node ended and is not to be restarted.
+        """
+        for name, process in self._processes.items():
+            code = process.popen.poll()
+            if code is None:
+                continue
+            process.reader.join(timeout=2.0)  # its last lines
+            node = process.start
+            if node.restart == "on-failure" and code not in (0, USER_MISTAKE) and process.restarts < MOST_RESTARTS:
+                self._log(name, f"ended with exit code {code}; starting it again")
+                self._processes[name] = self._spawn(node, restarts=process.restarts + 1)
+                continue
+            raise NodeDied(name, code, _last_words(process.lines, code))
+
+    def stop(self) -> None:
+        """Stops every node, last started first: SIGTERM, and SIGKILL for a group that does not end. May be called twice."""
+        for process in reversed(self._processes.values()):
+            _signal_group(process.popen, signal.SIGTERM)
+            try:
+                process.popen.wait(STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._log(process.start.name, f"did not end within {STOP_PATIENCE_S:.0f} s; killed")
+            _signal_group(process.popen, signal.SIGKILL)  # and whatever children it left
+            process.popen.wait()
+            process.reader.join(timeout=2.0)
+        self._processes.clear()
+
+    def __enter__(self) -> Supervisor:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _spawn(self, node: NodeStart, restarts: int = 0) -> _Process:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", node.module, *node.ros_arguments()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", env=self._environment, start_new_session=True)
+        reader = threading.Thread(target=lambda: self._read(process), name=f"log of {node.name}", daemon=True)
+        process = _Process(node, popen, reader, restarts=restarts)
+        reader.start()
+        return process
+
+    def _read(self, process: _Process) -> None:
+        assert process.popen.stdout is not None
+        for line in process.popen.stdout:
+            text = line.rstrip()
+            self._log(process.start.name, text)
+            if text.startswith(READY):
+                process.ready.set()
+            elif text:
+                process.lines.append(text)
+
+
+def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) -> None:
+    """Starts a graph and keeps it until SIGINT or SIGTERM.
+
+    Args:
+        graph: name of the graph, such as "sim".
+        arguments: see `graph.resolve`.
+        log: gets each line of the nodes' output; printed with the node's name if not given.
+
+    Raises:
+        ConfigError: unknown graph or argument.
+        NodeDied: a node ended.
+    """
+    nodes = resolve(load_graph(graph), arguments)
+    asked = threading.Event()
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with Supervisor(nodes, log=log) as supervisor:
+            supervisor.start()
+            while not asked.wait(0.2):
+                supervisor.poll()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def print_line(node: str, line: str) -> None:
+    """Prints a line with the node's name in front."""
+    print(f"[{node}] {line}\n", end="", flush=True)  # in one piece: every node has a thread that prints
+
+
+def _signal_group(popen: subprocess.Popen[str], number: int) -> None:
+    try:
+        os.killpg(popen.pid, number)
+    except ProcessLookupError:
+        pass  # the group is gone
+
+
+def _last_words(lines: Sequence[str], code: int) -> list[str]:
+    """What to quote of a dead node: all of a message of ours, or the end of a traceback."""
+    if code == USER_MISTAKE:
+        starts = [i for i, line in enumerate(lines) if line.startswith("error: ") or "_node: " in line.split(" ", 1)[0] + " "]
+        return list(lines)[starts[-1]:] if starts else list(lines)[-4:]
+    return list(lines)[-6:]

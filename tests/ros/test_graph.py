@@ -1,0 +1,157 @@
+"""The graph as data, and that `ros2 launch` and `rewardbot up` start the same."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewardbot.config import share_path
+from rewardbot.errors import ConfigError
+from rewardbot.ros.graph import GRAPHS, NodeStart, links, load_graph, resolve
+
+
+class Recorded:
+    """Stands in for any launch action: remembers what it was given."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.arguments, self.options = arguments, options
+
+
+class LaunchDescription(Recorded):
+    pass
+
+
+class DeclareLaunchArgument(Recorded):
+    pass
+
+
+class OpaqueFunction(Recorded):
+    pass
+
+
+class Shutdown(Recorded):
+    pass
+
+
+class Node(Recorded):
+    pass
+
+
+@pytest.fixture
+def launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names that our launch files import."""
+    for name, members in {
+        "launch": [LaunchDescription], "launch.actions": [DeclareLaunchArgument, OpaqueFunction, Shutdown],
+        "launch_ros": [], "launch_ros.actions": [Node]}.items():
+        module = types.ModuleType(name)
+        for member in members:
+            setattr(module, member.__name__, member)
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+def launched(graph: str, given: dict[str, str]) -> list[Node]:
+    """The Node actions of `ros2 launch rewardbot <graph>.launch.py name:=value ...`."""
+    found = runpy.run_path(str(share_path(f"launch/{graph}.launch.py")))
+    (entities,) = found["generate_launch_description"]().arguments
+    configurations: dict[str, str] = {}
+    actions: list[Node] = []
+    for entity in entities:
+        if isinstance(entity, DeclareLaunchArgument):
+            configurations[entity.arguments[0]] = given.get(entity.arguments[0], entity.options["default_value"])
+        else:
+            actions += entity.options["function"](types.SimpleNamespace(launch_configurations=configurations))
+    assert set(given) <= set(configurations)
+    return actions
+
+
+def as_launch_ros_would(node: Node) -> dict[str, Any]:
+    """What launch_ros hands to the process."""
+    options = node.options
+    return {"executable": options["executable"], "name": f"__node:={options['name']}", "namespace": f"__ns:={options['namespace']}",
+            "files": [item for item in options["parameters"] if isinstance(item, str)],
+            "parameters": {name: value for item in options["parameters"] if isinstance(item, dict) for name, value in item.items()},
+            "remappings": [f"{source}:={target}" for source, target in options["remappings"]],
+            "restarts": options.get("respawn", False)}
+
+
+def as_supervisor_does(start: NodeStart) -> dict[str, Any]:
+    """What the command line of `rewardbot up` says."""
+    arguments = start.ros_arguments()
+    assert arguments[0] == "--ros-args"
+    pairs = list(zip(arguments[1::2], arguments[2::2], strict=True))
+    rules = [value for flag, value in pairs if flag == "-r"]
+    parameters = dict(value.split(":=", 1) for flag, value in pairs if flag == "-p")
+    return {"executable": start.module.rsplit(".", 1)[1], "name": rules[0], "namespace": rules[1],
+            "files": [value for flag, value in pairs if flag == "--params-file"],
+            "parameters": {name: json.loads(value) for name, value in parameters.items()},
+            "remappings": rules[2:], "restarts": start.restart == "on-failure"}
+
+
+@pytest.mark.parametrize("graph", sorted(GRAPHS))
+@pytest.mark.parametrize("given", [
+    {}, {"task": "reach", "seed": "4", "learn": "false", "run_folder": "/tmp/a b", "namespace": "cell"}])
+def test_both_starters_start_the_same(launch: None, graph: str, given: dict[str, str]) -> None:
+    ours = [as_supervisor_does(start) for start in resolve(load_graph(graph), given)]
+    theirs = [as_launch_ros_would(node) for node in launched(graph, given)]
+    assert ours == theirs
+
+
+def test_every_graph_has_a_launch_file_and_every_node_a_module() -> None:
+    for graph in GRAPHS.values():
+        assert share_path(f"launch/{graph.name}.launch.py").exists()
+        for node in graph.nodes:
+            assert share_path(f"rewardbot/ros/{node.name}.py").read_text().count("def main() -> None:") == 1
+
+
+def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("{}")
+    nodes = {start.name: start for start in resolve(load_graph("sim"), {
+        "task": "push", "seed": 3, "operator_noise": "0.1", "config": str(config)})}
+    assert nodes["sim_node"].parameters["task"] == nodes["learner_node"].parameters["task"] == "push"
+    assert nodes["sim_node"].parameters["operator_noise"] == 0.1
+    assert nodes["learner_node"].parameter_files == (str(config),)
+    assert nodes["policy_node"].namespace == "/rewardbot"
+
+
+def test_a_condition_leaves_nodes_out() -> None:
+    names = [start.name for start in resolve(load_graph("sim"), {"learn": False})]
+    assert names == ["sim_node", "recorder_node", "policy_node"]
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"tusk": "lift"}, "no argument of graph 'sim' named 'tusk'"),
+    ({"seed": "many"}, "seed is 'many'"),
+    ({"lockstep": "perhaps"}, "lockstep is 'perhaps'"),
+    ({"robot": "sim_arn"}, "no robot named 'sim_arn'"),
+    ({"config": "nowhere.yaml"}, "nowhere.yaml"),
+])
+def test_wrong_arguments_are_refused(given: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        resolve(load_graph("sim"), given)
+
+
+def test_an_unknown_graph_lists_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match=r"Valid: .*sim"):
+        load_graph("simm")
+
+
+def test_only_the_job_may_hear_true_success() -> None:
+    for graph in GRAPHS.values():
+        for node in graph.nodes:
+            assert not any(topic.startswith("evaluation/") for topic in node.subscribes), node.name
+
+
+def test_links_count_both_sides() -> None:
+    nodes = resolve(load_graph("sim"), {})
+    counted = links(nodes, listens=("episode", "metrics"))
+    # policy_node: two commands to sim_node, `episode` to sim, recorder, learner and the asker, and its metrics.
+    assert counted["policy_node"][0] == 2 + 4 + 1
+    # classifier_node: two cameras and the weights.
+    assert counted["classifier_node"][1] == 3

@@ -1,0 +1,85 @@
+"""Tells how sure the goal classifier is that the present camera images show success. It sees images and nothing else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool, Float32, UInt8MultiArray
+
+from rewardbot.config import setting
+from rewardbot.data import cdr as serialised
+from rewardbot.data import decode
+from rewardbot.rewards.goal_classifier import DeployedClassifier
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import params, qos
+from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """Read-only parameters."""
+
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    highest_rate: float = setting(10.0, "most answers a second; frames in between are skipped [Hz]", min=0.1, max=1000.0)
+
+
+class ClassifierNode(RewardbotNode):
+    """Answers the newest complete set of images, at most `highest_rate` times a second; skipped frames are never decoded."""
+
+    def __init__(self) -> None:
+        super().__init__("classifier_node")
+        torch.set_num_threads(1)
+        self.settings = params.declare(self, ClassifierSettings, self.given)
+        self.contract = load_contract(self.settings.robot)
+        self._classifier: DeployedClassifier | None = None
+        self._newest: dict[str, bytes] = {}
+        self._answered = -1
+        self._due = 0.0
+        self._probabilities = self.create_publisher(Float32, "goal_probability", qos.COMMANDS)
+        self._successes = self.create_publisher(Bool, "success", qos.COMMANDS)
+        self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
+        for name in self.contract.cameras:
+            self.subscribe_raw(Image, decode.camera_topic(name), partial(self._on_image, name), qos.IMAGES_NEWEST)
+
+    def _on_weights(self, message: UInt8MultiArray) -> None:
+        self._classifier = DeployedClassifier(bytes(message.data))
+        self._answered = -1
+
+    def _on_image(self, camera: str, cdr: bytes) -> None:
+        self._newest[camera] = cdr
+
+    def work(self) -> float:
+        """Answers when it is due and a new set of images is there."""
+        now = time.monotonic()
+        if self._classifier is None or now < self._due or len(self._newest) < len(self.contract.cameras):
+            return LONGEST_WAIT_S
+        stamps = [serialised.stamp_ns(cdr) for cdr in self._newest.values()]
+        stamp = max(stamps)
+        if stamp - min(stamps) < 0.5e9 / self.contract.control_hz and stamp != self._answered:
+            images = {name: decode.image(self._decoded(cdr), self.contract.cameras[name]) for name, cdr in self._newest.items()}
+            probability = self._classifier.probability(images)
+            self.publish(self._probabilities, Float32(data=probability))
+            self.publish(self._successes, Bool(data=probability > self._classifier.threshold))
+            self.metrics |= {"goal_probability": probability, "threshold": float(self._classifier.threshold)}
+            self._answered, self._due = stamp, now + 1.0 / self.settings.highest_rate
+            self.tick()
+        return LONGEST_WAIT_S
+
+    @staticmethod
+    def _decoded(cdr: bytes) -> Any:
+        return deserialize_message(cdr, Image)
+
+
+def main() -> None:
+    """The program `classifier_node`."""
+    start(ClassifierNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The learner over ROS: demonstrations from bags, experience from topics, weights back on topics. It never sees true success."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import UInt8MultiArray
+from std_srvs.srv import SetBool, Trigger
+
+from rewardbot.config import setting
+from rewardbot.data import decode
+from rewardbot.data.assembler import EpisodeAssembler
+from rewardbot.data.episodes import read_demonstrations
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import convert, params, qos
+from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
+from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.types import Metrics
+
+CHECKPOINT = "checkpoint"
+"""Folder of the run folder that holds the learner's newest checkpoint."""
+
+
+WAITING_S = 0.02
+"""Time given to messages when the learner has used up its experience [s]."""
+
+
+@dataclass(frozen=True)
+class LearnerSettings:
+    """Read-only parameters of the node itself; those of the learner stand beside them."""
+
+    task: str = setting("lift", "task of the demonstrations")
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    seed: int = setting(0, "seed of networks and batches", min=0, max=2**31 - 1)
+    run_folder: str = setting("runs/latest", f"folder for '{CHECKPOINT}'")
+    demonstrations: str = setting("", "folder of demonstration bags; empty: 'demonstrations' in the run folder")
+    resume: bool = setting(False, "go on from the run folder's checkpoint")
+    publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)
+    checkpoint_s: float = setting(60.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
+    threads: int = setting(1, "threads of torch", min=1, max=256)
+
+
+class LearnerNode(RewardbotNode):
+    """Waits for `pretrain`, then for `learn`; between updates it takes what the topics brought.
+
+    States, in metrics as `state`: waiting, pretraining, ready, learning.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("learner_node")
+        self.settings = params.declare(self, LearnerSettings, self.given)
+        torch.set_num_threads(self.settings.threads)
+        config = params.declare(self, LearnerConfig, self.given)
+        self.contract = load_contract(self.settings.robot)
+        self.learner = Learner(config, self.contract, self.settings.task, self.settings.seed)
+        # In lockstep the clock runs ten times as fast as the wall: while an update runs, seconds of it pass.
+        self.assembler = EpisodeAssembler(self.contract, keep_s=2.0 * qos.STATE.depth / self.contract.control_hz)
+        self._run_folder = Path(self.settings.run_folder).expanduser()
+        self._state, self._pretrain_asked = "waiting", False
+        self._published_version, self._published_at, self._saved_at = -1, 0.0, 0.0
+        self._policy_weights = self.create_publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
+        self._classifier_weights = self.create_publisher(UInt8MultiArray, "weights/classifier", qos.LATCHED)
+        self._data: dict[str, Subscription[Any]] = {}
+        self._polled = Polled()  # between two updates `take_all` costs a tenth of the executor's rounds
+        self._subscribe()
+        self.create_service(Trigger, "pretrain", self._on_pretrain)
+        self.create_service(SetBool, "learn", self._on_learn)
+        self.create_service(Trigger, "save", self._on_save)
+        if self.settings.resume:
+            self.learner.load(self._run_folder / CHECKPOINT)
+            self._become_ready()
+
+    def _subscribe(self) -> None:
+        kinds: dict[str, tuple[Any, Any]] = {
+            decode.JOINT_STATES: (JointState, qos.STATE), decode.TOOL_POSE: (PoseStamped, qos.STATE),
+            decode.REQUESTED_ACTION: (JointState, qos.STATE), decode.APPLIED_ACTION: (JointState, qos.STATE),
+            decode.EPISODE: (DiagnosticArray, qos.EVENTS),
+            **{decode.camera_topic(name): (Image, qos.IMAGES_ALL) for name in self.contract.cameras}}
+        for topic, (kind, quality) in kinds.items():
+            self._data[topic] = self.create_subscription(kind, topic, _never, quality, callback_group=self._polled)
+
+    def work(self) -> float:
+        """One round of updates while learning; otherwise only takes what came."""
+        if self._pretrain_asked:
+            self._pretrain_asked = False
+            self._pretrain()
+        self._drain()
+        self._tell()
+        if self._state != "learning":
+            return LONGEST_WAIT_S
+        metrics = self.learner.update()
+        self.metrics |= metrics
+        self.tick()
+        if time.monotonic() - self._published_at >= self.settings.publish_s:
+            self._publish_weights()
+        if self.settings.checkpoint_s and time.monotonic() - self._saved_at >= self.settings.checkpoint_s:
+            self._save()
+        return WAITING_S if metrics.get("waiting") else 0.0
+
+    def _drain(self) -> None:
+        """Feeds the assembler with all that waits. Demonstrations come from bags, evaluation is never learned from."""
+        for topic, subscription in self._data.items():
+            for message in take_all(subscription):
+                episode = self.assembler.add(topic, message)
+                if episode is not None and episode.info.source in ("policy", "intervention"):
+                    self.learner.add_episode(episode)
+                    self.metrics["episodes"] = int(self.metrics.get("episodes", 0)) + 1
+        for name, reason in self.assembler.rejected:
+            self.metrics["episodes_rejected"] = int(self.metrics.get("episodes_rejected", 0)) + 1
+            self.get_logger().warning(f"episode {name} is not learned from: {reason}")
+        self.assembler.rejected.clear()
+
+    # Pretraining ---------------------------------------------------------------------------------------------------------
+
+    def _pretrain(self) -> None:
+        folder = Path(self.settings.demonstrations or self._run_folder / "demonstrations").expanduser()
+        self._state = "pretraining"
+        self._progress("reading demonstrations", 0.0)
+        demonstrations = read_demonstrations(folder, self.contract, self.settings.task)
+        self.metrics["demonstrations"] = len(demonstrations)
+        metrics = self.learner.pretrain(demonstrations, self._progress)
+        self.metrics |= metrics
+        self._become_ready()
+        self._save()
+
+    def _progress(self, stage: str, share: float) -> None:
+        """Called by the learner out of its long work: answers services, publishes metrics, and ends it when asked to."""
+        if self.stopping():
+            raise Interrupted
+        self.metrics |= {"stage": stage, "progress": share}
+        self._drain()
+        self._tell()
+        assert self.executor is not None
+        self.executor.spin_once(timeout_sec=0.0)
+
+    def _become_ready(self) -> None:
+        self._state = "ready"
+        self.metrics |= {"stage": "", "progress": 1.0}
+        self._publish_weights()
+        self._tell()
+        self.publish_metrics()
+
+    # Weights and checkpoints ---------------------------------------------------------------------------------------------
+
+    def _publish_weights(self) -> None:
+        self._published_at = time.monotonic()
+        if self.learner.version == self._published_version:
+            return
+        self._published_version = self.learner.version
+        self.publish(self._policy_weights, convert.weights(self.learner.policy_weights()))
+        self.publish(self._classifier_weights, convert.weights(self.learner.classifier_weights()))
+
+    def _save(self) -> Path:
+        folder = self._run_folder / CHECKPOINT
+        self.learner.save(folder)
+        self._saved_at = time.monotonic()
+        return folder
+
+    # Services ------------------------------------------------------------------------------------------------------------
+
+    def _on_pretrain(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._state != "waiting" or self._pretrain_asked:
+            response.success, response.message = False, f"pretraining begins once, from state waiting; now: {self._state}"
+            return response
+        self._pretrain_asked = response.success = True
+        response.message = "pretraining begins; see metrics"
+        return response
+
+    def _on_learn(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if self._state not in ("ready", "learning"):
+            response.success, response.message = False, f"nothing to learn from yet: pretrain first; now: {self._state}"
+            return response
+        self._state = "learning" if request.data else "ready"
+        self._saved_at = time.monotonic()
+        if not request.data:
+            self._publish_weights()  # whoever is told that learning has stopped can wait for exactly these
+        response.success = True
+        response.message = json.dumps({"version": self.learner.version, "env_steps": self.learner.env_steps})
+        return response
+
+    def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._state not in ("ready", "learning"):
+            response.success, response.message = False, f"nothing to save yet; now: {self._state}"
+            return response
+        response.success, response.message = True, str(self._save())
+        return response
+
+    def _tell(self) -> None:
+        known: Metrics = {"version": self.learner.version, "env_steps": self.learner.env_steps}
+        self.metrics |= {"state": self._state, **known}
+
+
+def _never(message: Any) -> None:
+    """The callback of a polled subscription."""
+
+
+def main() -> None:
+    """The program `learner_node`."""
+    start(LearnerNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""Conducts episodes: resets, answers each observation with an action, and announces start and end.
+
+The job sets the parameters `mode`, `episodes`, `actor` and `run` together; each such change is a new request. A request takes
+effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray, UInt8MultiArray
+from std_srvs.srv import Trigger
+
+from rewardbot.config import setting
+from rewardbot.data import decode
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.policies.base import DeployedPolicy
+from rewardbot.robots.robot import load_contract
+from rewardbot.robots.tasks import load_task
+from rewardbot.ros import convert, params, qos
+from rewardbot.ros.joiner import StampJoiner
+from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start, take_all
+from rewardbot.types import EpisodeInfo, Source
+
+Mode = Literal["idle", "demonstrate", "explore", "evaluate"]
+SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "explore": "policy", "evaluate": "evaluation"}
+TELEOP = "teleop"
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Read-only parameters."""
+
+    task: str = setting("lift", "task name, written into episodes")
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    horizon: int = setting(0, "actions per episode; 0 takes the simulated task's", min=0, max=100_000)
+    give_up_s: float = setting(10.0, "time without an observation after which an episode is abandoned [s]", min=1.0, max=3600.0)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do now; set the parameters together (set_parameters_atomically)."""
+
+    mode: Mode = setting("idle", "idle, demonstrate, explore or evaluate")
+    episodes: int = setting(0, "number of episodes, then idle; 0: until changed", min=0, max=1_000_000)
+    actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in explore and evaluate: bc, bc_tuned or rl")
+    run: int = setting(0, "counter; a higher one makes the same request anew", min=0)
+    least_version: int = setting(0, "wait for policy weights of at least this version", min=0)
+
+
+@dataclass
+class _Running:
+    """The episode in progress; `answered` is the stamp of the observation answered last [ns]."""
+
+    request: Request
+    info: EpisodeInfo
+    first_stamp: int
+    steps: int = 0
+    answered: int = -1
+
+
+class PolicyNode(RewardbotNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__("policy_node")
+        torch.set_num_threads(1)
+        self.settings = params.declare(self, PolicySettings, self.given)
+        self._request = params.declare_live(self, Request, self.given)
+        self.contract = load_contract(self.settings.robot)
+        self.horizon = self.settings.horizon or load_task(self.settings.task).horizon
+        self._policy: DeployedPolicy | None = None
+        self._newest: DeployedPolicy | None = None
+        self._episode: _Running | None = None
+        self._resetting: Future[Any] | None = None
+        self._done = 0
+        self._finishing = False
+        self._verdict: bool | None = None
+        self._command: tuple[Float64MultiArray, TwistStamped] | None = None
+        self._alive = time.monotonic()
+        self._process = f"{time.time_ns() // 1_000_000:x}"  # makes the ids of episodes unique over restarts
+        self._early: tuple[int, dict[str, Any]] | None = None
+        self._make_topics()
+        self._joiner = StampJoiner(self._parts)
+        self.add_on_set_parameters_callback(self._check_change)
+        self.add_post_set_parameters_callback(self._take_change)
+
+    def _make_topics(self) -> None:
+        self._twists = self.create_publisher(TwistStamped, "servo_node/delta_twist_cmds", qos.COMMANDS)
+        self._grippers = self.create_publisher(Float64MultiArray, "gripper_controller/commands", qos.COMMANDS)
+        self._events = self.create_publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
+        self._teleop_gripper = self.create_subscription(
+            Float64MultiArray, "teleop/gripper", self._on_teleop_gripper, qos.COMMANDS)
+        self._verdicts = self.create_subscription(Bool, "operator/success", self._on_verdict, qos.EVENTS)
+        self.create_subscription(UInt8MultiArray, "weights/policy", self._on_weights, qos.LATCHED)
+        topics: list[tuple[str, Any, Any]] = [
+            (decode.JOINT_STATES, JointState, qos.STATE), (decode.TOOL_POSE, PoseStamped, qos.STATE),
+            *((decode.camera_topic(name), Image, qos.IMAGES_ALL) for name in self.contract.cameras)]
+        for topic, kind, quality in topics:
+            self.create_subscription(kind, topic, partial(self._on_part, topic), quality)
+        self.create_subscription(TwistStamped, "teleop/delta_twist_cmds", partial(self._on_part, TELEOP), qos.COMMANDS)
+        self._reset_client = self.create_client(Trigger, "reset")
+        self._parts = [topic for topic, _, _ in topics]
+        self._gripper_wish = Float64MultiArray(data=[0.0])
+
+    # Requests ------------------------------------------------------------------------------------------------------------
+
+    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            params.rebuild(self._request, {change.name: change.value for change in changes})
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take_change(self, changes: list[Parameter[Any]]) -> None:
+        self._request = params.rebuild(self._request, {change.name: change.value for change in changes})
+        if not self._finishing:
+            self._done = 0
+            self._alive = time.monotonic()
+
+    def work(self) -> float:
+        """Begins the next episode when there is one to do; gives up one that no longer gets observations."""
+        self._tell()
+        silent = time.monotonic() - self._alive > self.settings.give_up_s
+        if self._episode is None and self._resetting is None:
+            if self._request.mode != "idle" and self._ready():
+                self._begin()
+        elif silent:
+            self._abandon(f"no observation to act on for {self.settings.give_up_s:.0f} s")
+        return LONGEST_WAIT_S
+
+    def _ready(self) -> bool:
+        waiting_for = ""
+        if not self._reset_client.service_is_ready():
+            waiting_for = "the service 'reset' of the robot"
+        elif self._request.mode != "demonstrate":
+            if self._newest is None:
+                waiting_for = "weights/policy"
+            elif self._newest.version < self._request.least_version:
+                waiting_for = f"weights/policy of version {self._request.least_version}"
+        if waiting_for:
+            self.get_logger().info(f"waiting for {waiting_for}", throttle_duration_sec=5.0)
+        self.metrics["waiting_for"] = waiting_for
+        return not waiting_for
+
+    def _begin(self) -> None:
+        request, self._alive = self._request, time.monotonic()
+        parts = [*self._parts, TELEOP] if request.mode == "demonstrate" else self._parts
+        self._joiner, self._early = StampJoiner(parts), None
+        self._resetting = self._reset_client.call_async(Trigger.Request())
+        self._resetting.add_done_callback(lambda future: self._on_reset(future, request))
+
+    def _on_reset(self, future: Future[Any], request: Request) -> None:
+        if future is not self._resetting:
+            return  # an answer that came after we gave up
+        self._resetting = None
+        response: Any = future.result()
+        if not response.success:
+            self.get_logger().warning(f"the robot refuses to reset: {response.message}", throttle_duration_sec=5.0)
+            return
+        if request != self._request:
+            return  # a new request came meanwhile and begins with a reset of its own
+        answer = _json_object(response.message)
+        if request.mode != "demonstrate":
+            self._policy = self._newest
+            assert self._policy is not None
+            self._policy.begin_episode(int(answer.get("seed", self._done)))
+        seed, demonstrate = answer.get("seed"), request.mode == "demonstrate"
+        info = EpisodeInfo(
+            id=f"{SOURCES[request.mode]}-{request.run:03d}-{self._done:05d}-{self._process}",
+            task=self.settings.task, robot=self.contract.name, source=SOURCES[request.mode],
+            seed=seed if isinstance(seed, int) else None,
+            policy_version=0 if demonstrate or self._policy is None else self._policy.version,
+            extra={"run": request.run, "index": self._done, "actor": "operator" if demonstrate else request.actor})
+        self._verdict = None
+        self._episode = _Running(request, info, int(answer.get("stamp_ns", 0)))
+        # The first observation may have overtaken the answer of the service. A robot that does not tell its stamp: the next.
+        if self._early is not None and "stamp_ns" in answer:
+            self._on_observation(*self._early)
+
+    # Observations --------------------------------------------------------------------------------------------------------
+
+    def _on_part(self, topic: str, message: Any) -> None:
+        if topic in self._joiner.topics and (complete := self._joiner.add(topic, message)) is not None:
+            self._alive = time.monotonic()
+            if self._episode is None:
+                self._early = complete
+            else:
+                self._on_observation(*complete)
+
+    def _on_observation(self, stamp: int, parts: dict[str, Any]) -> None:
+        episode = self._episode
+        if episode is None or stamp < max(episode.first_stamp, episode.answered):
+            return
+        if stamp == episode.answered:  # repeated: our command did not arrive
+            self._send_command()
+            return
+        if episode.steps == 0:
+            self.publish(self._events, convert.episode_event(episode.info, stamp))
+        if episode.steps == self.horizon:
+            self._end(episode, stamp)
+            return
+        if TELEOP in parts:
+            # Its gripper command has no stamp and comes before the twist; see take_all.
+            if waiting := take_all(self._teleop_gripper):
+                self._gripper_wish = waiting[-1]
+            twist: TwistStamped = parts[TELEOP]
+            self._command = self._gripper_wish, twist
+        else:
+            assert self._policy is not None
+            images = {name: parts[decode.camera_topic(name)] for name in self.contract.cameras}
+            observation = decode.observation(self.contract, parts[decode.JOINT_STATES], parts[decode.TOOL_POSE], images)
+            action = self._policy.act(observation, actor=episode.request.actor,
+                                      explore=episode.request.mode == "explore")
+            self._command = convert.gripper_command(self.contract, action), convert.twist(self.contract, action, stamp)
+        episode.answered = stamp
+        episode.steps += 1
+        self._send_command()
+        self.tick()
+
+    def _send_command(self) -> None:
+        if self._command is not None:
+            gripper, twist = self._command
+            self.publish(self._grippers, gripper)  # before the twist, which is what sets a lockstep robot going
+            self.publish(self._twists, twist)
+
+    def _end(self, episode: _Running, stamp: int) -> None:
+        info = episode.info
+        if info.source == "demonstration":
+            # The verdict on this observation was sent before its images, so it has arrived: but perhaps not been read.
+            for message in take_all(self._verdicts):
+                self._on_verdict(message)
+            info = EpisodeInfo(**{**vars(info), "success": self._verdict})
+        self.publish(self._events, convert.episode_event(info, stamp, steps=episode.steps))
+        self._episode = None
+        if episode.request == self._request:
+            self._done += 1
+            if self._done == self._request.episodes:
+                self._go_idle()
+
+    def _go_idle(self) -> None:
+        self._finishing = True
+        self.set_parameters([Parameter("mode", value="idle")])
+        self._finishing = False
+        self._tell()
+        self.publish_metrics()
+
+    def _abandon(self, reason: str) -> None:
+        if self._episode is not None:
+            self.get_logger().warning(f"episode {self._episode.info.id} abandoned: {reason}")
+            self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
+        self._episode, self._resetting, self._alive = None, None, time.monotonic()
+
+    # Other topics --------------------------------------------------------------------------------------------------------
+
+    def _on_teleop_gripper(self, message: Float64MultiArray) -> None:
+        self._gripper_wish = message
+
+    def _on_verdict(self, message: Bool) -> None:
+        self._verdict = message.data
+
+    def _on_weights(self, message: UInt8MultiArray) -> None:
+        policy = DeployedPolicy(bytes(message.data))
+        if policy.task != self.settings.task:
+            raise DataError(f"The weights on weights/policy are for task '{policy.task}'.",
+                            valid=f"This graph runs '{self.settings.task}'.", next_step="Is another graph in this namespace?")
+        self._newest = policy
+        self.metrics["newest_version"] = self._newest.version
+
+    def _tell(self) -> None:
+        episode, request = self._episode, self._request
+        self.metrics |= {"mode": request.mode, "run": request.run, "episodes_done": self._done,
+                         "steps": episode.steps if episode is not None else 0,
+                         "policy_version": self._policy.version if self._policy is not None else 0}
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """The JSON object in `text`, empty for other text: a real robot's `reset` may answer what it likes."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def main() -> None:
+    """The program `policy_node`."""
+    start(PolicyNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Records episodes as rosbag2 MCAP folders, message by message as they came over DDS, without decoding them."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+
+from rewardbot.config import setting
+from rewardbot.data import decode
+from rewardbot.data.decode import EpisodeEvent
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import params, qos
+from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+from rewardbot.ros.recording import EpisodeRecorder
+
+DEMONSTRATIONS, EPISODES = "demonstrations", "episodes"
+"""Folders of the run folder: for the operator's episodes, and for all others."""
+
+
+@dataclass(frozen=True)
+class RecorderSettings:
+    """Read-only parameters."""
+
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    run_folder: str = setting("runs/latest", f"folder in which '{DEMONSTRATIONS}' and '{EPISODES}' are made")
+
+
+@dataclass(frozen=True)
+class RecorderState:
+    """Parameters that may be set at any time; an episode that has begun is finished first."""
+
+    record: Literal["demonstrations", "all", "none"] = setting(
+        "demonstrations", "episodes to record: demonstrations, all or none")
+
+
+class RecorderNode(RewardbotNode):
+    """See the module. While nothing is recorded it subscribes to no data at all, which leaves the processor to others."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder_node")
+        self.settings = params.declare(self, RecorderSettings, self.given)
+        self._state = params.declare_live(self, RecorderState, self.given)
+        self.contract = load_contract(self.settings.robot)
+        self._run_folder = Path(self.settings.run_folder).expanduser()
+        self.recorder = EpisodeRecorder(self.contract, self._folder, namespace=self.get_namespace())
+        self._data: list[Subscription[Any]] = []
+        self.subscribe_raw(DiagnosticArray, decode.EPISODE, self._on_event, qos.EVENTS)
+        self._subscribe()
+        self.add_on_set_parameters_callback(self._check_change)
+        self.add_post_set_parameters_callback(self._take_change)
+
+    def work(self) -> float:
+        """Closes what is complete, and tells at once when an episode was kept or rejected."""
+        self.recorder.finish()
+        counts = {"episodes_saved": self.recorder.saved, "episodes_rejected": self.recorder.rejected}
+        news = any(self.metrics.get(key) != count for key, count in counts.items())
+        self.metrics |= {"record": self._state.record, **counts, "last_rejection": self.recorder.last_rejection}
+        if news:
+            self.publish_metrics()
+        return LONGEST_WAIT_S
+
+    def close(self) -> None:
+        """Gives up an unfinished episode."""
+        self.recorder.close()
+
+    def _folder(self, event: EpisodeEvent) -> Path | None:
+        demonstration = event.info.source == "demonstration"
+        if self._state.record == "none" or (self._state.record == "demonstrations" and not demonstration):
+            return None
+        return self._run_folder / (DEMONSTRATIONS if demonstration else EPISODES)
+
+    def _subscribe(self) -> None:
+        if self._state.record == "none":
+            for subscription in self._data:
+                self.destroy_subscription(subscription)
+            self._data = []
+        elif not self._data:
+            for topic, kind in decode.episode_topics(self.contract).items():
+                if topic != decode.EPISODE:
+                    quality = qos.IMAGES_ALL if topic.startswith("camera/") else qos.STATE
+                    self._data.append(self.subscribe_raw(_message_class(kind), topic, partial(self._on_data, topic), quality))
+
+    def _on_event(self, cdr: bytes) -> None:
+        try:
+            event = decode.episode_event(deserialize_message(cdr, DiagnosticArray))
+        except DataError as error:
+            self.get_logger().warning(str(error))
+            return
+        self.recorder.event(event, cdr)
+
+    def _on_data(self, topic: str, cdr: bytes) -> None:
+        self.recorder.add(topic, cdr)
+        self.tick()
+
+    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            params.rebuild(self._state, {change.name: change.value for change in changes})
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take_change(self, changes: list[Parameter[Any]]) -> None:
+        self._state = params.rebuild(self._state, {change.name: change.value for change in changes})
+        self._subscribe()
+
+
+def _message_class(name: str) -> Any:
+    package, _, kind = name.split("/")
+    return getattr(importlib.import_module(f"{package}.msg"), kind)
+
+
+def main() -> None:
+    """The program `recorder_node`."""
+    start(RecorderNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""The simulated cell behind the topics of a real arm: in lockstep with its commands, or in real time.
+
+In lockstep it advances one control period for each pair of twist and gripper command whose twist answers (by stamp) the
+present observation, and publishes /clock; learning then runs as fast as the machine allows. It also is the stand-in for the
+operator: when `simulated_operator` is on, a scripted demonstrator commands the teleop topics and judges the result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, TwistStamped
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+from std_srvs.srv import SetBool, Trigger
+
+from rewardbot.config import setting
+from rewardbot.data import decode
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import convert, params, qos
+from rewardbot.ros.node import RewardbotNode, start, take_all
+from rewardbot.types import Observation
+
+SEED_STRIDE = 1_000_003
+"""Episode k of the sequence with seed s starts from the state drawn with `s * SEED_STRIDE + k`."""
+
+
+@dataclass(frozen=True)
+class SimSettings:
+    """Read-only parameters."""
+
+    task: str = setting("lift", "task: its scene, randomised start and success")
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    lockstep: bool = setting(True, "advance one control period per command instead of in real time")
+    operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    timeout_s: float = setting(1.0, "time without a command after which the observation is repeated [s]", min=0.1, max=60.0)
+
+
+@dataclass(frozen=True)
+class SimState:
+    """Parameters that may be set at any time."""
+
+    seed: int = setting(0, "seed of the sequence of start states; setting it starts the sequence again", min=0,
+                        max=2**31 - 1)
+
+
+class SimNode(RewardbotNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__("sim_node")
+        self.settings = params.declare(self, SimSettings, self.given)
+        self._state = params.declare_live(self, SimState, self.given)
+        self._index = 0
+        self.contract = load_contract(self.settings.robot)
+        self.robot = MujocoRobot(self.settings.task, self.contract)
+        self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
+        self._operator_on = self._stopped = self._in_episode = self._warned = False
+        self._twist: TwistStamped | None = None
+        self._gripper: Float64MultiArray | None = None
+        self._sent: list[tuple[Publisher[Any], Any]] = []  # the present observation, to be repeated if need be
+        self._make_topics()
+        self.add_on_set_parameters_callback(self._check_change)
+        self.add_post_set_parameters_callback(self._take_change)
+        self._stamp = 0
+        self._observe(self.robot.read())
+        period = 0.25 * self.settings.timeout_s if self.settings.lockstep else 1.0 / self.contract.control_hz
+        self.create_timer(period, self._repeat if self.settings.lockstep else self._real_time, clock=self.steady)
+
+    def _make_topics(self) -> None:
+        self._clock_topic = self.create_publisher(Clock, "/clock", qos.STATE) if self.settings.lockstep else None
+        self._joints = self.create_publisher(JointState, "joint_states", qos.STATE)
+        self._pose = self.create_publisher(PoseStamped, "tool_pose", qos.STATE)
+        self._requested_action = self.create_publisher(JointState, "requested_action", qos.STATE)
+        self._applied_action = self.create_publisher(JointState, "applied_action", qos.STATE)
+        self._images = {name: self.create_publisher(Image, decode.camera_topic(name), qos.IMAGES_OUT)
+                        for name in self.contract.cameras}
+        self._infos = {name: self.create_publisher(CameraInfo, f"camera/{name}/camera_info", qos.IMAGES_OUT)
+                       for name in self.contract.cameras}
+        self._teleop_twist = self.create_publisher(TwistStamped, "teleop/delta_twist_cmds", qos.COMMANDS)
+        self._teleop_gripper = self.create_publisher(Float64MultiArray, "teleop/gripper", qos.COMMANDS)
+        self._verdict = self.create_publisher(Bool, "operator/success", qos.EVENTS)
+        # For evaluation only: nothing that learns or acts may subscribe to it.
+        self._truth = self.create_publisher(Bool, "evaluation/success", qos.EVENTS)
+        self.create_subscription(TwistStamped, "servo_node/delta_twist_cmds", self._on_twist, qos.COMMANDS)
+        self._grippers = self.create_subscription(
+            Float64MultiArray, "gripper_controller/commands", self._on_gripper, qos.COMMANDS)
+        self.create_subscription(DiagnosticArray, decode.EPISODE, self._on_episode, qos.EVENTS)
+        self.create_service(Trigger, "reset", self._reset)
+        self.create_service(Trigger, "stop", self._stop)
+        self.create_service(Trigger, "clear_stop", self._clear_stop)
+        self.create_service(SetBool, "simulated_operator", self._set_operator)
+
+    def close(self) -> None:
+        """Frees the renderers."""
+        self.robot.close()
+
+    # Observations out --------------------------------------------------------------------------------------------------
+
+    def _observe(self, observation: Observation) -> None:
+        """Publishes the present observation: images last, because whoever has them all may answer."""
+        self._stamp = self._now(observation)
+        stamp, contract = self._stamp, self.contract
+        truth = Bool(data=self.robot.true_success())
+        self.publish(self._truth, truth)
+        if self._clock_topic is not None:
+            self.publish(self._clock_topic, Clock(clock=convert.time_message(stamp)))
+        if self._operator_on:
+            self.publish(self._verdict, truth)
+        self._sent = []
+        if self._operator_on:
+            wish = self._operator.act()
+            self._sent.append((self._teleop_gripper, convert.gripper_command(contract, wish)))
+            self._sent.append((self._teleop_twist, convert.twist(contract, wish, stamp)))
+        self._sent.append((self._joints, convert.joint_states(contract, observation, stamp)))
+        self._sent.append((self._pose, convert.tool_pose(contract, observation, stamp)))
+        for name, publisher in self._infos.items():
+            if publisher.get_subscription_count():  # nobody pays for what nobody reads
+                view = math.radians(float(self.robot.model.camera(name).fovy[0]))
+                height, width, _ = observation.images[name].shape
+                self._sent.append((publisher, convert.camera_info(name, width, height, view, stamp)))
+        for name, publisher in self._images.items():
+            self._sent.append((publisher, convert.image(observation.images[name], name, stamp)))
+        self._send()
+
+    def _send(self) -> None:
+        for publisher, message in self._sent:
+            self.publish(publisher, message)
+        self._sent_at = self.steady.now().nanoseconds
+
+    def _now(self, observation: Observation) -> int:
+        if self.settings.lockstep:
+            return decode.nanoseconds(observation.stamp)
+        return self.get_clock().now().nanoseconds
+
+    # Commands in ---------------------------------------------------------------------------------------------------------
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        if self.settings.lockstep and decode.stamp_ns(message) != self._stamp:
+            self.metrics["stale_commands"] = int(self.metrics.get("stale_commands", 0)) + 1
+            return
+        self._twist = message
+        # The gripper's command has no stamp. A commander sends it before the twist that it belongs to, so the newest one that
+        # has arrived by now is the right one, even when older ones were repeated.
+        if waiting := take_all(self._grippers):
+            self._gripper = waiting[-1]
+        self._advance()
+
+    def _on_gripper(self, message: Float64MultiArray) -> None:
+        self._gripper = message
+        self._advance()
+
+    def _advance(self) -> None:
+        if self.settings.lockstep and self._twist is not None and self._gripper is not None:
+            self._step(self._twist, self._gripper)
+            self._twist = self._gripper = None
+
+    def _step(self, twist: TwistStamped, gripper: Float64MultiArray) -> None:
+        """One control period; publishes what was asked for, what was applied, and the next observation."""
+        try:
+            asked = convert.action_of_command(self.contract, twist, gripper)
+        except DataError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+            return
+        answered = self._stamp
+        applied = self.robot.send(asked)
+        # A command with NaN is held by the limits; the record of what was asked for must still be numbers.
+        sane = np.clip(np.nan_to_num(asked, nan=0.0), -1.0, 1.0)
+        self.publish(self._requested_action, convert.action(self.contract, sane, answered))
+        self.publish(self._applied_action, convert.action(self.contract, applied, answered))
+        self._warned = False
+        self._observe(self.robot.read())
+        self.tick()
+
+    def _repeat(self) -> None:
+        """A lost best-effort image must not hang the graph: says the present observation again."""
+        waited = (self.steady.now().nanoseconds - self._sent_at) / decode.NS_PER_S
+        if waited < self.settings.timeout_s:
+            return
+        if self._in_episode and not self._warned:
+            self._warned = True
+            self.metrics["command_timeouts"] = int(self.metrics.get("command_timeouts", 0)) + 1
+            self.get_logger().warning(
+                f"no command for {waited:.1f} s in lockstep; repeating the observation. Is policy_node running?")
+        self._send()
+
+    def _real_time(self) -> None:
+        """One control period of wall time: the newest command if it is fresh, otherwise the arm holds."""
+        safety = self.robot.safety
+        now = self.get_clock().now().nanoseconds / decode.NS_PER_S
+        twist, gripper = self._twist, self._gripper
+        if twist is not None and gripper is not None and safety.accept(decode.stamp_ns(twist) / decode.NS_PER_S, now):
+            self._step(twist, gripper)
+            self._twist = None  # the gripper's entry is a state and stays
+            return
+        safety.watch(now)  # after a long silence it stops the arm until the next reset or clear_stop
+        self.robot.send(safety.hold_action())
+        self._observe(self.robot.read())
+
+    # Episodes and services -----------------------------------------------------------------------------------------------
+
+    def _on_episode(self, message: DiagnosticArray) -> None:
+        self._in_episode = any(status.name == "start" for status in message.status)
+
+    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._stopped:
+            response.success, response.message = False, "stopped: call clear_stop first"
+            return response
+        seed = self._state.seed * SEED_STRIDE + self._index
+        self._index += 1
+        observation = self.robot.reset(seed)
+        self._operator.begin_episode()
+        self._twist = self._gripper = None
+        self._observe(observation)
+        response.success, response.message = True, json.dumps({"seed": seed, "stamp_ns": self._stamp})
+        return response
+
+    def _stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._stopped = True
+        self.robot.stop()
+        self.metrics["stopped"] = 1
+        response.success, response.message = True, "stopped until clear_stop"
+        return response
+
+    def _clear_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._stopped = False
+        self.robot.safety.clear()
+        self.metrics["stopped"] = 0
+        response.success, response.message = True, "cleared"
+        return response
+
+    def _set_operator(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._operator_on = request.data
+        response.success, response.message = True, "the simulated operator is " + ("on" if request.data else "off")
+        return response
+
+    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            params.rebuild(self._state, {change.name: change.value for change in changes})
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _take_change(self, changes: list[Parameter[Any]]) -> None:
+        values = {change.name: change.value for change in changes}
+        self._state = params.rebuild(self._state, values)
+        if "seed" in values:
+            self._index = 0
+
+
+def main() -> None:
+    """The program `sim_node`."""
+    start(SimNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Whether the deployed classifier judges the evaluation's last images as the truth does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import Image
+from std_msgs.msg import UInt8MultiArray
+
+from rewardbot.data import cdr as serialised
+from rewardbot.data import decode
+from rewardbot.rewards.goal_classifier import DeployedClassifier
+from rewardbot.robots.robot import RobotContract
+from rewardbot.ros import qos
+from rewardbot.ros.job_node import JobNode
+from rewardbot.ros.node import take_all
+from rewardbot.training.evaluate import ClassifierCounts
+from rewardbot.training.summary import ClassifierErrors
+
+KEPT = 64
+"""Images of each camera that are kept until the end of their episode is announced."""
+
+
+class ClassifierCheck:
+    """Listens to cameras and classifier weights while it is open. A context manager.
+
+    Args:
+        node: the job's.
+        contract: the robot's.
+    """
+
+    def __init__(self, node: JobNode, contract: RobotContract) -> None:
+        self._job, self._contract = node, contract
+        self._counts: ClassifierCounts | None = None
+        self._images: dict[str, dict[int, bytes]] = {name: {} for name in contract.cameras}
+        self._seen = len(node.scores.scores)
+        self._weights = self._listen(UInt8MultiArray, "weights/classifier", qos.LATCHED)
+        self._cameras = {name: self._listen(Image, decode.camera_topic(name), qos.IMAGES_ALL, raw=True)
+                         for name in contract.cameras}
+
+    def work(self) -> None:
+        """Judges the last images of the episodes that have ended since. To be called a few times a second."""
+        for message in take_all(self._weights):
+            self._counts = ClassifierCounts(DeployedClassifier(bytes(message.data)))
+        for name, subscription in self._cameras.items():
+            images = self._images[name]
+            for cdr in take_all(subscription):
+                images[serialised.stamp_ns(cdr)] = cdr
+            while len(images) > KEPT:
+                del images[next(iter(images))]
+        for score in self._job.scores.scores[self._seen :]:
+            stamp = score.event.stamp_ns
+            if self._counts is not None and score.success is not None and all(stamp in kept for kept in self._images.values()):
+                pixels = {name: decode.image(deserialize_message(kept[stamp], Image), self._contract.cameras[name])
+                          for name, kept in self._images.items()}
+                self._counts(pixels, score.success)
+        self._seen = len(self._job.scores.scores)
+
+    def rates(self) -> ClassifierErrors:
+        """Shares of wrong verdicts."""
+        return self._counts.rates() if self._counts is not None else ClassifierErrors()
+
+    def _listen(self, kind: Any, topic: str, quality: Any, *, raw: bool = False) -> Subscription[Any]:
+        return self._job.node.create_subscription(
+            kind, topic, _never, quality, callback_group=self._job.polled, raw=raw)
+
+    def __enter__(self) -> ClassifierCheck:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for subscription in (self._weights, *self._cameras.values()):
+            self._job.node.destroy_subscription(subscription)
+
+
+def _never(message: Any) -> None:
+    """The callback of a polled subscription."""

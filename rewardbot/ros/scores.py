@@ -1,0 +1,62 @@
+"""Counts true successes at the ends of episodes, for evaluation. No rclpy here.
+
+The truth comes as a bare Bool per observation, over a topic of its own, so it is matched by the time of sending: the truth of
+an observation is sent before the observation's images, and those before anything that answers them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass
+
+from rewardbot.data.decode import EpisodeEvent
+
+
+@dataclass(frozen=True)
+class Score:
+    """One ended episode.
+
+    Attributes:
+        event: its end.
+        success: true success at its last observation; None when no truth was seen (a real robot).
+    """
+
+    event: EpisodeEvent
+    success: bool | None
+
+
+class ScoreKeeper:
+    """Matches truths with what was sent after them.
+
+    Attributes:
+        scores: of all ended episodes, oldest first.
+    """
+
+    def __init__(self, keep: int = 2000) -> None:
+        self.scores: list[Score] = []
+        self._times: deque[int] = deque(maxlen=keep)
+        self._truths: deque[bool] = deque(maxlen=keep)
+
+    def truth(self, sent_ns: int, value: bool) -> None:
+        """Takes the true success of one observation with the time of sending [ns], in the order of sending."""
+        self._times.append(sent_ns)
+        self._truths.append(value)
+
+    def at(self, sent_ns: int) -> bool | None:
+        """The truth that held for a message sent at `sent_ns`; None when there is none."""
+        index = bisect_left(self._times, sent_ns)
+        return self._truths[index - 1] if index else None
+
+    def ended(self, sent_ns: int, event: EpisodeEvent) -> None:
+        """Takes the end of an episode. All truths sent before it must have been given already."""
+        self.scores.append(Score(event, self.at(sent_ns)))
+
+    def count(self, run: int) -> int:
+        """Number of ended episodes of one request."""
+        return sum(score.event.info.extra.get("run") == run for score in self.scores)
+
+    def of_run(self, run: int) -> list[bool]:
+        """Successes of the episodes of one request, in order; episodes without truth are left out."""
+        return [score.success for score in self.scores
+                if score.event.info.extra.get("run") == run and score.success is not None]

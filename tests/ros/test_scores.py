@@ -1,0 +1,59 @@
+"""Matching true success with the ends of episodes, and observations by stamp."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from rewardbot.data.decode import EpisodeEvent
+from rewardbot.ros.joiner import StampJoiner
+from rewardbot.ros.scores import ScoreKeeper
+from rewardbot.types import EpisodeInfo
+
+
+def end(run: int) -> EpisodeEvent:
+    return EpisodeEvent("end", 0, EpisodeInfo("a", "lift", "sim_arm", "evaluation", extra={"run": run}), steps=25)
+
+
+def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come() -> None:
+    scores = ScoreKeeper()
+    for sent, value in [(10, False), (20, True), (40, False)]:  # 40 belongs to the next episode's first observation
+        scores.truth(sent, value)
+    scores.ended(30, end(1))
+    assert scores.of_run(1) == [True] and scores.count(1) == 1
+
+
+def test_without_truth_there_is_no_score() -> None:
+    scores = ScoreKeeper()
+    scores.ended(5, end(1))
+    scores.truth(10, True)
+    scores.ended(20, end(2))
+    assert scores.of_run(1) == [] and scores.count(1) == 1 and scores.of_run(2) == [True]
+
+
+def message(stamp: int) -> Any:
+    return SimpleNamespace(header=SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=stamp)))
+
+
+def test_a_whole_is_told_once_all_parts_have_the_same_stamp() -> None:
+    joiner = StampJoiner(["a", "b"])
+    assert joiner.add("a", message(1)) is None
+    assert joiner.add("a", message(2)) is None
+    found = joiner.add("b", message(2))
+    assert found is not None and found[0] == 2 and set(found[1]) == {"a", "b"}
+    assert joiner.add("b", message(1)) is None, "what is older than an answered whole is forgotten"
+
+
+def test_a_repeated_whole_is_told_again() -> None:
+    joiner = StampJoiner(["a", "b"])
+    for _ in range(2):
+        joiner.add("a", message(1))
+        assert joiner.add("b", message(1)) is not None
+
+
+def test_incomplete_stamps_do_not_pile_up() -> None:
+    joiner = StampJoiner(["a", "b"], keep=3)
+    for stamp in range(1, 100):
+        joiner.add("a", message(stamp))
+    assert joiner.add("b", message(1)) is None
+    assert joiner.add("b", message(99)) is not None

@@ -265,12 +265,16 @@ def up(graph: str, arguments: Sequence[str]) -> None:
 
     Raises:
         ConfigError: unknown graph or argument.
+        MissingSystemLibrary: the graph has cameras to draw, and nothing can be drawn here.
         NodeDied: a node ended.
     """
     from rewardbot.ros.graph import Value, load_graph
     from rewardbot.ros.supervisor import up as start
 
-    load_graph(graph)
+    if any(node.name == "sim_node" for node in load_graph(graph).nodes):
+        from rewardbot.robots.rendering import check_rendering
+
+        check_rendering()
     given: dict[str, Value] = {}
     for argument in arguments:
         name, separator, value = argument.partition(":=")

@@ -66,7 +66,7 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in the order of their start; they are stopped in the opposite order."""
+    """Nodes in the order of their start. The last one is who commands the robot; it is stopped before the others."""
 
     name: str
     help: str

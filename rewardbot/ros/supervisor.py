@@ -132,16 +132,24 @@ class Supervisor:
             raise NodeDied(name, code, _last_words(process.lines, code))
 
     def stop(self) -> None:
-        """Stops every node, last started first: SIGTERM, and SIGKILL for a group that does not end. May be called twice."""
-        for process in reversed(self._processes.values()):
-            _signal_group(process.popen, signal.SIGTERM)
-            try:
-                process.popen.wait(STOP_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                self._log(process.start.name, f"did not end within {STOP_PATIENCE_S:.0f} s; killed")
-            _signal_group(process.popen, signal.SIGKILL)  # and whatever children it left
-            process.popen.wait()
-            process.reader.join(timeout=2.0)
+        """Stops every node. May be called twice.
+
+        The last started, which commands the robot, goes first and alone; then the others together. SIGTERM, and SIGKILL for
+        a process group that does not end.
+        """
+        processes = list(reversed(self._processes.values()))
+        for stage in (processes[:1], processes[1:]):
+            for process in stage:
+                _signal_group(process.popen, signal.SIGTERM)
+            deadline = time.monotonic() + STOP_PATIENCE_S
+            for process in stage:
+                try:
+                    process.popen.wait(max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    self._log(process.start.name, f"did not end within {STOP_PATIENCE_S:.0f} s; killed")
+                _signal_group(process.popen, signal.SIGKILL)  # and whatever children it left
+                process.popen.wait()
+                process.reader.join(timeout=2.0)
         self._processes.clear()
 
     def __enter__(self) -> Supervisor:

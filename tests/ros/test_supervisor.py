@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rewardbot.ros.graph import NodeStart, load_graph, resolve
+from rewardbot.ros.graph import NodeStart
 from rewardbot.ros.supervisor import NodeDied, Supervisor
 
 pytestmark = pytest.mark.ros
@@ -103,12 +103,3 @@ def test_nonsense_parameters_end_a_node_with_exit_code_2(start_node: Any, name: 
     process.wait_for_line(words)
     assert process.popen.wait(timeout=30.0) == 2
     assert not any("Traceback" in line for line in process.output)
-
-
-def test_the_sim_graph_as_a_whole_starts_and_ends(domain: int, tmp_path: Any) -> None:
-    nodes = resolve(load_graph("sim"), {"task": "reach", "run_folder": str(tmp_path / "a b")})
-    with Supervisor(nodes, log=lambda *line: None) as supervisor:
-        supervisor.start()
-        supervisor.wait_ready()
-        pids = [supervisor.pid(name) for name in supervisor.names]
-    assert len(pids) == 5 and all(gone(pid) for pid in pids)

@@ -129,7 +129,8 @@ class RLPD:
 @torch.no_grad()
 def _move(target: torch.nn.Module, source: torch.nn.Module, step: float) -> None:
     """target += step (source - target), in one call for all parameters."""
-    torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), step)
+    # Private by name, but what torch's own optimisers are made of.
+    torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), step)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def to_floats(metrics: dict[str, Tensor]) -> Metrics:

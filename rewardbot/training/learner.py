@@ -119,6 +119,8 @@ class Learner:
             raise DataError(f"{len(demonstrations)} successful demonstrations are too few to learn from.",
                             valid="At least 2: one to learn the goal from and one to check it.",
                             next_step="Record more: rewardbot demo --demos 30.")
+        for episode in (*demonstrations, *failures):
+            self._check_cameras(episode)
         data = self._demonstration_set(demonstrations)
         threads = torch.get_num_threads()
         torch.set_num_threads(max(threads, self.config.pretrain_threads))
@@ -228,15 +230,18 @@ class Learner:
         Raises:
             DataError: a camera is missing or has another size.
         """
+        self._check_cameras(episode)
+        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.config.device)
+        return self.encoder(images)
+
+    # Parts ---------------------------------------------------------------------------------------------------------------
+
+    def _check_cameras(self, episode: Episode) -> None:
         for name, (height, width) in self.cameras.items():
             shape = episode.images[name].shape[1:] if name in episode.images else None
             if shape != (height, width, 3):
                 raise DataError(f"Episode {episode.info.id}: camera '{name}' has images of {shape}.",
                                 valid=f"({height}, {width}, 3) is what this learner sees.")
-        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.config.device)
-        return self.encoder(images)
-
-    # Parts ---------------------------------------------------------------------------------------------------------------
 
     def _new_replay(self, capacity: int, seed: int) -> Replay:
         return Replay(capacity, features=self.encoder.features, proprio=len(PROPRIO_NAMES),
@@ -249,7 +254,7 @@ class Learner:
     def _new_classifier(self, demonstrations: Sequence[Tensor], failures: Sequence[Tensor]) -> GoalClassifier:
         config = self.config.classifier
         ends = [features[-config.success_frames :] for features in demonstrations]
-        heldout = max(1, round(config.heldout * len(ends)))
+        heldout = min(len(ends) - 1, max(1, round(config.heldout * len(ends))))  # at least one on either side
         early = [features[: max(1, round(config.early * len(features)))] for features in demonstrations]
         return self.make_classifier(torch.cat(ends[heldout:]), torch.cat(ends[:heldout]), torch.cat([*early, *failures]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from rewardbot import registry
-from rewardbot.config import from_mapping, names_in, read_yaml, to_mapping
+from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.files import StorageError, storing, write_atomic
-from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.options import SETTINGS_FILES, EvalOptions, JobOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
 
 if TYPE_CHECKING:
     from rewardbot.training.learner import LearnerConfig
-
-NEGATIVES = {"vice": "visited", "goal_classifier": "offline"}
-"""Reward algorithm -> what the learner's classifier takes for failures."""
-
-LEARNERS = ("rlpd",)
-"""Policy algorithms that learn from a reward."""
 
 VIDEO_EPISODES = 5
 POLICY_PLACES = ("", "policy.safetensors", "checkpoint/policy.safetensors")
@@ -115,26 +109,25 @@ def prepare(options: JobOptions) -> tuple[JobOptions, RunFolder]:
 
 
 def learner_config(options: JobOptions) -> LearnerConfig:
-    """The learner's settings: those of the file that `--config` names, with `--reward` on top.
+    """The learner's settings: its defaults, then each of `SETTINGS_FILES`. Algorithms that can be named here have a file there.
 
     Raises:
         ConfigError: unknown algorithm, unreadable file, wrong key, type or value.
     """
-    if registry.check("policy", options.policy) not in LEARNERS:
+    if registry.check("policy", options.policy) not in (learners := names_in("policies")):
         raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from a reward.",
-                          valid=f"--policy takes: {', '.join(LEARNERS)}.",
+                          valid=f"--policy takes: {', '.join(learners)}.",
                           next_step="Behaviour cloning is evaluated beside it in any case.")
-    if options.reward and registry.check("reward", options.reward) not in NEGATIVES:
-        raise unknown_name("reward algorithm for this job", options.reward, NEGATIVES)
+    if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
+        raise unknown_name("reward algorithm for this job", options.reward, rewards)
     from rewardbot.training.learner import LearnerConfig
 
-    path = Path(options.config).expanduser() if options.config else None
-    values = read_yaml(path) if path is not None else {}
-    if options.reward:
-        classifier = values.get("classifier", {})
-        classifier = dict(classifier) if isinstance(classifier, Mapping) else {}
-        values = {**values, "classifier": {**classifier, "negatives": NEGATIVES[options.reward]}}
-    return from_mapping(LearnerConfig, values, where=path.name if path is not None else "")
+    values: dict[str, Any] = {}
+    for path in settings_files(SETTINGS_FILES, to_mapping(options)):
+        settings = read_yaml(path)
+        from_mapping(LearnerConfig, settings, where=path.name)  # so that a mistake is reported with its file
+        values = merge(values, settings)
+    return from_mapping(LearnerConfig, values)
 
 
 def _compare(options: JobOptions, run: RunFolder) -> dict[str, float]:

@@ -11,9 +11,10 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, TypeVar
 
 import yaml
@@ -114,6 +115,40 @@ def load(cls: type[C], path: Path | None = None, overrides: Mapping[str, Any] | 
     """`cls` from a YAML file (or its defaults) with `overrides` on top."""
     values = read_yaml(path) if path is not None else {}
     return from_mapping(cls, {**values, **(overrides or {})}, where=str(path.name) if path else "")
+
+
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with `changes` on top; groups of settings are merged, everything else is replaced."""
+    merged = dict(values)
+    for key, change in changes.items():
+        before = merged.get(key)
+        merged[key] = merge(before, change) if isinstance(before, Mapping) and isinstance(change, Mapping) else change
+    return merged
+
+
+def settings_files(patterns: Sequence[str], names: Mapping[str, Any]) -> list[Path]:
+    """The files that `patterns` stand for, in their order.
+
+    Args:
+        patterns: "config/tasks/{task}.yaml" is a file of ours; "{config}" alone is a path of the user's. A pattern with a
+            name that is empty is left out.
+        names: what stands for the names in braces.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        if any(names[field] == "" for _, field, _, _ in Formatter().parse(pattern) if field):
+            continue
+        name = pattern.format(**names)
+        if not pattern.startswith("{"):
+            found.append(share_path(name))
+        elif (path := Path(name).expanduser()).is_file():
+            found.append(path.resolve())
+        else:
+            raise ConfigError(f"Cannot read {name}: there is no such file.")
+    return found
 
 
 def names_in(folder: str) -> list[str]:

@@ -6,12 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from rewardbot.config import names_in, share_path
+from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
 from rewardbot.robots.robot import load_contract
+from rewardbot.training.options import SETTINGS_FILES
 
 Value = bool | int | float | str
 Restart = Literal["never", "on-failure"]
@@ -22,7 +22,7 @@ class Argument:
     """An argument of a graph. The default's type is the type that is enforced.
 
     Attributes:
-        choices: a folder of `config/` whose file names are the valid values, or empty.
+        choices: a folder of `config/` whose file names are the valid values beside the default, or empty.
     """
 
     name: str
@@ -45,8 +45,7 @@ class NodeSpec:
     Attributes:
         name: node name, and the executable: `python -m rewardbot.ros.<name>`, `ros2 run rewardbot <name>`.
         parameters: parameter name -> value.
-        parameter_files: YAML files below the share folder; `{argument}` is filled in. An argument that holds a path of its
-            own may be named alone: "{config}"; it is left out when empty.
+        parameter_files: YAML files, with `{argument}` to be filled in; see `config.settings_files`. A later one wins.
         remappings: from -> to.
         publishes: its topics, relative; `camera/*` stands for every camera of the robot.
         subscribes: likewise.
@@ -119,13 +118,16 @@ SIM = Graph(
     arguments=(
         NAMESPACE,
         ROBOT,
-        Argument("task", "lift", "simulated task"),
+        Argument("task", "lift", "simulated task", choices="tasks"),
         Argument("seed", 0, "seed of start states, operator, learner"),
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
         Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
         Argument("run_folder", "runs/latest", "folder for bags and checkpoints"),
+        Argument("policy", "rlpd", "policy algorithm", choices="policies"),
+        Argument("reward", "", "vice or goal_classifier; empty: as configured", choices="rewards"),
         Argument("config", "", "a further ROS parameter file for learner_node"),
+        Argument("resume", False, "go on from the run folder's checkpoint, if there is one"),
         Argument("learn", True, "start learner_node and classifier_node"),
     ),
     nodes=(
@@ -145,8 +147,9 @@ SIM = Graph(
             subscribes=("camera/*/image_raw", "weights/classifier"), condition="learn", restart="on-failure"),
         NodeSpec(
             "learner_node",
-            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder")},
-            parameter_files=("{config}",),
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),
+             "resume": From("resume")},
+            parameter_files=SETTINGS_FILES,
             publishes=WEIGHTS, subscribes=(*OBSERVATION, *ACTIONS, "episode"), condition="learn"),
         NodeSpec(
             "policy_node", {"task": From("task"), "robot": From("robot")},
@@ -184,13 +187,12 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
     for node in graph.nodes:
         if node.condition and not values[node.condition]:
             continue
-        files = [file for pattern in node.parameter_files if (file := pattern.format(**values))]
         starts.append(NodeStart(
             name=node.name,
             namespace="/" + str(values["namespace"]).strip("/"),
             parameters={name: values[value.argument] if isinstance(value, From) else value
                         for name, value in node.parameters.items()},
-            parameter_files=tuple(_parameter_file(file) for file in files),
+            parameter_files=tuple(map(str, settings_files(node.parameter_files, values))),
             remappings=dict(node.remappings),
             publishes=("metrics", *_of_cameras(node.publishes, cameras)),
             subscribes=tuple(_of_cameras(node.subscribes, cameras)),
@@ -212,7 +214,7 @@ def argument_values(graph: Graph, given: Mapping[str, Value]) -> dict[str, Value
     values: dict[str, Value] = {}
     for name, argument in known.items():
         value = _converted(argument, given[name]) if name in given else argument.default
-        if argument.choices and value not in (valid := names_in(argument.choices)):
+        if argument.choices and value != argument.default and value not in (valid := names_in(argument.choices)):
             raise unknown_name(name, str(value), valid)
         values[name] = value
     return values
@@ -253,8 +255,3 @@ def _converted(argument: Argument, value: Any) -> Value:
     except (KeyError, ValueError):
         what = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
         raise ConfigError(f"{argument.name} is '{text}'.", valid=f"It must be {what}: {argument.help}.") from None
-
-
-def _parameter_file(name: str) -> str:
-    path = Path(name)
-    return str(path.resolve() if path.exists() else share_path(name))

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from rewardbot.config import setting
 
+SETTINGS_FILES = ("config/tasks/{task}.yaml", "config/policies/{policy}.yaml", "{config}", "config/rewards/{reward}.yaml")
+"""Files with settings of the learner, for the command line and for learner_node alike; a later one wins. One whose name is
+not given is left out. The reward comes last because it is only named by who wants another than the one that is configured.
+"""
+
 
 @dataclass(frozen=True)
 class JobOptions:

@@ -116,7 +116,8 @@ def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
         "task": "push", "seed": 3, "operator_noise": "0.1", "config": str(config)})}
     assert nodes["sim_node"].parameters["task"] == nodes["learner_node"].parameters["task"] == "push"
     assert nodes["sim_node"].parameters["operator_noise"] == 0.1
-    assert nodes["learner_node"].parameter_files == (str(config),)
+    ours = [str(share_path(f"config/{name}.yaml")) for name in ("tasks/push", "policies/rlpd")]
+    assert nodes["learner_node"].parameter_files == (*ours, str(config))
     assert nodes["policy_node"].namespace == "/rewardbot"
 
 
@@ -130,6 +131,8 @@ def test_a_condition_leaves_nodes_out() -> None:
     ({"seed": "many"}, "seed is 'many'"),
     ({"lockstep": "perhaps"}, "lockstep is 'perhaps'"),
     ({"robot": "sim_arn"}, "no robot named 'sim_arn'"),
+    ({"task": "lfit"}, "no task named 'lfit'"),
+    ({"reward": "vise"}, "no reward named 'vise'"),
     ({"config": "nowhere.yaml"}, "nowhere.yaml"),
 ])
 def test_wrong_arguments_are_refused(given: dict[str, str], words: str) -> None:

@@ -1,0 +1,66 @@
+"""Every file under config/ loads, is found by its name, and reaches the command line and the learner's node alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewardbot import commands, registry
+from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, share_path
+from rewardbot.errors import ConfigError
+from rewardbot.robots.robot import load_contract
+from rewardbot.robots.tasks import task_names
+from rewardbot.ros.graph import load_graph, resolve
+from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.options import JobOptions
+
+SETTINGS = [f"{folder}/{name}" for folder in ("tasks", "rewards", "policies") for name in names_in(folder)]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_file_of_settings_is_a_ros_parameter_file_that_loads(name: str) -> None:
+    path = share_path(f"config/{name}.yaml")
+    assert path.read_text().count("/**:\n  ros__parameters:\n") == 1
+    from_mapping(LearnerConfig, read_yaml(path), where=path.name)
+
+
+@pytest.mark.parametrize("name", names_in("robots"))
+def test_each_robot_loads(name: str) -> None:
+    assert load_contract(name).name == name
+
+
+def test_there_is_a_file_for_every_task_and_none_for_nothing() -> None:
+    assert names_in("tasks") == task_names()
+    assert names_in("rewards") == registry.names("reward")
+    assert set(names_in("policies")) <= set(registry.names("policy"))
+
+
+def test_the_defaults_in_the_code_are_those_of_the_main_job() -> None:
+    """Comparisons and tests use the defaults; the main job reads the files."""
+    assert commands.learner_config(JobOptions()) == commands.learner_config(JobOptions(reward="vice")) == LearnerConfig()
+
+
+@pytest.mark.parametrize("given", [
+    {}, {"task": "push"}, {"reward": "goal_classifier"}, {"config": "mine.yaml"},
+    {"task": "reach", "reward": "vice", "config": "mine.yaml"}])
+def test_node_and_command_line_read_the_same(given: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("/**:\n  ros__parameters:\n    classifier: {every: 7, negatives: offline}\n")
+    (node,) = [start for start in resolve(load_graph("sim"), given) if start.name == "learner_node"]
+    values: dict[str, object] = {}
+    for file in node.parameter_files:
+        values = merge(values, read_yaml(Path(file)))
+    options = from_mapping(JobOptions, given)
+    assert from_mapping(LearnerConfig, values) == commands.learner_config(options)
+    expected = {"vice": "visited", "goal_classifier": "offline"}.get(options.reward, "offline" if options.config else "visited")
+    assert commands.learner_config(options).classifier.negatives == expected
+
+
+def test_files_of_ours_are_not_taken_from_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config/tasks").mkdir(parents=True)
+    Path("config/tasks/lift.yaml").write_text("somebody: else's")
+    assert settings_files(["config/tasks/{task}.yaml"], {"task": "lift"}) == [share_path("config/tasks/lift.yaml")]
+    with pytest.raises(ConfigError, match=r"Cannot read nowhere\.yaml"):
+        settings_files(["{config}"], {"config": "nowhere.yaml"})

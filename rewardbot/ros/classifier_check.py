@@ -1,4 +1,4 @@
-"""Whether the deployed classifier judges the evaluation's last images as the truth does."""
+"""Whether the deployed classifier judges the last images of episodes as the truth does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rewardbot.robots.robot import RobotContract
 from rewardbot.ros import qos
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import take_all
-from rewardbot.training.evaluate import ClassifierCounts
+from rewardbot.training.evaluate import error_rates
 from rewardbot.training.summary import ClassifierErrors
 
 KEPT = 64
@@ -24,16 +24,22 @@ KEPT = 64
 
 
 class ClassifierCheck:
-    """Listens to cameras and classifier weights while it is open. A context manager.
+    """Listens to cameras and classifier weights while it is open, and judges each ended episode with the newest weights.
+
+    A context manager.
 
     Args:
         node: the job's.
         contract: the robot's.
+
+    Attributes:
+        verdicts: (the classifier's, the true) of each judged episode, oldest first.
     """
 
     def __init__(self, node: JobNode, contract: RobotContract) -> None:
         self._job, self._contract = node, contract
-        self._counts: ClassifierCounts | None = None
+        self.verdicts: list[tuple[bool, bool]] = []
+        self._classifier: DeployedClassifier | None = None
         self._images: dict[str, dict[int, bytes]] = {name: {} for name in contract.cameras}
         self._seen = len(node.scores.scores)
         self._weights = self._listen(UInt8MultiArray, "weights/classifier", qos.LATCHED)
@@ -43,7 +49,7 @@ class ClassifierCheck:
     def work(self) -> None:
         """Judges the last images of the episodes that have ended since. To be called a few times a second."""
         for message in take_all(self._weights):
-            self._counts = ClassifierCounts(DeployedClassifier(bytes(message.data)))
+            self._classifier = DeployedClassifier(bytes(message.data))
         for name, subscription in self._cameras.items():
             images = self._images[name]
             for cdr in take_all(subscription):
@@ -52,15 +58,17 @@ class ClassifierCheck:
                 del images[next(iter(images))]
         for score in self._job.scores.scores[self._seen :]:
             stamp = score.event.stamp_ns
-            if self._counts is not None and score.success is not None and all(stamp in kept for kept in self._images.values()):
+            known = score.success is not None and all(stamp in kept for kept in self._images.values())
+            if known and self._classifier is not None:
                 pixels = {name: decode.image(deserialize_message(kept[stamp], Image), self._contract.cameras[name])
                           for name, kept in self._images.items()}
-                self._counts(pixels, score.success)
+                judged = self._classifier.probability(pixels) > self._classifier.threshold
+                self.verdicts.append((judged, bool(score.success)))
         self._seen = len(self._job.scores.scores)
 
-    def rates(self) -> ClassifierErrors:
-        """Shares of wrong verdicts."""
-        return self._counts.rates() if self._counts is not None else ClassifierErrors()
+    def rates(self, first: int = 0) -> ClassifierErrors:
+        """Shares of wrong verdicts, from verdict number `first` on (from the end if negative)."""
+        return error_rates(self.verdicts[first:])
 
     def _listen(self, kind: Any, topic: str, quality: Any, *, raw: bool = False) -> Subscription[Any]:
         return self._job.node.create_subscription(

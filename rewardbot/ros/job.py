@@ -26,15 +26,13 @@ from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.recorder_node import DEMONSTRATIONS
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.evaluate import Evaluation
-from rewardbot.training.loop import STREAMS
+from rewardbot.training.loop import JUDGED, RECENT, STREAMS
 from rewardbot.training.summary import ClassifierErrors
 from rewardbot.training.view import Progress, View
 
 PHASES = ("demonstrations", "pretraining", "learning", "evaluation")
 ACTORS = ("bc", "bc_tuned", "rl")
 CURVE_EVERY_S = 5.0
-RECENT = 20
-"""Episodes over which the curve's success is taken."""
 
 Report = Callable[[Mapping[str, float], int], None]
 """Gets metrics every few seconds while learning, and the environment steps so far; `RunFolder.log` is one."""
@@ -53,6 +51,7 @@ class DemoOptions:
     learn_steps: int = setting(0, "most environment steps while learning; 0: no limit", min=0)
     operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
     config: str = setting("", "a ROS parameter file with settings of the learner")
+    resume: bool = setting(False, "go on with what an earlier job left in the run folder")
     compare_bc: bool = setting(True, "evaluate behaviour cloning, plain and tuned, beside the result")
 
 
@@ -85,7 +84,7 @@ def run_demo(
     """
     arguments: dict[str, Value] = {
         "task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
-        "run_folder": str(run_folder.resolve()), "config": options.config}
+        "run_folder": str(run_folder.resolve()), "config": options.config, "resume": options.resume}
     progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", PHASES)
     nodes = resolve(load_graph("sim"), arguments)
     with (
@@ -94,8 +93,6 @@ def run_demo(
         (run_folder / "nodes.log").open("a", buffering=1) as log_file,
         Supervisor(nodes, log=_log_to(log_file.write, view)) as supervisor,
     ):
-        supervisor.start()
-
         def every_round() -> None:
             if stopped.is_set():
                 raise Stopped("Stopped.", next_step=f"What was done so far is in {run_folder}.")
@@ -103,6 +100,8 @@ def run_demo(
             view.refresh()
 
         with JobNode(str(NAMESPACE.default), every_round) as node:
+            node.refuse_company()
+            supervisor.start()
             node.wait(lambda: supervisor.all_ready, 120.0, "the nodes to start")
             node.wait_connected(nodes)
             return _Job(options, run_folder, node, progress, report).run()
@@ -124,8 +123,9 @@ class _Job:
         """All phases; returns the summary."""
         self._demonstrate()
         pretrain_s = self._pretrain()
-        version, env_steps, learn_s = self._learn()
-        evaluations, classifier = self._evaluate(version)
+        with ClassifierCheck(self._node, self._contract) as check:
+            version, env_steps, learn_s = self._learn(check)
+            evaluations, classifier = self._evaluate(version, check)
         return {
             "task": self._options.task,
             "seed": self._options.seed,
@@ -163,6 +163,8 @@ class _Job:
     def _pretrain(self) -> float:
         """Returns the time it took without the plain baseline, which nothing is learned from [s]."""
         self._progress.begin("pretraining")
+        if self._node.text("learner_node", "state") == "ready":
+            return 0.0  # resumed
         begun = time.monotonic()
         self._node.trigger("pretrain")
 
@@ -173,7 +175,8 @@ class _Job:
         self._node.wait(done, 1800.0, "the learner to pretrain")
         return time.monotonic() - begun - (self._node.value("learner_node", "baseline_s") or 0.0)
 
-    def _learn(self) -> tuple[int, int, float]:
+    def _learn(self, check: ClassifierCheck) -> tuple[int, int, float]:
+        """Returns the version of the final weights, the environment steps and the time [s]."""
         options, node = self._options, self._node
         self._progress.begin("learning")
         node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 1})
@@ -186,19 +189,21 @@ class _Job:
             nonlocal last_curve, last_end, ended
             elapsed = time.monotonic() - begun
             steps = int(node.value("learner_node", "env_steps") or 0)
+            check.work()
             successes = node.scores.of_run(run)
             if len(successes) > ended:
                 ended, last_end = len(successes), time.monotonic()
             shares = [elapsed / options.learn_s if options.learn_s else 1.0]
             shares += [steps / options.learn_steps] if options.learn_steps else []
             self._share(max(shares), f"{steps} steps, {ended} episodes")
-            self._show_learning(successes)
+            self._show_learning(successes, check)
             if elapsed - last_curve >= CURVE_EVERY_S and successes:
                 last_curve = elapsed
                 recent = successes[-RECENT:]
                 self._curve.append([round(elapsed, 1), steps, sum(recent) / len(recent)])
                 numbers = {key: value for key, value in node.metrics.get("learner_node", {}).items() if isinstance(value, float)}
-                self._report({**numbers, "true_success": sum(recent) / len(recent)}, steps)
+                rates = {name: rate for name, rate in asdict(check.rates(-JUDGED)).items() if rate is not None}
+                self._report({**numbers, "true_success": sum(recent) / len(recent), **rates}, steps)
             if time.monotonic() - last_end > 60.0:
                 raise RewardbotError("No episode ended for 60 s while learning.",
                                      next_step="Look at the nodes' output in nodes.log of the run folder.")
@@ -211,27 +216,27 @@ class _Job:
         node.trigger("save", timeout_s=120.0)
         return int(answer["version"]), int(answer["env_steps"]), learn_s
 
-    def _evaluate(self, version: int) -> tuple[dict[str, Evaluation], ClassifierErrors]:
+    def _evaluate(self, version: int, check: ClassifierCheck) -> tuple[dict[str, Evaluation], ClassifierErrors]:
         options, node = self._options, self._node
         actors = ACTORS if options.compare_bc else ACTORS[-1:]
         self._progress.begin("evaluation")
         results: dict[str, Evaluation] = {}
-        with ClassifierCheck(node, self._contract) as check:
-            for index, actor in enumerate(actors):
-                # Setting the seed begins the sequence again: every policy is judged from the same start states.
-                node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 2})
-                run = node.request("evaluate", episodes=options.episodes, actor=actor, least_version=version)
+        first = len(check.verdicts)
+        for index, actor in enumerate(actors):
+            # Setting the seed begins the sequence again: every policy is judged from the same start states.
+            node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 2})
+            run = node.request("evaluate", episodes=options.episodes, actor=actor, least_version=version)
 
-                def show(done: int, index: int = index, actor: str = actor, run: int = run) -> None:
-                    check.work()
-                    successes = node.scores.of_run(run)
-                    self._share((index + done / options.episodes) / len(actors), f"{actor}: {sum(successes)} of {done}")
-
-                self._wait_for_episodes(run, options.episodes, show)
+            def show(done: int, index: int = index, actor: str = actor, run: int = run) -> None:
+                check.work()
                 successes = node.scores.of_run(run)
-                results[actor] = Evaluation.of(sum(successes), len(successes))
-                self._progress.values[f"success {actor}"] = f"{results[actor].rate:.2f}"
-            return results, check.rates()
+                self._share((index + done / options.episodes) / len(actors), f"{actor}: {sum(successes)} of {done}")
+
+            self._wait_for_episodes(run, options.episodes, show)
+            successes = node.scores.of_run(run)
+            results[actor] = Evaluation.of(sum(successes), len(successes))
+            self._progress.values[f"success {actor}"] = f"{results[actor].rate:.2f}"
+        return results, check.rates(first)
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
@@ -266,13 +271,15 @@ class _Job:
         self._progress.share, self._progress.detail = min(1.0, share), detail
         self._progress.rates = self._node.rates()
 
-    def _show_learning(self, successes: list[bool]) -> None:
+    def _show_learning(self, successes: list[bool], check: ClassifierCheck) -> None:
         shown = {"success estimate": "success_estimate", "reward": "reward", "updates/s": "updates_per_s"}
         for name, key in shown.items():
             if (value := self._node.value("learner_node", key)) is not None:
                 self._progress.values[name] = f"{value:.2f}"
         if recent := successes[-RECENT:]:
             self._progress.values[f"true success, last {RECENT}"] = f"{sum(recent) / len(recent):.2f}"
+        if (wrong := check.rates(-JUDGED).false_positive_rate) is not None:
+            self._progress.values["failures called success"] = f"{wrong:.2f}"
 
 
 @contextmanager

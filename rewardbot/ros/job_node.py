@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.errors import RobotError
+from rewardbot.errors import ConfigError, RobotError
 from rewardbot.ros import convert, qos
 from rewardbot.ros.environment import set_defaults
 from rewardbot.ros.graph import NodeStart, links
@@ -92,6 +93,27 @@ class JobNode:
         now = time.monotonic()
         return {name: self.value(name, "rate_hz") if now - heard < SILENT_S else None
                 for name, heard in sorted(self._heard.items())}
+
+    def refuse_company(self, seconds: float = 0.5) -> None:
+        """To be called before the nodes are started: two graphs under the same names would drive each other's robots.
+
+        Args:
+            seconds: time that other nodes are given to answer; on one machine a tenth of it is enough.
+
+        Raises:
+            ConfigError: there are nodes in our namespace already.
+        """
+        until = time.monotonic() + seconds
+        others: list[str] = []
+        while time.monotonic() < until and not others:
+            self._executor.spin_once(timeout_sec=0.05)
+            space = self._node.get_namespace()
+            others = [name for name, where in self._node.get_node_names_and_namespaces() if where == space and name != "job"]
+        if others:
+            raise ConfigError(
+                f"Nodes of another run are active here: {', '.join(sorted(others))} in {self._node.get_namespace()}.",
+                valid=f"One graph per ROS_DOMAIN_ID; this is {os.environ.get('ROS_DOMAIN_ID', '0')}.",
+                next_step="Stop the other run, or set ROS_DOMAIN_ID to another number (0 to 101) for this one.")
 
     def wait_connected(self, nodes: Sequence[NodeStart], timeout_s: float = 60.0) -> None:
         """Returns when the nodes and we have all found each other; a message sent before that would be lost.

@@ -43,7 +43,7 @@ class LearnerSettings:
     seed: int = setting(0, "seed of networks and batches", min=0, max=2**31 - 1)
     run_folder: str = setting("runs/latest", f"folder for '{CHECKPOINT}'")
     demonstrations: str = setting("", "folder of demonstration bags; empty: 'demonstrations' in the run folder")
-    resume: bool = setting(False, "go on from the run folder's checkpoint")
+    resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one")
     publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)
     checkpoint_s: float = setting(60.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
     threads: int = setting(1, "threads of torch", min=1, max=256)
@@ -75,7 +75,7 @@ class LearnerNode(RewardbotNode):
         self.create_service(Trigger, "pretrain", self._on_pretrain)
         self.create_service(SetBool, "learn", self._on_learn)
         self.create_service(Trigger, "save", self._on_save)
-        if self.settings.resume:
+        if self.settings.resume and (self._run_folder / CHECKPOINT).is_dir():
             self.learner.load(self._run_folder / CHECKPOINT)
             self._become_ready()
 

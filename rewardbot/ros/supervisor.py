@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from rewardbot.errors import RewardbotError
 from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
-from rewardbot.ros.graph import NodeStart, Value, load_graph, resolve
+from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, resolve
 
 READY = "ready:"
 USER_MISTAKE = 2
@@ -187,10 +187,15 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
         log: gets each line of the nodes' output; printed with the node's name if not given.
 
     Raises:
-        ConfigError: unknown graph or argument.
+        ConfigError: unknown graph or argument, or the nodes of another run are active under the same names.
         NodeDied: a node ended.
     """
-    nodes = resolve(load_graph(graph), arguments)
+    from rewardbot.ros.job_node import JobNode  # rclpy, which the supervisor itself does not need
+
+    loaded = load_graph(graph)
+    nodes = resolve(loaded, arguments)
+    with JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None) as node:
+        node.refuse_company()
     asked = threading.Event()
     before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import pytest
 
 from rewardbot.config import from_mapping
 from rewardbot.data.episodes import list_episodes, read_demonstrations
-from rewardbot.errors import RobotError
+from rewardbot.errors import ConfigError, RobotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros.graph import NodeStart, load_graph, resolve
 from rewardbot.ros.job import DemoOptions, run_demo
 from rewardbot.ros.job_node import JobNode
-from rewardbot.ros.supervisor import NodeDied, Supervisor
+from rewardbot.ros.supervisor import NodeDied, Supervisor, up
 from rewardbot.training.summary import Summary
 
 pytestmark = pytest.mark.ros
@@ -57,6 +58,8 @@ def test_the_job_goes_from_demonstrations_to_a_summary(domain: int, options: Dem
     assert len(read_demonstrations(tmp_path / "demonstrations", load_contract(), "reach")) == 4
     assert not (tmp_path / "episodes").exists(), "only demonstrations were to be recorded"
     assert (tmp_path / "checkpoint" / "policy.safetensors").exists()
+    again = run_demo(replace(options, resume=True, learn_s=1.0, compare_bc=False), tmp_path, live=False)
+    assert again["demonstrations"] == 4 and again["env_steps"] > summary.env_steps, "resumed"
     log = (tmp_path / "nodes.log").read_text()
     assert "[policy_node] ready: policy_node" in log and "Traceback" not in log
 
@@ -134,6 +137,13 @@ def test_without_weights_the_policy_waits_and_says_for_what(job: JobNode) -> Non
     job.wait(lambda: job.text("policy_node", "waiting_for") == "weights/policy", 10.0, "its word")
     assert job.scores.count(run) == 0
     job.request("idle")
+
+
+def test_a_second_graph_under_the_same_names_is_refused(job: JobNode, options: DemoOptions, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Nodes of another run are active here: "):
+        run_demo(options, tmp_path, live=False)
+    with pytest.raises(ConfigError, match="ROS_DOMAIN_ID"):
+        up("sim", {})
 
 
 def test_learning_before_pretraining_is_refused(job: JobNode) -> None:

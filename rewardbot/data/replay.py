@@ -73,7 +73,7 @@ class Replay:
         """(episode id, first row, number of rows), oldest first."""
         self._cursor = 0
         self._transitions = torch.zeros(0, dtype=torch.int64, device=self.device)
-        self._generator = torch.Generator(device=self.device).manual_seed(seed)
+        self.generator = torch.Generator(device=self.device).manual_seed(seed)
 
     def __len__(self) -> int:
         """Number of transitions."""
@@ -145,7 +145,7 @@ class Replay:
         return self.features[self._transitions[self._draw(len(self), n)] + 1]
 
     def _draw(self, high: int, n: int) -> Tensor:
-        return torch.randint(high, (n,), generator=self._generator, device=self.device)
+        return torch.randint(high, (n,), generator=self.generator, device=self.device)
 
     def _check(self, episode: Episode, features: Tensor, rows: int) -> None:
         name = f"Episode {episode.info.id}"
@@ -157,6 +157,11 @@ class Replay:
         if episode.applied.shape[1] != self.actions.shape[1] or episode.proprio.shape != (rows, self.proprio.shape[1]):
             raise DataError(f"{name} is of another robot: actions {episode.applied.shape}, proprioception "
                             f"{episode.proprio.shape}.")
+        for camera in (*episode.images, *self.images):
+            images, kept = episode.images.get(camera), self.images.get(camera)
+            if images is None or len(images) != rows or (kept is not None and images.shape[1:] != kept.shape[1:]):
+                found = "is missing" if images is None else f"has images of shape {images.shape}"
+                raise DataError(f"{name}: camera '{camera}' {found}.", valid="Cameras stay as they were in the first episode.")
         if not (np.isfinite(episode.applied).all() and np.isfinite(episode.proprio).all()
                 and bool(torch.isfinite(features).all())):
             raise DataError(f"{name} holds NaN or infinite numbers.", next_step="Delete it: nothing can be learned from it.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import safetensors
@@ -33,7 +34,7 @@ def from_bytes(data: bytes, *, kind: str) -> tuple[dict[str, Tensor], dict[str, 
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
         note = json.loads(data[8 : 8 + length])["__metadata__"]["rewardbot"]
-        description = json.loads(note)
+        description = dict(json.loads(note))
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"These are not the weights of a rewardbot {kind} ({error}).",
                         next_step="Give a file that a run wrote: policy.safetensors or classifier.safetensors.") from None
@@ -43,6 +44,16 @@ def from_bytes(data: bytes, *, kind: str) -> tuple[dict[str, Tensor], dict[str, 
     if description.get("kind") != kind:
         raise DataError(f"These are the weights of a {description.get('kind')}, not of a {kind}.")
     return tensors, description
+
+
+@contextlib.contextmanager
+def reading(kind: str) -> Iterator[None]:
+    """Around the use of a description that `from_bytes` gave: what it lacks, or has too much, is a DataError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"The description of these {kind} weights is damaged ({type(error).__name__}: {error}).",
+                        next_step="Take another copy of them, or train again.") from None
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
-from rewardbot.nets.weights import from_bytes, load_into, named, to_bytes
+from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
 from rewardbot.types import Observation
 
 
@@ -50,12 +50,16 @@ class DeployedPolicy:
 
     def __init__(self, data: bytes) -> None:
         tensors, self.description = from_bytes(data, kind="policy")
-        self.version: int = self.description["version"]
-        self.task: str = self.description["task"]
-        self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
         self._encoders: dict[str, nn.Module] = {}
         self._actors: dict[str, tuple[str, SquashedGaussianPolicy]] = {}
         self._generator = torch.Generator()
+        with reading("policy"):
+            self.version: int = self.description["version"]
+            self.task: str = self.description["task"]
+            self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
+            self._build(tensors)
+
+    def _build(self, tensors: Mapping[str, Tensor]) -> None:
         for actor, encoder in self.description["actors"].items():
             if encoder not in self._encoders:
                 self._encoders[encoder] = Encoder(self.cameras)

@@ -34,9 +34,9 @@ class RLPDConfig:
     average_step: float = setting(0.005, "step of the averaged policy, which is deployed", min=0.0, max=1.0)
     actor_every: int = setting(2, "critic updates per actor update", min=1)
     actor_after: int = setting(500, "critic updates before the first actor update", min=0)
-    target_entropy: float = setting(-2.0, "entropy that the temperature aims at [nat]")
+    target_entropy: float = setting(-4.0, "entropy that the temperature aims at [nat]")
     from_bc: bool = setting(True, "start from behaviour cloning's policy; false: from an untrained one")
-    bc_weight: float = setting(1.0, "weight of behaviour cloning at the start", min=0.0)
+    bc_weight: float = setting(5.0, "weight of behaviour cloning at the start", min=0.0)
     bc_final: float = setting(0.1, "weight of behaviour cloning in the end", min=0.0)
     bc_updates: int = setting(5000, "updates over which the weight falls", min=1)
 

@@ -18,7 +18,7 @@ from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
 from rewardbot.nets.encoders import Encoder, to_tensors
-from rewardbot.nets.weights import from_bytes, load_into, named, to_bytes
+from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
 from rewardbot.rewards.base import RewardModel
 from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
 
@@ -32,7 +32,7 @@ THRESHOLD = 0.5
 class GoalClassifier(RewardModel):
     """p(goal | image features) from success examples and negatives.
 
-    The probability is calibrated by success examples that were held out of training: r(s) = min(1, D(s) / E_heldout[D]).
+    It is calibrated by success examples that were held out of training: r(s) = D(s) / E_heldout[D].
     With balanced batches D tends to 1/2 on success states once the policy succeeds and its states are negatives; the ratio
     stays 1 there, so the reward does not fade exactly when it works.
 
@@ -52,7 +52,8 @@ class GoalClassifier(RewardModel):
         if not len(positives) or not len(heldout):
             raise DataError("There is no success example to learn the goal from.",
                             next_step="Record at least two successful demonstrations, or give success images.")
-        self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device)
+        # Evaluation mode except within `fit`: a restored classifier is asked for rewards before it is fitted.
+        self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device).eval()
         self.level = torch.ones((), device=positives.device)
         self._positives, self._heldout, self._negatives = positives, heldout, negatives
         self.optimiser = torch.optim.AdamW(
@@ -84,8 +85,11 @@ class GoalClassifier(RewardModel):
         return (torch.sigmoid(self.discriminator(features)) / self.level).clamp(max=1.0)
 
     def reward(self, batch: Batch) -> Tensor:
-        """The goal probability of the state that the action led to, (N,)."""
-        return self.probability(batch.next_features)
+        """D / E_heldout[D] of the state that the action led to, (N,). Not clipped at 1 as the probability is: half of all success
+        examples lie above, and among them the reward must still say which are deeper inside the goal set.
+        """
+        with torch.no_grad():
+            return torch.sigmoid(self.discriminator(batch.next_features)) / self.level
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds beside the network: calibration and success examples."""
@@ -110,14 +114,15 @@ class DeployedClassifier:
 
     def __init__(self, data: bytes) -> None:
         tensors, self.description = from_bytes(data, kind="classifier")
-        self.version: int = self.description["version"]
         self.threshold = THRESHOLD
-        self._encoder = Encoder({name: (h, w) for name, (h, w) in self.description["cameras"].items()})
-        config = from_mapping(DiscriminatorConfig, self.description["discriminator"])
-        self._discriminator = Discriminator(config, self._encoder.features)
-        load_into(self._encoder, tensors, "encoder")
-        load_into(self._discriminator, tensors, "discriminator")
-        self._level = tensors["level"]
+        with reading("classifier"):
+            self.version: int = self.description["version"]
+            self._encoder = Encoder({name: (h, w) for name, (h, w) in self.description["cameras"].items()})
+            config = from_mapping(DiscriminatorConfig, self.description["discriminator"])
+            self._discriminator = Discriminator(config, self._encoder.features)
+            load_into(self._encoder, tensors, "encoder")
+            load_into(self._discriminator, tensors, "discriminator")
+            self._level = tensors["level"]
         self._discriminator.eval()
 
     @torch.no_grad()

@@ -61,7 +61,7 @@ class LearnerConfig:
     round_updates: int = setting(10, "updates per call of `update`", min=1)
     most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
     judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
-    pretrain_threads: int = setting(2, "threads of torch while pretraining, when nothing else runs", min=1, max=256)
+    pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
     device: str = setting("cpu", "torch device")
 
 
@@ -83,7 +83,7 @@ class Learner:
     def __init__(self, config: LearnerConfig, contract: RobotContract, task: str, seed: int = 0) -> None:
         self.config, self.contract, self.task, self.seed = config, contract, task, seed
         torch.manual_seed(seed)
-        self._generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
         self.cameras = {name: (camera.height, camera.width) for name, camera in contract.cameras.items()}
         sizes = (self.cameras, len(PROPRIO_NAMES), contract.action_dim)
         self.cloning = BehaviourCloning(config.bc, *sizes).to(config.device)
@@ -131,10 +131,10 @@ class Learner:
                 self.cloning.eval()
             else:
                 metrics["bc_loss"] = self.cloning.fit(data, lambda share: progress("tuned BC and encoder", share),
-                                                      self._generator)
+                                                      self.generator)
             started = time.monotonic()
             if baseline:
-                metrics["plain_bc_loss"] = self.plain.fit(data, lambda share: progress("plain BC", share), self._generator)
+                metrics["plain_bc_loss"] = self.plain.fit(data, lambda share: progress("plain BC", share), self.generator)
             self.baseline_s = metrics["baseline_s"] = time.monotonic() - started
         finally:
             torch.set_num_threads(threads)
@@ -263,7 +263,7 @@ class Learner:
         self.offline = offline
 
         def sample(n: int) -> Tensor:
-            return offline[torch.randint(len(offline), (n,), generator=self._generator)]
+            return offline[torch.randint(len(offline), (n,), generator=self.generator)]
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)

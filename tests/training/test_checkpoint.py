@@ -66,7 +66,9 @@ def test_it_goes_on_as_if_nothing_had_happened(
     assert restored.version == learner.version and restored.judged == learner.judged
 
 
-def test_a_checkpoint_right_after_pretraining(config: LearnerConfig, contract: RobotContract, make_episode: Make, tmp_path: Path) -> None:
+def test_a_checkpoint_right_after_pretraining(
+    config: LearnerConfig, contract: RobotContract, make_episode: Make, tmp_path: Path
+) -> None:
     learner = Learner(config, contract, "reach")
     learner.pretrain([make_episode(n) for n in range(2)], lambda stage, share: None)
     learner.save(tmp_path)

@@ -40,6 +40,9 @@ BRAKING = 0.8
 RESPONSE_S = 0.07
 """Time constant with which the tool's reference follows the commanded target [s]."""
 
+UNSTABLE = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
+"""MuJoCo's signs of a state that is NaN, infinite or huge. Its state itself does not tell: it puts that to zero and goes on."""
+
 
 class MujocoRobot(Robot):
     """The simulated arm in one task's scene. Time moves only in `send` and `reset` (lockstep).
@@ -114,7 +117,11 @@ class MujocoRobot(Robot):
         )
 
     def send(self, action: NDArray[np.floating]) -> NDArray[np.float32]:
-        """See `Robot.send`; physics advances by one control period."""
+        """See `Robot.send`; physics advances by one control period.
+
+        Raises:
+            RobotError: the physics became unstable: NaN or huge numbers in its state. `reset` mends it.
+        """
         action = np.asarray(action, dtype=np.float64)
         # From where the tool is, not from where it was last sent: the present observation then tells all there is to know.
         tool = self.tool
@@ -129,12 +136,12 @@ class MujocoRobot(Robot):
             self.data.ctrl[:7] = self.safety.filter_joints(joints, slice_s)
             self.data.ctrl[7] = self._grip * self.contract.gripper_open
             mujoco.mj_step(self.model, self.data, nstep=self._substeps)
+            if any(self.data.warning[int(sign)].number for sign in UNSTABLE):
+                raise RobotError(
+                    f"The simulation of '{self.task_name}' became unstable (NaN, infinite or huge numbers in its state).",
+                    next_step="Reset the robot; if it happens again, lower action_scale or the time step of the scene.",
+                )
         mujoco.mj_forward(self.model, self.data)
-        if not (np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all()):
-            raise RobotError(
-                f"The simulation of '{self.task_name}' became unstable at {self.data.time:.2f} s (NaN in its state).",
-                next_step="Reset the robot; if it happens again, lower action_scale or the time step of the scene.",
-            )
         return applied
 
     def _advance_reference(self, dt: float) -> None:

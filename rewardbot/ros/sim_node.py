@@ -26,8 +26,6 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import ConfigError, DataError
-from rewardbot.robots.demonstrators import ScriptedDemonstrator
-from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import RewardbotNode, start, take_all
@@ -65,6 +63,10 @@ class SimNode(RewardbotNode):
         self._state = params.declare_live(self, SimState, self.given)
         self._index = 0
         self.contract = load_contract(self.settings.robot)
+        # Not above: without libEGL the import already fails, and `run` can only tell what happens in here.
+        from rewardbot.robots.demonstrators import ScriptedDemonstrator
+        from rewardbot.robots.mujoco import MujocoRobot
+
         self.robot = MujocoRobot(self.settings.task, self.contract)
         self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
         self._operator_on = self._stopped = self._in_episode = self._warned = False

@@ -66,9 +66,11 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> S
             share(min(1.0, (time.monotonic() - before - pretrain_s) / max(limit, 1e-9)), f"{steps} steps")
 
         begun = time.monotonic()
-        curve = learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, report=report)
-        learn_s = pretrain_s + time.monotonic() - begun
-        learner.save(run.path / "checkpoint")
+        try:
+            curve = learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, report=report)
+        finally:  # also what was learned until Ctrl-C or until the simulator broke
+            learn_s = pretrain_s + time.monotonic() - begun
+            learner.save(run.path / "checkpoint")
         progress.begin("evaluation")
         errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
         policy = DeployedPolicy(learner.policy_weights())

@@ -28,7 +28,7 @@ test: $(STAMP)
 	$(PYTHON_IN) -m pytest $(ARGS)
 
 check: $(STAMP)
-	$(VENV)/bin/ruff check rewardbot tests setup.py
+	$(VENV)/bin/ruff check rewardbot tests examples setup.py
 	$(VENV)/bin/basedpyright
 	$(VENV)/bin/lint-imports
 

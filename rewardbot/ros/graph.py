@@ -123,7 +123,7 @@ SIM = Graph(
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
         Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
-        Argument("run_folder", "runs/latest", "folder for bags and checkpoints"),
+        Argument("run_folder", "runs/up", "folder for bags and checkpoints"),
         Argument("policy", "rlpd", "policy algorithm", choices="policies"),
         Argument("reward", "", "vice or goal_classifier; empty: as configured", choices="rewards"),
         Argument("config", "", "a further ROS parameter file for learner_node"),

@@ -41,7 +41,7 @@ class LearnerSettings:
     task: str = setting("lift", "task of the demonstrations")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     seed: int = setting(0, "seed of networks and batches", min=0, max=2**31 - 1)
-    run_folder: str = setting("runs/latest", f"folder for '{CHECKPOINT}'")
+    run_folder: str = setting("runs/up", f"folder for '{CHECKPOINT}'")
     demonstrations: str = setting("", "folder of demonstration bags; empty: 'demonstrations' in the run folder")
     resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one")
     publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)

@@ -32,7 +32,7 @@ class RecorderSettings:
     """Read-only parameters."""
 
     robot: str = setting("sim_arm", "robot contract in config/robots")
-    run_folder: str = setting("runs/latest", f"folder in which '{DEMONSTRATIONS}' and '{EPISODES}' are made")
+    run_folder: str = setting("runs/up", f"folder in which '{DEMONSTRATIONS}' and '{EPISODES}' are made")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from rewardbot.types import Observation
 def policy_to_bytes(
     encoders: Mapping[str, Encoder],
     actors: Mapping[str, tuple[str, SquashedGaussianPolicy]],
-    sizes: Mapping[str, int],
     description: Mapping[str, Any],
 ) -> bytes:
     """Serialises encoders and the actors that look through them.
@@ -28,13 +27,12 @@ def policy_to_bytes(
     Args:
         encoders: encoder name -> encoder.
         actors: actor name -> (encoder name, policy).
-        sizes: the policies' `proprio`, `actions`, `latent` and `hidden`.
         description: at least `version`, `task` and `cameras` (name -> (height, width)).
     """
     tensors = {name: t for key, encoder in encoders.items() for name, t in named(f"encoder.{key}", encoder).items()}
     for key, (_, policy) in actors.items():
         tensors |= named(f"actor.{key}", policy)
-    note = {**description, "sizes": dict(sizes), "actors": {key: encoder for key, (encoder, _) in actors.items()}}
+    note = {**description, "actors": {key: encoder for key, (encoder, _) in actors.items()}}
     return to_bytes(tensors, kind="policy", description=note)
 
 
@@ -64,8 +62,7 @@ class DeployedPolicy:
             if encoder not in self._encoders:
                 self._encoders[encoder] = Encoder(self.cameras)
                 load_into(self._encoders[encoder], tensors, f"encoder.{encoder}")
-            features = int(self._encoders[encoder].features)  # type: ignore[arg-type]
-            policy = SquashedGaussianPolicy(features, **self.description["sizes"]).eval()
+            policy = _empty_policy(tensors, f"actor.{actor}").eval()
             load_into(policy, tensors, f"actor.{actor}")
             self._actors[actor] = (encoder, policy)
 
@@ -96,3 +93,10 @@ class DeployedPolicy:
         if explore:
             mean = mean + log_std.exp() * torch.randn(mean.shape, generator=self._generator)
         return torch.tanh(mean)[0].numpy()
+
+
+def _empty_policy(tensors: Mapping[str, Tensor], prefix: str) -> SquashedGaussianPolicy:
+    """A policy of the sizes that its stored tensors have."""
+    latent, features = tensors[f"{prefix}.compress.1.weight"].shape
+    actions, hidden = tensors[f"{prefix}.mean.weight"].shape
+    return SquashedGaussianPolicy(features, len(tensors[f"{prefix}.proprio_mean"]), actions, latent, hidden)

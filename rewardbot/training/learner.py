@@ -197,15 +197,10 @@ class Learner:
 
     def policy_weights(self) -> bytes:
         """All actors, for `DeployedPolicy`."""
-        bc = self.config.bc
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name}
-        sizes = {"proprio": len(PROPRIO_NAMES), "actions": self.contract.action_dim, "latent": bc.latent, "hidden": bc.hidden}
         actors = {"rl": ("encoder", self.agent.average), "explore": ("encoder", self.agent.actor),
-                  "bc_tuned": ("encoder", self.cloning.policy)}
-        encoders = {"encoder": self.encoder}
-        if (self.config.plain_bc.latent, self.config.plain_bc.hidden) == (bc.latent, bc.hidden):
-            encoders["plain"], actors["bc"] = self.plain.encoder, ("plain", self.plain.policy)
-        return policy_to_bytes(encoders, actors, sizes, description)
+                  "bc_tuned": ("encoder", self.cloning.policy), "bc": ("plain", self.plain.policy)}
+        return policy_to_bytes({"encoder": self.encoder, "plain": self.plain.encoder}, actors, description)
 
     def classifier_weights(self) -> bytes:
         """The goal classifier, for `DeployedClassifier`."""

@@ -16,18 +16,18 @@ from rewardbot.policies.base import DeployedPolicy, policy_to_bytes
 from rewardbot.types import Observation
 
 CAMERAS = {"front": (8, 10), "wrist": (8, 8)}
-SIZES = {"proprio": 4, "actions": 4, "latent": 5, "hidden": 8}
 NOTE = {"version": 12, "task": "push", "cameras": CAMERAS, "robot": "sim_arm"}
 
 
 @pytest.fixture(scope="module")
 def parts() -> tuple[dict[str, Encoder], dict[str, tuple[str, SquashedGaussianPolicy]]]:
-    """Two encoders and three actors, one of which looks through the second encoder."""
+    """Two encoders and three actors, one of which looks through the second encoder and is of other sizes."""
     torch.manual_seed(0)
     encoders = {name: Encoder(CAMERAS) for name in ("encoder", "plain")}
     actors = {}
     for name, encoder in (("rl", "encoder"), ("explore", "encoder"), ("bc", "plain")):
-        policy = SquashedGaussianPolicy(encoders[encoder].features, **SIZES, dropout=0.5).eval()
+        sizes = {"latent": 5, "hidden": 8} if encoder == "encoder" else {"latent": 3, "hidden": 6}
+        policy = SquashedGaussianPolicy(encoders[encoder].features, 4, 4, **sizes, dropout=0.5).eval()
         policy.proprio_mean.normal_()  # type: ignore[operator]
         actors[name] = (encoder, policy)
     return encoders, actors
@@ -35,7 +35,7 @@ def parts() -> tuple[dict[str, Encoder], dict[str, tuple[str, SquashedGaussianPo
 
 @pytest.fixture(scope="module")
 def data(parts: tuple[dict[str, Encoder], dict[str, tuple[str, SquashedGaussianPolicy]]]) -> bytes:
-    return policy_to_bytes(*parts, SIZES, NOTE)
+    return policy_to_bytes(*parts, NOTE)
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_an_unknown_actor(policy: DeployedPolicy) -> None:
 
 def test_without_an_exploring_actor_there_is_no_exploration(parts: tuple) -> None:
     encoders, actors = parts
-    policy = DeployedPolicy(policy_to_bytes(encoders, {"rl": actors["rl"]}, SIZES, NOTE))
+    policy = DeployedPolicy(policy_to_bytes(encoders, {"rl": actors["rl"]}, NOTE))
     with pytest.raises(ConfigError, match="no actor named 'explore'"):
         policy.act(observation(), explore=True)
 
@@ -138,8 +138,12 @@ def test_other_bytes(data: bytes) -> None:
 
 
 def test_a_description_that_does_not_fit(parts: tuple) -> None:
+    with pytest.raises(DataError, match=r"does not fit this network \('encoder.encoder'\)"):
+        DeployedPolicy(policy_to_bytes(*parts, {**NOTE, "cameras": {"top": [8, 8]}}))
+    encoders, actors = parts
+    fewer = policy_to_bytes({"encoder": encoders["encoder"]}, {"rl": actors["rl"]}, {**NOTE, "cameras": {"front": [8, 10]}})
     with pytest.raises(DataError, match="does not fit this network"):
-        DeployedPolicy(policy_to_bytes(*parts, {**SIZES, "hidden": 16}, NOTE))
-    for sizes, note in (({**SIZES, "hiden": 3}, NOTE), (SIZES, {**NOTE, "cameras": {"front": [8]}}), (SIZES, {"version": 1})):
+        DeployedPolicy(fewer)
+    for note in ({**NOTE, "cameras": {"front": [8]}}, {"version": 1}):
         with pytest.raises(DataError, match=r"description of these policy weights is damaged(.|\n)*another copy"):
-            DeployedPolicy(policy_to_bytes(*parts, sizes, note))
+            DeployedPolicy(policy_to_bytes(*parts, note))

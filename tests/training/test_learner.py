@@ -1,0 +1,326 @@
+"""The learner's bookkeeping in seconds: what it refuses, when it waits, what it says, what each network may see."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from rewardbot.data.replay import concatenate
+from rewardbot.errors import DataError
+from rewardbot.policies.base import DeployedPolicy
+from rewardbot.rewards.goal_classifier import THRESHOLD, DeployedClassifier
+from rewardbot.robots.robot import CameraContract, RobotContract
+from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.oracle import OracleLearner
+from rewardbot.types import Episode, Observation
+
+Make = Callable[..., Episode]
+
+
+def ignore(stage: str, share: float) -> None:
+    """No progress shown."""
+
+
+@pytest.fixture
+def learner(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> Learner:
+    """Pretrained on five demonstrations."""
+    found = Learner(config, contract, "reach", seed=1)
+    found.pretrain([make_episode(n) for n in range(5)], ignore)
+    return found
+
+
+def observation(episode: Episode, step: int) -> Observation:
+    pose = np.array([*episode.proprio[step, :3], 1.0, 0.0, 0.0, 0.0])
+    return Observation(0.0, {name: images[step] for name, images in episode.images.items()}, np.zeros(7), np.zeros(7), pose,
+                       float(episode.proprio[step, 3]))
+
+
+# Pretraining.
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_demonstrations(count: int, config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    with pytest.raises(DataError, match=rf"{count} successful demonstrations are too few(.|\n)*At least 2(.|\n)*--demos 30"):
+        Learner(config, contract, "reach").pretrain([make_episode(n) for n in range(count)], ignore)
+
+
+def other_images(make_episode: Make, contract: RobotContract, **cameras: CameraContract | None) -> Episode:
+    sizes = {name: camera for name, camera in {**contract.cameras, **cameras}.items() if camera is not None}
+    return make_episode(7, of=dataclasses.replace(contract, cameras=sizes))
+
+
+@pytest.mark.parametrize(("cameras", "said"), [
+    ({"front": CameraContract(20, 16)}, r"camera 'front' has images of \(16, 20, 3\)"),
+    ({"front": CameraContract(8, 10)}, r"camera 'front' has images of \(10, 8, 3\)"),
+    ({"wrist": None}, r"camera 'wrist' has images of None"),
+])
+@pytest.mark.parametrize("how_many", ["one", "all"])
+def test_other_cameras_are_refused_before_anything_is_trained(
+    cameras: dict[str, CameraContract | None], said: str, how_many: str, config: LearnerConfig, contract: RobotContract,
+    make_episode: Make,
+) -> None:
+    other = other_images(make_episode, contract, **cameras)
+    demonstrations = [make_episode(0), make_episode(1), other] if how_many == "one" else [other, other]
+    stages: list[str] = []
+    with pytest.raises(DataError, match=rf"Episode demonstration-7: {said}(.|\n)*\(8, (10|8), 3\)"):
+        Learner(config, contract, "reach").pretrain(demonstrations, lambda stage, share: stages.append(stage))
+    assert not stages
+
+
+def test_pretraining_tells_its_stages_and_leaves_a_whole_learner(
+    config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    learner = Learner(config, contract, "reach")
+    stages: dict[str, list[float]] = {}
+    metrics = learner.pretrain([make_episode(n) for n in range(3)], lambda stage, share: stages.setdefault(stage, []).append(share))
+    assert list(stages) == ["tuned BC and encoder", "plain BC", "goal classifier"]
+    assert all(shares[-1] == 1.0 and shares == sorted(shares) for shares in stages.values())
+    assert metrics.keys() == {"bc_loss", "plain_bc_loss", "baseline_s", "classifier_loss"}
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert learner.version == 1 and learner.env_steps == 0 and len(learner.demonstrations) == 18
+
+
+def test_the_baseline_can_be_left_out(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    learner = Learner(config, contract, "reach")
+    before = {name: value.clone() for name, value in learner.plain.state_dict().items()}
+    metrics = learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
+    assert "plain_bc_loss" not in metrics
+    assert all(torch.equal(before[name], value) for name, value in learner.plain.state_dict().items())
+
+
+def test_behaviour_cloning_can_be_taken_over(
+    learner: Learner, config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    other = Learner(config, contract, "reach", seed=9)
+    metrics = other.pretrain([make_episode(n) for n in range(5)], ignore, baseline=False, cloning=learner.cloning)
+    assert "bc_loss" not in metrics
+    episode = make_episode(50)
+    assert torch.equal(other.embed(episode), learner.embed(episode))
+
+
+def test_the_classifiers_examples(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    """Success: the last two frames, of one demonstration in five held out. Offline negatives: the first half, and failures whole."""
+    learner = Learner(config, contract, "reach")
+    demonstrations, failures = [make_episode(n) for n in range(5)], [make_episode(20, steps=3)]
+    learner.pretrain(demonstrations, ignore, failures=failures)
+    features = [learner.embed(episode) for episode in demonstrations]
+    kept = learner.classifier.state()
+    assert torch.equal(kept["heldout"], features[0][-2:])
+    assert torch.equal(kept["positives"], torch.cat([f[-2:] for f in features[1:]]))
+    assert torch.equal(learner.offline, torch.cat([*(f[:4] for f in features), learner.embed(failures[0])]))
+
+
+@pytest.mark.parametrize("heldout", [0.0, 0.5, 0.9])
+def test_two_demonstrations_are_enough_whatever_is_held_out(
+    heldout: float, config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    config = dataclasses.replace(config, classifier=dataclasses.replace(config.classifier, heldout=heldout))
+    learner = Learner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
+    kept = learner.classifier.state()
+    assert len(kept["heldout"]) == len(kept["positives"]) == 2
+
+
+# Episodes.
+
+
+def test_an_episode_of_other_sizes_is_refused_and_not_counted(learner: Learner, contract: RobotContract, make_episode: Make) -> None:
+    good = make_episode(60, source="policy")
+    learner.add_episode(good)
+    bad = [
+        other_images(make_episode, contract, front=CameraContract(20, 16)),
+        other_images(make_episode, contract, wrist=None),
+        dataclasses.replace(good, applied=good.applied[:, :3]),
+        dataclasses.replace(good, proprio=np.full_like(good.proprio, np.nan)),
+        dataclasses.replace(good, applied=good.applied[:0]),
+    ]
+    for episode in bad:
+        with pytest.raises(DataError):
+            learner.add_episode(episode)
+    assert learner.env_steps == 6 and len(learner.visited) == 6 and len(learner.judged) == 1
+
+
+def test_success_estimate_is_the_share_of_the_last_episodes(
+    learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert learner.update()["success_estimate"] == 0.0
+    verdicts = iter([0.0, 0.49, 0.51, THRESHOLD, 0.9, 1.0])
+    shares = []
+    monkeypatch.setattr(learner.classifier, "probability", lambda features: torch.tensor([next(verdicts)]))
+    for number in range(6):
+        learner.add_episode(make_episode(number, source="policy"))
+        judged = list(learner.judged)
+        assert len(judged) == min(number + 1, 4)  # judged_episodes
+        shares.append(np.mean([p > THRESHOLD for p in judged]))
+    monkeypatch.undo()
+    assert learner.update()["success_estimate"] == shares[-1] == 0.75
+
+
+def test_the_last_observation_is_judged(learner: Learner, make_episode: Make) -> None:
+    episode = make_episode(70, source="policy")
+    learner.add_episode(episode)
+    expected = learner.classifier.probability(learner.embed(episode))[-1]
+    assert learner.judged[-1] == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_an_operators_intervention_teaches_but_is_not_judged(learner: Learner, make_episode: Make) -> None:
+    learner.add_episode(make_episode(80, source="intervention"))
+    assert learner.env_steps == 6 and not learner.judged
+
+
+# Updates.
+
+
+def test_it_waits_without_experience_and_when_far_ahead(learner: Learner, make_episode: Make) -> None:
+    """Two updates per step (`most_updates_per_step`), six per round: six steps are good for two rounds."""
+    assert learner.update() == {"success_estimate": 0.0, "env_steps": 0.0, "waiting": 1.0}
+    learner.add_episode(make_episode(90, source="policy"))
+    version = learner.version
+    assert [learner.update()["waiting"] for _ in range(4)] == [0.0, 0.0, 1.0, 1.0]
+    assert learner.agent.updates == 12 and learner.version == version + 2, "waiting changes nothing"
+    learner.add_episode(make_episode(91, source="policy"))
+    assert learner.update()["waiting"] == 0.0
+
+
+def test_metrics_of_an_update(learner: Learner, make_episode: Make) -> None:
+    learner.add_episode(make_episode(90, source="policy"))
+    metrics = learner.update()
+    assert {"success_estimate", "env_steps", "waiting", "updates", "updates_per_s", "classifier_level", "bc_weight", "reward",
+            "critic_loss", "actor_loss", "entropy", "temperature"} == metrics.keys()
+    assert all(isinstance(value, float) and np.isfinite(value) for value in metrics.values())
+    assert metrics["env_steps"] == 6.0 and metrics["updates"] == 6.0
+
+
+@pytest.mark.parametrize(("negatives", "fits"), [("visited", 2), ("offline", 0)])
+def test_the_classifier_is_refitted_only_with_visited_negatives(
+    negatives: str, fits: int, config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    config = dataclasses.replace(config, classifier=dataclasses.replace(config.classifier, negatives=negatives))
+    learner = Learner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(3)], ignore, baseline=False)
+    learner.add_episode(make_episode(90, source="policy"))
+    before = learner.classifier.version
+    learner.update()
+    assert learner.classifier.version == before + fits  # every third of six updates
+
+
+def test_half_of_each_batch_is_demonstrated_and_the_reward_is_computed_now(
+    learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner.add_episode(make_episode(90, source="policy"))
+    seen = []
+    original = learner.agent.update
+
+    def watch(demonstrated, batch, reward):
+        n = len(demonstrated)
+        known = {tuple(row) for row in learner.demonstrations.features.tolist()}
+        assert len(batch) == 2 * n == 16 and torch.equal(batch.features[:n], demonstrated.features)
+        assert all(tuple(row) in known for row in batch.features[:n].tolist())
+        assert not any(tuple(row) in known for row in batch.features[n:].tolist())
+        torch.testing.assert_close(reward, learner.classifier.reward(batch))
+        seen.append(reward)
+        return original(demonstrated, batch, reward)
+
+    monkeypatch.setattr(learner.agent, "update", watch)
+    learner.update()
+    assert len(seen) == 6
+
+
+def test_the_encoder_stays_as_behaviour_cloning_left_it(learner: Learner, make_episode: Make) -> None:
+    learner.add_episode(make_episode(90, source="policy"))
+    before = {name: value.clone() for name, value in learner.encoder.state_dict().items()}
+    learner.update()
+    assert all(torch.equal(before[name], value) for name, value in learner.encoder.state_dict().items())
+    features = learner.embed(make_episode(91))
+    assert not features.requires_grad and torch.equal(features, learner.embed(make_episode(91)))
+
+
+def test_the_seed_decides_everything(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    def weights(seed: int) -> bytes:
+        learner = Learner(config, contract, "reach", seed)
+        learner.pretrain([make_episode(n) for n in range(3)], ignore)
+        learner.add_episode(make_episode(90, source="policy"))
+        learner.update()
+        return learner.policy_weights() + learner.classifier_weights()
+
+    assert weights(1) == weights(1) != weights(2)
+
+
+# What others get.
+
+
+def test_deployed_weights_do_what_the_learner_does(learner: Learner, make_episode: Make) -> None:
+    learner.add_episode(make_episode(90, source="policy"))
+    learner.update()
+    policy, classifier = DeployedPolicy(learner.policy_weights()), DeployedClassifier(learner.classifier_weights())
+    assert policy.version == learner.version and policy.task == "reach" and policy.cameras == learner.cameras
+    episode = make_episode(91)
+    features, proprio = learner.embed(episode), torch.from_numpy(episode.proprio)
+    probabilities = learner.classifier.probability(features)
+    expected = {"rl": learner.agent.average.mode(features, proprio), "bc_tuned": learner.cloning.policy.mode(features, proprio),
+                "explore": learner.agent.actor.mode(features, proprio)}
+    for step in range(len(episode)):
+        seen = observation(episode, step)
+        assert classifier.probability(seen.images) == pytest.approx(float(probabilities[step]), abs=1e-5)
+        for actor, actions in expected.items():
+            np.testing.assert_allclose(policy.act(seen, actor=actor), actions[step].detach(), atol=1e-5)
+    plain = learner.plain.policy.mode(learner.plain.encoder({name: torch.from_numpy(images[:1]).permute(0, 3, 1, 2)
+                                                             for name, images in episode.images.items()}), proprio[:1])
+    np.testing.assert_allclose(policy.act(observation(episode, 0), actor="bc"), plain[0].detach(), atol=1e-5)
+
+
+def test_the_baseline_may_be_of_another_size(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    """It is evaluated at the end of a run, which must not find then that it is not there."""
+    other = dataclasses.replace(config.plain_bc, latent=6, hidden=10)
+    learner = Learner(dataclasses.replace(config, plain_bc=other), contract, "reach")
+    demonstrations = [make_episode(n) for n in range(2)]
+    learner.pretrain(demonstrations, ignore)
+    action = DeployedPolicy(learner.policy_weights()).act(observation(demonstrations[0], 0), actor="bc")
+    assert np.isfinite(action).all()
+
+
+# The oracle.
+
+
+def test_the_oracle_rewards_true_success_in_both_halves(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    learner = OracleLearner(config, contract, "reach")
+    demonstrations = [make_episode(n, steps=4 + n) for n in range(3)]
+    learner.pretrain(demonstrations, ignore, baseline=False)
+    draw = np.random.default_rng(0)
+    demonstrated = [draw.random(len(episode) + 1) > 0.5 for episode in demonstrations]
+    learner.score_demonstrations(demonstrated)
+    visited = []
+    for number in range(4):
+        episode = make_episode(50 + number, steps=3, source="policy")
+        visited.append(draw.random(4) > 0.5)
+        learner.add_scored(episode, visited[-1])
+    # The reward of a transition is the truth of the observation that it led to, whichever replay it is from.
+    one, other = learner.demonstrations.sample(64), learner.visited.sample(64)
+    truth, seen = np.concatenate(demonstrated), np.concatenate(visited)
+    reward = learner.reward(concatenate([one, other]))
+    expected = [*truth[one.rows.numpy() + 1], *seen[other.rows.numpy() + 1]]
+    assert reward.tolist() == [float(value) for value in expected]
+    assert 0.0 < float(reward.mean()) < 1.0
+    assert learner.update()["waiting"] == 0.0 and learner.env_steps == 12
+
+
+def test_the_oracle_forgets_the_truth_of_overwritten_episodes(
+    config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    learner = OracleLearner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
+    for number in range(5):  # of 400 observations each, in a replay of 1000
+        learner.add_scored(make_episode(number, steps=399, source="policy"), np.full(400, number == 0))
+    batch = concatenate([learner.demonstrations.sample(32), learner.visited.sample(32)])
+    assert float(learner.reward(batch).max()) == 0.0
+
+
+def test_the_oracle_refuses_truth_of_other_demonstrations(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    learner = OracleLearner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
+    with pytest.raises(ValueError):
+        learner.score_demonstrations([np.zeros(7, np.bool_)])

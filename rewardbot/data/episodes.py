@@ -335,7 +335,7 @@ def _check_fits(path: Path, recorded: RobotContract, contract: RobotContract) ->
 def _header(reader: Reader, path: Path) -> BagHeader:
     custom = reader.storage.metadata.custom or {}
     if _KEY not in custom:
-        raise DataError(f"{path} was not recorded by rewardbot.", next_step="Record with `rewardbot record`.")
+        raise DataError(f"{path} was not recorded by rewardbot.", next_step="Use bags from the 'demonstrations' folder of a run.")
     return BagHeader.from_json(custom[_KEY], path)
 
 

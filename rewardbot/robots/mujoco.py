@@ -127,7 +127,7 @@ class MujocoRobot(Robot):
         tool = self.tool
         applied = self.safety.filter_action(action, tool)
         self._target = tool + applied[:3] * self.contract.action_scale
-        if not self.safety.stopped:
+        if not self.safety.stopped and applied[3] != 0.0:  # 0 is no command: the gripper stays as it is
             self._grip = 1.0 if applied[3] > 0.0 else 0.0
         slice_s = self.period / SERVO_SLICES
         for _ in range(SERVO_SLICES):

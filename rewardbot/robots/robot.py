@@ -39,7 +39,7 @@ class RobotContract:
     """One YAML file per robot (`config/robots/<name>.yaml`), read by recording, learning, conversion and deployment alike.
 
     An action is a vector in [-1, 1]^A: x, y, z move the tool by `action_scale` metres per control period in the base frame,
-    gripper below 0 closes and above 0 opens.
+    gripper below 0 closes, above 0 opens, and 0 leaves it.
     """
 
     name: str = setting("sim_arm", "name of the robot")
@@ -73,7 +73,7 @@ def load_contract(name: str = "sim_arm") -> RobotContract:
 
 
 class Robot(ABC):
-    """An arm with cameras. `MujocoRobot` is one; `ros.arm` makes one of the topics of a real arm."""
+    """An arm with cameras. `MujocoRobot` is one."""
 
     contract: RobotContract
 

@@ -149,7 +149,7 @@ class _Job:
             if tried > 3 * wanted + 10:
                 raise RewardbotError(
                     f"The operator succeeded in {wanted - missing} of {tried} demonstrations of '{self._options.task}'.",
-                    next_step="Lower operator_noise.")
+                    next_step="Lower --noise.")
             kept = self._recorded()
             run = self._node.request("demonstrate", episodes=missing)
             have = wanted - missing
@@ -207,7 +207,7 @@ class _Job:
             if time.monotonic() - last_end > 60.0:
                 raise RewardbotError("No episode ended for 60 s while learning.",
                                      next_step="Look at the nodes' output in nodes.log of the run folder.")
-            return max(shares) >= 1.0 or (node.value("learner_node", "converged") or 0.0) > 0.0
+            return max(shares) >= 1.0
 
         node.wait(done, options.learn_s + 120.0, "learning to end")
         learn_s = time.monotonic() - begun

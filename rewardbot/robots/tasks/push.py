@@ -16,7 +16,7 @@ LOW = 0.025
 class Push(Task):
     """The puck starts anywhere in a 16 cm square beside the goal."""
 
-    horizon = 40
+    horizon = 60
     goal = "the yellow puck's centre is within 3.5 cm of the green square's centre"
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:
@@ -38,10 +38,10 @@ class Push(Task):
         way /= np.linalg.norm(way)
         along = float((tool[:2] - puck) @ way)
         across = tool[:2] - puck - along * way
-        behind = puck - 0.06 * way
+        behind = puck - 0.08 * way
         # Low and behind: push, turning back into the line through the puck's centre all the while.
-        if along < -0.02 and np.linalg.norm(across) < 0.025 and tool[2] < 0.045:
-            return Intent(np.array([*(tool[:2] - across + 0.03 * way), LOW]), -1.0)
-        if np.linalg.norm(tool[:2] - behind) < 0.015:
+        if along < -0.03 and np.linalg.norm(across) < 0.035 and tool[2] < 0.045:
+            return Intent(np.array([*(tool[:2] - 1.3 * across + 0.025 * way), LOW]), -1.0)
+        if np.linalg.norm(tool[:2] - behind) < 0.02:
             return Intent(np.array([*behind, LOW]), -1.0)
         return Intent(np.array([*behind, max(0.09, tool[2] - 0.03) if tool[2] > 0.07 else 0.12]), -1.0)

@@ -1,0 +1,97 @@
+"""Bad input to nodes, each a real process: exit code 2 and a clear error, without a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from std_srvs.srv import Trigger
+
+from rewardbot.data.decode import EPISODE
+from rewardbot.ros import convert, qos
+from rewardbot.training import checkpoint
+from rewardbot.types import EpisodeInfo
+
+pytestmark = pytest.mark.ros
+
+UNWRITABLE = "/sys/rewardbot"
+BROKEN = """
+import numpy as np
+from rewardbot.robots.mujoco import MujocoRobot
+
+send, left = MujocoRobot.send, 3
+
+def break_soon(self, action):
+    global left
+    left -= 1
+    if left == 0:
+        self.data.qvel[0] = np.nan
+    return send(self, action)
+
+MujocoRobot.send = break_soon
+from rewardbot.ros import sim_node
+sim_node.main()
+"""
+
+
+def ended(process: Any, words: str) -> str:
+    """What a node said that has ended with exit code 2."""
+    process.wait_for_line(words)
+    assert process.popen.wait(timeout=30.0) == 2
+    assert not any("Traceback" in line for line in process.output), process.output
+    return "\n".join(process.output)
+
+
+def test_nan_from_the_simulator(domain: int, tmp_path: Path) -> None:
+    result = subprocess.run([sys.executable, "-c", BROKEN, "--ros-args", "-p", "task:=reach", "-p", "lockstep:=false"],
+                            cwd=tmp_path, text=True, capture_output=True, timeout=60, check=False)
+    assert result.returncode == 2, result.stderr
+    assert "sim_node: The simulation of 'reach' became unstable" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("back_end", ["egl", "no-such-back-end"])
+def test_no_egl(back_end: str, domain: int) -> None:
+    """The second fails within `import mujoco` already, as it does where libEGL is missing."""
+    result = subprocess.run([sys.executable, "-m", "rewardbot.ros.sim_node"], text=True, capture_output=True, timeout=60, check=False,
+                            env={**os.environ, "MUJOCO_GL": back_end, "__EGL_VENDOR_LIBRARY_DIRS": "/nonexistent",
+                                 "__EGL_VENDOR_LIBRARY_FILENAMES": ""})
+    assert result.returncode == 2, result.stderr
+    assert "apt-get install -y libegl1" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_a_wrong_key_in_a_parameter_file(start_node: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    rlpd: {batsh: 3}\n")
+    process = start_node("learner_node", "--params-file", str(file), "-p", f"run_folder:={tmp_path}", ready=False)
+    assert "Did you mean 'rlpd.batch'?" in ended(process, "rlpd.batsh")
+
+
+def test_demonstrations_without_a_success(start_node: Any, client: Any, tmp_path: Path) -> None:
+    (tmp_path / "demonstrations").mkdir()
+    process = start_node("learner_node", "-p", "task:=reach", "-p", f"run_folder:={tmp_path}")
+    assert client.call(Trigger, "pretrain", Trigger.Request()).success
+    text = ended(process, "holds no successful demonstration of 'reach'")
+    assert "Record demonstrations and mark them as successes" in text
+
+
+def test_a_damaged_checkpoint(start_node: Any, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    file = tmp_path / "checkpoint" / checkpoint.LEARNER
+    file.write_bytes(b"PK\3\4 and so on")
+    process = start_node("learner_node", "-p", "resume:=true", "-p", f"run_folder:={tmp_path}", ready=False)
+    text = ended(process, "learner.pt is damaged")
+    assert "Use another run's checkpoint" in text and file.read_bytes() == b"PK\3\4 and so on"
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="no /sys here")
+def test_a_read_only_run_folder(start_node: Any, client: Any) -> None:
+    process = start_node("recorder_node", "-p", f"run_folder:={UNWRITABLE}")
+    publisher = client.publisher(DiagnosticArray, EPISODE, qos.EVENTS)
+    info = EpisodeInfo("e1", "reach", "sim_arm", "demonstration", seed=1)
+    publisher.publish(convert.episode_event(info, 1_000_000_000))
+    assert UNWRITABLE in ended(process, "Cannot write episode")

@@ -92,6 +92,8 @@ def test_a_shift_is_a_translation(pixels: int, seed: int) -> None:
 
 
 def test_all_shifts_happen_alike_often() -> None:
-    images = torch.arange(5.0).expand(1, 1, 5, 5).expand(5000, 1, 5, 5)
-    middle = random_shift(images, 1, torch.Generator().manual_seed(0))[:, 0, 2, 2]
-    assert [float((middle == value).float().mean()) for value in (1.0, 2.0, 3.0)] == pytest.approx([1 / 3] * 3, abs=0.03)
+    """All nine ways down and right, each image by itself."""
+    places = torch.arange(25.0).reshape(1, 1, 5, 5).expand(9000, 1, 5, 5)
+    middle = random_shift(places, 1, torch.Generator().manual_seed(0))[:, 0, 2, 2]
+    values, counts = middle.unique(return_counts=True)
+    assert values.tolist() == [6, 7, 8, 11, 12, 13, 16, 17, 18] and counts.min() > 880 and counts.max() < 1120

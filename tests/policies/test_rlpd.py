@@ -69,7 +69,7 @@ def hand_batch() -> Batch:
     """Two transitions of one-number worlds; the second ends."""
     return Batch(
         features=torch.tensor([[1.0], [2.0]]), next_features=torch.tensor([[3.0], [4.0]]),
-        proprio=torch.tensor([[2.0], [0.0]]), next_proprio=torch.tensor([[0.0], [2.0]]),
+        proprio=torch.tensor([[2.0], [0.0]]), next_proprio=torch.tensor([[1.0], [2.0]]),
         actions=torch.tensor([[0.5], [-1.0]]), continues=torch.tensor([1.0, 0.0]), rows=torch.arange(2))
 
 
@@ -82,13 +82,13 @@ def by_hand(actor: HandActor, critic: Any, target: Any = None, **changes: Any) -
 def test_critic_loss() -> None:
     """Target: r + 0.9 continues min_e Q'_e(s', a'); proprioception standardised (halved), no entropy in the backup.
 
-    Q' sums: 3 + 0/2 + 0.5 = 3.5 and 4 + 2/2 + 0.5 = 5.5; gains 2 and 1, so the minimum is 3.5 and 5.5.
-    Targets: 1 + 0.9 * 3.5 = 4.15, and 0.25 at the end.
+    Q' sums: 3 + 1/2 + 0.5 = 4 and 4 + 2/2 + 0.5 = 5.5; gains 2 and 1, so the minimum is 4 and 5.5.
+    Targets: 1 + 0.9 * 4 = 4.6, and 0.25 at the end.
     Q sums: 1 + 2/2 + 0.5 = 2.5 and 2 + 0 - 1 = 1; Q = (5, 2) of gain 2 and (7.5, 3) of gain 3.
     """
     found = by_hand(HandActor([[0.5], [0.5]], [-9.0, -9.0]), hand_critic(2.0, 3.0), hand_critic(2.0, 1.0))
     loss = found.critic_loss(hand_batch(), torch.tensor([1.0, 0.25]))
-    squares = [(5 - 4.15) ** 2, (2 - 0.25) ** 2, (7.5 - 4.15) ** 2, (3 - 0.25) ** 2]
+    squares = [(5 - 4.6) ** 2, (2 - 0.25) ** 2, (7.5 - 4.6) ** 2, (3 - 0.25) ** 2]
     assert float(loss) == pytest.approx(sum(squares) / 4, rel=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_the_target_takes_the_smaller_of_two_random_critics() -> None:
     torch.manual_seed(0)
     losses = torch.stack([found.critic_loss(batch, torch.zeros(2)) for _ in range(600)])
     values, counts = losses.unique(return_counts=True)
-    assert values.tolist() == pytest.approx([3.0**2 / 2, 6.0**2 / 2])  # only the first continues: (3 gain)^2 / 2
+    assert values.tolist() == pytest.approx([3.5**2 / 2, 7.0**2 / 2])  # only the first continues: (3.5 gain)^2 / 2
     assert counts[0] / 600 == pytest.approx(2 / 3, abs=0.06)
 
 

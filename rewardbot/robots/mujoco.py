@@ -81,7 +81,13 @@ class MujocoRobot(Robot):
         self.reset(0)
 
     def reset(self, seed: int | None = None) -> Observation:
-        """See `Robot.reset`. The clock goes on over resets: one control period passes."""
+        """See `Robot.reset`. The clock goes on over resets: one control period passes.
+
+        Raises:
+            RobotError: the arm is stopped.
+        """
+        if self.safety.stopped:
+            raise RobotError(f"The arm is stopped: {self.safety.reason}.", next_step="Find out why, then call clear_stop.")
         rng = np.random.default_rng(seed)
         mujoco.mj_resetData(self.model, self.data)
         self._target = START_TOOL + rng.uniform(-START_JITTER, START_JITTER, size=3)
@@ -93,7 +99,6 @@ class MujocoRobot(Robot):
         self.data.ctrl[:7], self.data.ctrl[7] = joints, self.contract.gripper_open
         self.task.randomise(self.model, self.data, rng)
         mujoco.mj_forward(self.model, self.data)
-        self.safety.clear()
         self.safety.reset(joints)
         self._time_offset = self._last_stamp + self.period
         return self.read()
@@ -160,6 +165,10 @@ class MujocoRobot(Robot):
     def stop(self) -> None:
         """See `Robot.stop`."""
         self.safety.stop()
+
+    def clear_stop(self) -> None:
+        """See `Robot.clear_stop`."""
+        self.safety.clear()
 
     def close(self) -> None:
         """See `Robot.close`."""

@@ -94,7 +94,11 @@ class Robot(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Holds the present position now. Stays latched until `reset`."""
+        """Holds the present position now. Latched: until `clear_stop` nothing moves and `reset` is refused."""
+
+    @abstractmethod
+    def clear_stop(self) -> None:
+        """Releases the latch of `stop` and of the watchdog. Only ever called because a person asked for it."""
 
     @abstractmethod
     def close(self) -> None:

@@ -69,7 +69,7 @@ class SimNode(RewardbotNode):
 
         self.robot = MujocoRobot(self.settings.task, self.contract)
         self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
-        self._operator_on = self._stopped = self._in_episode = self._warned = False
+        self._operator_on = self._in_episode = self._resting = self._warned = False
         self._twist: TwistStamped | None = None
         self._gripper: Float64MultiArray | None = None
         self._sent: list[tuple[Publisher[Any], Any]] = []  # the present observation, to be repeated if need be
@@ -207,7 +207,9 @@ class SimNode(RewardbotNode):
             self._step(twist, gripper)
             self._twist = None  # the gripper's entry is a state and stays
             return
-        safety.watch(now)  # after a long silence it stops the arm until the next reset or clear_stop
+        # After a long silence it stops the arm until clear_stop, unless the silence was announced by an episode's end.
+        if not self._resting and safety.watch(now) == "stop":
+            self.metrics["stopped"] = 1
         self.robot.send(safety.hold_action())
         self._observe(self.robot.read())
 
@@ -215,10 +217,12 @@ class SimNode(RewardbotNode):
 
     def _on_episode(self, message: DiagnosticArray) -> None:
         self._in_episode = any(status.name == "start" for status in message.status)
+        self._resting = not self._in_episode
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        if self._stopped:
-            response.success, response.message = False, "stopped: call clear_stop first"
+        if self.robot.safety.stopped:
+            response.success = False
+            response.message = f"stopped: call clear_stop first ({self.robot.safety.reason})"
             return response
         seed = self._state.seed * SEED_STRIDE + self._index
         self._index += 1
@@ -230,15 +234,13 @@ class SimNode(RewardbotNode):
         return response
 
     def _stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._stopped = True
         self.robot.stop()
         self.metrics["stopped"] = 1
         response.success, response.message = True, "stopped until clear_stop"
         return response
 
     def _clear_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._stopped = False
-        self.robot.safety.clear()
+        self.robot.clear_stop()
         self.metrics["stopped"] = 0
         response.success, response.message = True, "cleared"
         return response

@@ -75,6 +75,9 @@ class StillArm(Robot):
     def stop(self) -> None:
         pass
 
+    def clear_stop(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed += 1
 

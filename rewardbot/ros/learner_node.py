@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.episodes import read_demonstrations
+from rewardbot.errors import RewardbotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
@@ -105,6 +107,12 @@ class LearnerNode(RewardbotNode):
         if self.settings.checkpoint_s and time.monotonic() - self._saved_at >= self.settings.checkpoint_s:
             self._save()
         return WAITING_S if metrics.get("waiting") else 0.0
+
+    def close(self) -> None:
+        """Keeps what was learned since the last checkpoint, whatever ends us."""
+        if self._state == "learning":
+            with contextlib.suppress(RewardbotError):  # if the disk is full, that has been said, or something else says more
+                self._save()
 
     def _drain(self) -> None:
         """Feeds the assembler with all that waits. Demonstrations come from bags, evaluation is never learned from."""

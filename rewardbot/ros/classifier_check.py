@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from rclpy.serialization import deserialize_message
@@ -18,6 +19,7 @@ from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import take_all
 from rewardbot.training.evaluate import error_rates
 from rewardbot.training.summary import ClassifierErrors
+from rewardbot.types import Source
 
 KEPT = 64
 """Images of each camera that are kept until the end of their episode is announced."""
@@ -33,12 +35,12 @@ class ClassifierCheck:
         contract: the robot's.
 
     Attributes:
-        verdicts: (the classifier's, the true) of each judged episode, oldest first.
+        verdicts: source of an episode -> (the classifier's, the true) of each judged one, oldest first.
     """
 
     def __init__(self, node: JobNode, contract: RobotContract) -> None:
         self._job, self._contract = node, contract
-        self.verdicts: list[tuple[bool, bool]] = []
+        self.verdicts: defaultdict[Source, list[tuple[bool, bool]]] = defaultdict(list)
         self._classifier: DeployedClassifier | None = None
         self._images: dict[str, dict[int, bytes]] = {name: {} for name in contract.cameras}
         self._seen = len(node.scores.scores)
@@ -63,12 +65,12 @@ class ClassifierCheck:
                 pixels = {name: decode.image(deserialize_message(kept[stamp], Image), self._contract.cameras[name])
                           for name, kept in self._images.items()}
                 judged = self._classifier.probability(pixels) > self._classifier.threshold
-                self.verdicts.append((judged, bool(score.success)))
+                self.verdicts[score.event.info.source].append((judged, bool(score.success)))
         self._seen = len(self._job.scores.scores)
 
-    def rates(self, first: int = 0) -> ClassifierErrors:
-        """Shares of wrong verdicts, from verdict number `first` on (from the end if negative)."""
-        return error_rates(self.verdicts[first:])
+    def rates(self, source: Source, last: int = 0) -> ClassifierErrors:
+        """Shares of wrong verdicts on episodes of one source; on the newest `last` only, if given."""
+        return error_rates(self.verdicts[source][-last:])
 
     def _listen(self, kind: Any, topic: str, quality: Any, *, raw: bool = False) -> Subscription[Any]:
         return self._job.node.create_subscription(

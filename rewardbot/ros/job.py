@@ -18,7 +18,7 @@ from typing import Any
 
 from rewardbot.config import setting
 from rewardbot.data.episodes import list_episodes, read_header
-from rewardbot.errors import RewardbotError
+from rewardbot.errors import RewardbotError, RobotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
@@ -202,7 +202,7 @@ class _Job:
                 recent = successes[-RECENT:]
                 self._curve.append([round(elapsed, 1), steps, sum(recent) / len(recent)])
                 numbers = {key: value for key, value in node.metrics.get("learner_node", {}).items() if isinstance(value, float)}
-                rates = {name: rate for name, rate in asdict(check.rates(-JUDGED)).items() if rate is not None}
+                rates = {name: rate for name, rate in asdict(check.rates("policy", JUDGED)).items() if rate is not None}
                 self._report({**numbers, "true_success": sum(recent) / len(recent), **rates}, steps)
             if time.monotonic() - last_end > 60.0:
                 raise RewardbotError("No episode ended for 60 s while learning.",
@@ -221,7 +221,6 @@ class _Job:
         actors = ACTORS if options.compare_bc else ACTORS[-1:]
         self._progress.begin("evaluation")
         results: dict[str, Evaluation] = {}
-        first = len(check.verdicts)
         for index, actor in enumerate(actors):
             # Setting the seed begins the sequence again: every policy is judged from the same start states.
             node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 2})
@@ -234,9 +233,12 @@ class _Job:
 
             self._wait_for_episodes(run, options.episodes, show)
             successes = node.scores.of_run(run)
+            if len(successes) != options.episodes:
+                raise RobotError(f"The truth of {len(successes)} of {options.episodes} evaluation episodes of '{actor}' was heard.",
+                                 next_step="Messages were lost: the machine is too busy. rewardbot eval judges the saved policy.")
             results[actor] = Evaluation.of(sum(successes), len(successes))
             self._progress.values[f"success {actor}"] = f"{results[actor].rate:.2f}"
-        return results, check.rates(first)
+        return results, check.rates("evaluation")  # an episode of learning may have ended just before
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ class _Job:
                 self._progress.values[name] = f"{value:.2f}"
         if recent := successes[-RECENT:]:
             self._progress.values[f"true success, last {RECENT}"] = f"{sum(recent) / len(recent):.2f}"
-        if (wrong := check.rates(-JUDGED).false_positive_rate) is not None:
+        if (wrong := check.rates("policy", JUDGED).false_positive_rate) is not None:
             self._progress.values["failures called success"] = f"{wrong:.2f}"
 
 

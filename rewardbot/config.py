@@ -96,18 +96,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: missing file, invalid YAML (with line), or a document that is not a mapping.
     """
     try:
-        document = yaml.safe_load(path.read_text())
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter: not text at all, or a date that there never was
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if isinstance(document, dict) and len(document) == 1:
+        (inner,) = document.values()
+        if isinstance(inner, dict) and set(inner) == {"ros__parameters"}:
+            document = inner["ros__parameters"]
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise ConfigError(f"{path} holds a {type(document).__name__}.", valid="It must hold settings as 'key: value'.")
-    if len(document) == 1:
-        (inner,) = document.values()
-        if isinstance(inner, dict) and set(inner) == {"ros__parameters"}:
-            return inner["ros__parameters"] or {}
     return document
 
 

@@ -57,6 +57,17 @@ def test_node_and_command_line_read_the_same(given: dict[str, str], tmp_path: Pa
     assert commands.learner_config(options).classifier.negatives == expected
 
 
+@pytest.mark.parametrize(("content", "said"), [
+    (b"\xff\xfe\x00", "is not valid YAML: 'utf-8' codec"), (b"day: 2024-99-99", "is not valid YAML: month must be"),
+    (b"rlpd: {discount", "is not valid YAML"), (b"- 1", "holds a list"), (b"/**:\n  ros__parameters: [1]", "holds a list"),
+])
+def test_a_file_that_holds_no_settings_is_refused(content: bytes, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        read_yaml(file)
+
+
 def test_files_of_ours_are_not_taken_from_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("config/tasks").mkdir(parents=True)

@@ -16,7 +16,7 @@ CHANNELS = (24, 32, 32)
 class SpatialSoftmax(nn.Module):
     """Where each feature channel is, as an expected image position, and how strongly it is there.
 
-    For a map a of channel c: p = softmax_{ij}(beta a_{ij}); returns (sum p x, sum p y) in [-1, 1] and the map's maximum.
+    For a map a of channel c: p = softmax_{ij}(beta a_{ij}); returns (sum p x, sum p y) in [-1, 1] and sum p a, a soft maximum.
     Positions: Levine et al. 2016, End-to-End Training of Deep Visuomotor Policies, section 5.1.
     """
 

@@ -117,7 +117,8 @@ class DeployedClassifier:
         self.threshold = THRESHOLD
         with reading("classifier"):
             self.version: int = self.description["version"]
-            self._encoder = Encoder({name: (h, w) for name, (h, w) in self.description["cameras"].items()})
+            self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
+            self._encoder = Encoder(self.cameras)
             config = from_mapping(DiscriminatorConfig, self.description["discriminator"])
             self._discriminator = Discriminator(config, self._encoder.features)
             load_into(self._encoder, tensors, "encoder")
@@ -127,6 +128,16 @@ class DeployedClassifier:
 
     @torch.no_grad()
     def probability(self, images: Mapping[str, NDArray[np.uint8]]) -> float:
-        """Calibrated goal probability in [0, 1] of one set of camera images, camera name -> uint8 (H, W, 3)."""
-        logit = self._discriminator(self._encoder(to_tensors(images)))
+        """Calibrated goal probability in [0, 1] of one set of camera images, camera name -> uint8 (H, W, 3).
+
+        Raises:
+            DataError: a camera is missing or has another image size than this classifier was trained with.
+        """
+        for camera, (height, width) in self.cameras.items():
+            shape = images[camera].shape if camera in images else None
+            if shape != (height, width, 3):
+                found = "is missing" if shape is None else f"is {shape[1]}x{shape[0]}"
+                raise DataError(f"Camera '{camera}' {found}.", valid=f"This classifier was trained at {width}x{height}.",
+                                next_step="Set the camera's size in the robot's file, or train for this one.")
+        logit = self._discriminator(self._encoder(to_tensors({camera: images[camera] for camera in self.cameras})))
         return float((torch.sigmoid(logit) / self._level).clamp(max=1.0))

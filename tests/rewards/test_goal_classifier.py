@@ -181,6 +181,16 @@ def test_the_deployed_classifier_is_the_learners(deployable: tuple[Encoder, Goal
         assert 0.0 <= expected <= 1.0
 
 
+@pytest.mark.parametrize(("change", "said"), [
+    ({"wrist": np.zeros((16, 12, 3), np.uint8)}, "Camera 'wrist' is 12x16"), ({}, "Camera 'wrist' is missing")])
+def test_images_of_another_size_are_refused(
+    change: dict[str, Any], said: str, deployable: tuple[Encoder, GoalClassifier, bytes]
+) -> None:
+    deployed = DeployedClassifier(deployable[2])
+    with pytest.raises(DataError, match=said + r"(.|\n)*trained at 8x8"):
+        deployed.probability({"front": np.zeros((8, 10, 3), np.uint8), **change})
+
+
 def test_other_bytes_are_refused(deployable: tuple[Encoder, GoalClassifier, bytes]) -> None:
     _, _, data = deployable
     with pytest.raises(DataError, match="not the weights of a rewardbot classifier"):

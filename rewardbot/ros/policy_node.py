@@ -54,7 +54,7 @@ class Request:
 
     mode: Mode = setting("idle", "idle, demonstrate, explore or evaluate")
     episodes: int = setting(0, "number of episodes, then idle; 0: until changed", min=0, max=1_000_000)
-    actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in explore and evaluate: bc, bc_tuned or rl")
+    actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in evaluate: bc, bc_tuned or rl")
     run: int = setting(0, "counter; a higher one makes the same request anew", min=0)
     least_version: int = setting(0, "wait for policy weights of at least this version", min=0)
 

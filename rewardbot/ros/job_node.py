@@ -63,7 +63,7 @@ class JobNode:
         self._executor.add_node(self._node)
         self._polled = Polled()
         self._truths = self._node.create_subscription(
-            Bool, LISTENS[0], lambda message: None, qos.EVENTS, callback_group=self._polled)
+            Bool, LISTENS[0], lambda message: None, qos.TRUTH, callback_group=self._polled)
         self._episodes = self._node.create_subscription(
             DiagnosticArray, LISTENS[1], lambda message: None, qos.EVENTS, callback_group=self._polled)
         self._node.create_subscription(DiagnosticArray, LISTENS[2], self._on_metrics, qos.EVENTS)
@@ -150,13 +150,15 @@ class JobNode:
         """Takes the episode events and truths that have come."""
         for message, info in take_all_with_info(self._episodes):
             # Read after the event: all truths that were sent before it are here by now.
-            for truth, sent in take_all_with_info(self._truths):
-                self.scores.truth(sent["source_timestamp"], truth.data)
+            self._take_truths()
             event: EpisodeEvent = decode.episode_event(message)
             if event.kind == "end":
                 self.scores.ended(info["source_timestamp"], event)
+        self._take_truths()
+
+    def _take_truths(self) -> None:
         for truth, sent in take_all_with_info(self._truths):
-            self.scores.truth(sent["source_timestamp"], truth.data)
+            self.scores.truth(sent["source_timestamp"], truth.data, sent["publication_sequence_number"])
 
     # Asking --------------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ STATE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=Relia
 EVENTS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=100, reliability=ReliabilityPolicy.RELIABLE)
 """Episode events, verdicts and metrics."""
 
+TRUTH = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=ReliabilityPolicy.RELIABLE)
+"""True success of each observation: one that is missing could score an episode wrongly, and whoever counts may be held up."""
+
 COMMANDS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Commands and the classifier's answers: few, and only the newest matters."""
 

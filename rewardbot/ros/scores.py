@@ -19,7 +19,7 @@ class Score:
 
     Attributes:
         event: its end.
-        success: true success at its last observation; None when no truth was seen (a real robot).
+        success: true success at its last observation; None when no truth was seen (a real robot, or a lost message).
     """
 
     event: EpisodeEvent
@@ -36,15 +36,25 @@ class ScoreKeeper:
     def __init__(self, keep: int = 2000) -> None:
         self.scores: list[Score] = []
         self._times: deque[int] = deque(maxlen=keep)
-        self._truths: deque[bool] = deque(maxlen=keep)
+        self._truths: deque[bool | None] = deque(maxlen=keep)
+        self._number: int | None = None
 
-    def truth(self, sent_ns: int, value: bool) -> None:
-        """Takes the true success of one observation with the time of sending [ns], in the order of sending."""
+    def truth(self, sent_ns: int, value: bool, number: int) -> None:
+        """Takes the true success of one observation, in the order of sending.
+
+        Args:
+            sent_ns: the time of sending [ns].
+            value: the truth.
+            number: counts what was sent. Where it leaves one out, a truth was lost, and what held since the one before is unknown.
+        """
+        if self._number is not None and number > self._number + 1 and self._truths:
+            self._truths[-1] = None
+        self._number = number
         self._times.append(sent_ns)
         self._truths.append(value)
 
     def at(self, sent_ns: int) -> bool | None:
-        """The truth that held for a message sent at `sent_ns`; None when there is none."""
+        """The truth that held for a message sent at `sent_ns`; None when there is none, or when it was lost."""
         index = bisect_left(self._times, sent_ns)
         return self._truths[index - 1] if index else None
 

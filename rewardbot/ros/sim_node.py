@@ -95,7 +95,7 @@ class SimNode(RewardbotNode):
         self._teleop_gripper = self.create_publisher(Float64MultiArray, "teleop/gripper", qos.COMMANDS)
         self._verdict = self.create_publisher(Bool, "operator/success", qos.EVENTS)
         # For evaluation only: nothing that learns or acts may subscribe to it.
-        self._truth = self.create_publisher(Bool, "evaluation/success", qos.EVENTS)
+        self._truth = self.create_publisher(Bool, "evaluation/success", qos.TRUTH)
         self.create_subscription(TwistStamped, "servo_node/delta_twist_cmds", self._on_twist, qos.COMMANDS)
         self._grippers = self.create_subscription(
             Float64MultiArray, "gripper_controller/commands", self._on_gripper, qos.COMMANDS)

@@ -17,8 +17,8 @@ def end(run: int) -> EpisodeEvent:
 
 def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come() -> None:
     scores = ScoreKeeper()
-    for sent, value in [(10, False), (20, True), (40, False)]:  # 40 belongs to the next episode's first observation
-        scores.truth(sent, value)
+    for number, (sent, value) in enumerate([(10, False), (20, True), (40, False)]):  # 40: the next episode's first observation
+        scores.truth(sent, value, number)
     scores.ended(30, end(1))
     assert scores.of_run(1) == [True] and scores.count(1) == 1
 
@@ -26,9 +26,19 @@ def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come
 def test_without_truth_there_is_no_score() -> None:
     scores = ScoreKeeper()
     scores.ended(5, end(1))
-    scores.truth(10, True)
+    scores.truth(10, True, 7)
     scores.ended(20, end(2))
     assert scores.of_run(1) == [] and scores.count(1) == 1 and scores.of_run(2) == [True]
+
+
+def test_a_lost_truth_is_never_replaced_by_an_older_one() -> None:
+    scores = ScoreKeeper()
+    for sent, value, number in [(10, True, 1), (40, False, 4), (50, True, 5)]:  # 20 and 30 were lost
+        scores.truth(sent, value, number)
+    scores.ended(35, end(1))
+    scores.ended(45, end(1))
+    scores.ended(55, end(1))
+    assert scores.of_run(1) == [False, True] and scores.count(1) == 3
 
 
 def message(stamp: int) -> Any:

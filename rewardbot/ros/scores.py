@@ -39,15 +39,16 @@ class ScoreKeeper:
         self._truths: deque[bool | None] = deque(maxlen=keep)
         self._number: int | None = None
 
-    def truth(self, sent_ns: int, value: bool, number: int) -> None:
+    def truth(self, sent_ns: int, value: bool, number: int | None) -> None:
         """Takes the true success of one observation, in the order of sending.
 
         Args:
             sent_ns: the time of sending [ns].
             value: the truth.
             number: counts what was sent. Where it leaves one out, a truth was lost, and what held since the one before is unknown.
+                None where the middleware does not count.
         """
-        if self._number is not None and number > self._number + 1 and self._truths:
+        if number is not None and self._number is not None and number > self._number + 1 and self._truths:
             self._truths[-1] = None
         self._number = number
         self._times.append(sent_ns)

@@ -119,7 +119,9 @@ class LearnerNode(RewardbotNode):
         for topic, subscription in self._data.items():
             for message in take_all(subscription):
                 episode = self.assembler.add(topic, message)
-                if episode is not None and episode.info.source in ("policy", "intervention"):
+                # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
+                ready = self._state in ("ready", "learning")
+                if episode is not None and ready and episode.info.source in ("policy", "intervention"):
                     self.learner.add_episode(episode)
                     self.metrics["episodes"] = int(self.metrics.get("episodes", 0)) + 1
         for name, reason in self.assembler.rejected:

@@ -58,8 +58,9 @@ def test_colcon_puts_nodes_where_ros2_run_looks(sources: Path):
 @pytest.mark.slow
 def test_a_plain_pip_install_carries_the_shared_files(sources: Path, tmp_path: Path):
     prefix = tmp_path / "prefix"
+    # Without --ignore-installed pip would first remove the rewardbot that these tests run from, whatever the prefix.
     run(sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation",
-        f"--prefix={prefix}", str(sources), cwd=tmp_path)
+        "--ignore-installed", f"--prefix={prefix}", str(sources), cwd=tmp_path)
     assert os.access(prefix / "bin" / "rewardbot", os.X_OK)
     for file in SHARED:
         assert (prefix / "share" / "rewardbot" / file).is_file(), file

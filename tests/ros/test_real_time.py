@@ -34,14 +34,23 @@ def test_a_demonstration_in_real_time_is_recorded_whole(domain: int, tmp_path: A
         job.wait_connected([node for node in nodes if node.name != "policy_node"])  # nobody sends it weights here
         job.switch("simulated_operator", True)
         begun = time.monotonic()
-        run = job.request("demonstrate", episodes=1)
-        job.wait(lambda: job.scores.count(run) == 1, 30.0, "an episode")
+        # On a busy machine a real-time step can miss its tick. The recorder then refuses the episode, and an operator does
+        # it again; what is kept must be whole.
+        for attempt in range(1, 6):
+            run = job.request("demonstrate", episodes=1)
+            job.wait(lambda run=run: job.scores.count(run) == 1, 30.0, "an episode")
+            job.wait(lambda attempt=attempt: _dealt_with(job) == attempt, 15.0, "the recorder")
+            if job.value("recorder_node", "episodes_saved"):
+                break
         assert time.monotonic() - begun > 15 / load_contract().control_hz, "an episode of 15 steps takes its time"
-        job.wait(lambda: job.value("recorder_node", "episodes_saved") == 1.0, 15.0, "the recorder")
     (path,) = list_episodes(tmp_path / "demonstrations")
     episode = read_episode(path)
     assert len(episode) == 15 and abs(episode.stamps[-1] - time.time()) < 60.0
     assert np.median(np.diff(episode.stamps)) == pytest.approx(0.1, abs=0.03)
+
+
+def _dealt_with(job: JobNode) -> int:
+    return sum(int(job.value("recorder_node", key) or 0) for key in ("episodes_saved", "episodes_rejected"))
 
 
 def test_after_an_unannounced_silence_the_arm_stays_stopped_until_it_is_cleared(start_node: Any, client: Any) -> None:

@@ -27,12 +27,15 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import MessageInfo, Subscription
 
+import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
 
 NAMESPACE = "rewardbot"
 READY = "ready:"
+PROCESS = f"{os.getpid()}-{time.time_ns():x}"
+"""Another in every process, so that others see that a node was started again."""
 LONGEST_WAIT_S = 0.1
 RCLError = rclpy_implementation.RCLError
 
@@ -48,7 +51,8 @@ class RewardbotNode(Node):
         # Parameters given from outside appear first as they are; `params` then takes them over one by one, checked, and
         # whatever is left over at the end is a spelling mistake.
         super().__init__(name, namespace=NAMESPACE, automatically_declare_parameters_from_overrides=True)
-        self.metrics: dict[str, float | int | str] = {}
+        # `rewardbot` is the version: `version` is that of the weights.
+        self.metrics: dict[str, float | int | str] = {"process": PROCESS, "rewardbot": rewardbot.__version__}
         self.given = params.take_overrides(self)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.stopping: Callable[[], bool] = lambda: False

@@ -72,7 +72,7 @@ class MujocoRobot(Robot):
         self._finger = int(self.model.joint(self.contract.gripper_joint).qposadr[0])
         self._tool = self.model.site(self.contract.tool_frame).id
         self._renderers = make_renderer(self.model, self.contract) if render else {}
-        self._ik = _InverseKinematics(self.model, self._qpos, self.contract.tool_frame)
+        self._ik = _InverseKinematics(self.model, self._qpos, self._qvel, self.contract.tool_frame)
         self._time_offset = 0.0
         self._last_stamp = -self.period
         self._target = START_TOOL.copy()
@@ -192,29 +192,52 @@ class MujocoRobot(Robot):
 
 
 class _InverseKinematics:
-    """Differential inverse kinematics that keeps the tool pointing down; solves on the arm's own copy of the state."""
+    """Differential inverse kinematics that keeps the tool pointing down; solves on the arm's own copy of the state.
 
-    def __init__(self, model: mujoco.MjModel, arm: NDArray[np.intp], tool_frame: str) -> None:
+    Each step is mink's quadratic program. Its only constraints are the joint limits, and away from those the answer is that of
+    a linear system of the arm's seven joints, at a fifth of the cost. Near a limit the program itself is solved.
+    """
+
+    DAMPING = 1e-4
+    POSTURE = 1e-3
+    """Cost of leaving READY, which settles what the tool's pose leaves open."""
+
+    def __init__(self, model: mujoco.MjModel, arm: NDArray[np.intp], arm_dofs: NDArray[np.intp], tool_frame: str) -> None:
         self._configuration = mink.Configuration(model)
-        self._arm = arm
+        self._arm, self._dofs = arm, arm_dofs
         self._task = mink.FrameTask(tool_frame, "site", position_cost=1.0, orientation_cost=0.3, lm_damping=1e-6)
-        self._posture = mink.PostureTask(model, cost=1e-3)
-        rest = model.qpos0.copy()
-        rest[arm] = READY
-        self._posture.set_target(rest)
-        self._rest = rest
+        self._posture = mink.PostureTask(model, cost=self.POSTURE)
+        self._limit = mink.ConfigurationLimit(model)
+        self._low, self._high = self._limit.lower[arm], self._limit.upper[arm]
+        self._rest = model.qpos0.copy()
+        self._rest[arm] = READY
+        self._posture.set_target(self._rest)
+        self._diagonal = np.eye(len(arm))
         # x forward, fingers opening along y, z down.
         self._down = mink.SO3(np.array([0.0, 1.0, 0.0, 0.0]))
 
     def solve(self, joints: NDArray[np.float64], position: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
         """Joint positions (7,) [rad] near `joints` that bring the tool to `position` [m]."""
-        q = self._rest.copy()
-        q[self._arm] = joints
-        self._configuration.update(q)
+        model, data = self._configuration.model, self._configuration.data
+        data.qpos[:] = self._rest
         self._task.set_target(mink.SE3.from_rotation_and_translation(self._down, position))
+        q = joints.copy()
         for _ in range(steps):
-            velocity = mink.solve_ik(
-                self._configuration, [self._task, self._posture], 1.0, solver="daqp", damping=1e-4
-            )
-            self._configuration.integrate_inplace(velocity, 1.0)
-        return self._configuration.q[self._arm].copy()
+            data.qpos[self._arm] = q
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            q += self._step(q)
+        return q
+
+    def _step(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The change of the joints (7,) [rad] from `q`, at which the kinematics stand."""
+        weighted, error, levenberg = self._task.compute_qp_residual(self._configuration)
+        jacobian = weighted[:, self._dofs]
+        posture = self.POSTURE**2
+        hessian = jacobian.T @ jacobian + (posture + self.DAMPING + levenberg) * self._diagonal
+        change = np.linalg.solve(hessian, error @ jacobian + posture * (READY - q))
+        gain = self._limit.gain
+        if (change <= gain * (self._high - q)).all() and (change >= gain * (self._low - q)).all():
+            return change
+        return mink.solve_ik(self._configuration, [self._task, self._posture], 1.0, solver="daqp", damping=self.DAMPING,
+                             limits=[self._limit])[self._dofs]

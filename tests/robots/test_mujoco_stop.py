@@ -21,4 +21,4 @@ def test_only_clear_stop_releases_a_stop() -> None:
     assert robot.safety.stopped
     robot.clear_stop()
     robot.reset(1)
-    assert robot.send(ACTION)[0] == 1.0
+    assert robot.send(ACTION)[0] == pytest.approx(1.0)

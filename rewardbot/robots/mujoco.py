@@ -229,7 +229,7 @@ class _InverseKinematics:
             q += self._step(q)
         return q
 
-    def _step(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _step(self, q: NDArray[np.float64]) -> NDArray[np.floating]:
         """The change of the joints (7,) [rad] from `q`, at which the kinematics stand."""
         weighted, error, levenberg = self._task.compute_qp_residual(self._configuration)
         jacobian = weighted[:, self._dofs]

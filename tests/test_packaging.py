@@ -82,20 +82,40 @@ def test_every_constraint_is_exact_and_local_to_no_machine():
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line), line
 
 
-def test_setup_installs_the_packages_that_the_error_names():
-    script = (ROOT / "tools" / "make_venv.sh").read_text()
-    named = re.search(r'GL_PACKAGES="(.+)"', script)
-    assert named and APT_LINE.endswith(f" {named[1]}")
+def make_venv(tmp_path: Path, *cases: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script, never installing, with a Python that does other things in some cases of its arguments."""
+    fake = tmp_path / "python3.11"
+    fake.write_text(f'#!/bin/sh\ncase "$*" in\n{"".join(f"{case};;" for case in cases)}\nesac\nexec "{sys.executable}" "$@"\n')
+    fake.chmod(0o755)
+    result = subprocess.run(["sh", str(ROOT / "tools" / "make_venv.sh"), str(tmp_path / "venv")], text=True, check=False,
+                            capture_output=True, env={**os.environ, "PYTHON": str(fake), "REWARDBOT_APT": "0"})
+    assert not (tmp_path / "venv").exists()
+    return result
 
 
 def test_setup_names_the_apt_line_when_it_may_not_install(tmp_path: Path):
     """A Python without its venv module, as Debian ships it."""
-    fake = tmp_path / "python3.11"
-    fake.write_text(f'#!/bin/sh\ncase "$*" in *ensurepip*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
-    fake.chmod(0o755)
-    result = subprocess.run(["sh", str(ROOT / "tools" / "make_venv.sh"), str(tmp_path / "venv")], text=True, check=False,
-                            capture_output=True, env={**os.environ, "PYTHON": str(fake), "REWARDBOT_APT": "0"})
+    result = make_venv(tmp_path, "*ensurepip*) exit 1")
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     assert result.returncode == 2
     assert f"sudo apt-get update && sudo apt-get install -y python{version}-venv" in result.stderr
-    assert not (tmp_path / "venv").exists()
+
+
+def test_setup_ends_without_egl(tmp_path: Path):
+    result = make_venv(tmp_path, "*'libraries drawing') echo libegl1 libopengl0 libgl1-mesa-dri; exit")
+    assert result.returncode == 2
+    assert f"sudo {APT_LINE}" in result.stderr and "windows" not in result.stderr
+
+
+def test_setup_goes_on_without_libraries_for_windows(tmp_path: Path):
+    result = make_venv(tmp_path, "*'libraries drawing') exit", "*'libraries windows') echo libxcb-icccm4 libxcb-xkb1; exit",
+                       "'-m venv '*) echo next >&2; exit 9")
+    assert "For windows run: sudo apt-get update && sudo apt-get install -y libxcb-icccm4 libxcb-xkb1" in result.stderr
+    assert result.returncode == 9 and "next" in result.stderr, "it went on to the environment"
+
+
+def test_the_list_of_libraries_is_read_before_there_is_an_environment():
+    """With nothing but the standard library, from the root of the source tree."""
+    run = subprocess.run([sys.executable, "-S", "-m", "rewardbot.libraries", "drawing-all"], cwd=ROOT, text=True, check=True,
+                         capture_output=True)
+    assert f"apt-get install -y {run.stdout.strip()}" == APT_LINE

@@ -5,22 +5,33 @@
 set -eu
 cd "$(dirname "$0")/.."
 VENV=${1:-.venv}
-# The simulated cameras draw off screen through EGL; libgl1-mesa-dri is the software renderer for machines without a GPU.
-GL_PACKAGES="libegl1 libopengl0 libgl1-mesa-dri"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "make venv: $1"; say "  $2"; exit 2; }
 
+may_install() { [ "$(id -u)" = 0 ] && [ "${REWARDBOT_APT:-1}" != 0 ] && command -v apt-get >/dev/null; }
+install() { # packages...
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+        </dev/null >/dev/null
+}
+
 # Installs Debian packages as root; otherwise names the exact line and ends.
 need() { # what is missing, packages...
     what=$1; shift
-    if [ "$(id -u)" = 0 ] && [ "${REWARDBOT_APT:-1}" != 0 ] && command -v apt-get >/dev/null; then
-        say "make venv: $what is missing; installing $*"
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
-            </dev/null >/dev/null || fail "installing $what failed." "Run: apt-get update && apt-get install -y $*"
-    else
-        fail "$what is missing." "Run: sudo apt-get update && sudo apt-get install -y $*"
+    may_install || fail "$what is missing." "Run: sudo apt-get update && sudo apt-get install -y $*"
+    say "make venv: $what is missing; installing $*"
+    install "$@" || fail "installing $what failed." "Run: apt-get update && apt-get install -y $*"
+}
+
+# The same for what the main job can do without: names the line and goes on.
+want() { # what is missing, packages...
+    what=$1; shift
+    if may_install; then
+        say "make venv: $what are missing; installing $*"
+        install "$@" && return
     fi
+    say "make venv: $what are missing; everything without a window works."
+    say "  For windows run: sudo apt-get update && sudo apt-get install -y $*"
 }
 
 find_python() {
@@ -33,7 +44,7 @@ find_python() {
     return 1
 }
 
-has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }
+lacking() { "$python" -m rewardbot.libraries "$1"; } # the one list of system libraries
 
 python=$(find_python) || { need "Python 3.11" python3.11 python3.11-venv; python=$(find_python) || fail \
     "no Python 3.11 or newer was found." "Name one: make venv PYTHON=/path/to/python3.11"; }
@@ -41,7 +52,10 @@ python=$(find_python) || { need "Python 3.11" python3.11 python3.11-venv; python
     need "Python's venv module" "python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv"
 
 # Looked for before the long download; that drawing really works is checked at the end.
-has_library "$python" libEGL.so.1 || need "off-screen OpenGL (EGL)" $GL_PACKAGES
+packages=$(lacking drawing)
+[ -z "$packages" ] || need "off-screen OpenGL (EGL)" $packages
+packages=$(lacking windows)
+[ -z "$packages" ] || want "libraries for windows (PyQt5's xcb plugin)" $packages
 
 # A half-made environment is begun anew; a sound one of the same Python is brought up to date.
 if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then
@@ -57,4 +71,4 @@ PYTHONWARNINGS=ignore pip --no-build-isolation -e '.[ros,dev]'
 
 can_draw() { "$VENV/bin/python" -c 'from rewardbot.robots.rendering import check_rendering as c; c()' 2>/dev/null; }
 # Now for real: this also finds a missing renderer or OpenGL library behind EGL.
-can_draw || { need "off-screen OpenGL" $GL_PACKAGES; can_draw || say "make venv: still cannot draw off screen."; }
+can_draw || { need "off-screen OpenGL" $(lacking drawing-all); can_draw || say "make venv: still cannot draw off screen."; }

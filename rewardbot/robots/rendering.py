@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from rewardbot.errors import ConfigError, MissingSystemLibrary
+from rewardbot.libraries import apt_line, drawing_packages
 from rewardbot.robots.robot import RobotContract
 
-APT_LINE = "apt-get install -y libegl1 libopengl0 libgl1-mesa-dri"
+APT_LINE = apt_line(drawing_packages())
 """Debian 12's packages: the loader, the OpenGL calls, and Mesa's software renderer, which a machine with a GPU can spare."""
 
 

@@ -7,7 +7,7 @@ transition. The oldest episodes are overwritten when the arrays are full.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,10 @@ from torch import Tensor
 
 from rewardbot.errors import DataError
 from rewardbot.types import Episode
+
+
+NUMBERS = ("features", "proprio", "actions", "continues")
+"""Names of the arrays that a checkpoint keeps; images it does not."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +91,41 @@ class Replay:
         """
         steps, rows = len(episode), len(episode) + 1
         self._check(episode, features, rows)
+        actions = torch.zeros(rows, episode.applied.shape[1])
+        actions[:steps] = torch.as_tensor(episode.applied)
+        continues = torch.ones(rows)
+        continues[steps - 1] = 1.0 - float(episode.terminated)
+        place = self.put(episode.info.id, {
+            "features": features, "proprio": torch.as_tensor(episode.proprio), "actions": actions, "continues": continues})
+        for camera, images in episode.images.items():
+            if camera not in self.images:
+                # np.empty takes address space, not memory, until rows are written.
+                self.images[camera] = np.empty((self.capacity, *images.shape[1:]), dtype=np.uint8)
+            self.images[camera][place.start : place.stop] = images
+        return place
+
+    def put(self, name: str, numbers: Mapping[str, Tensor]) -> range:
+        """Stores the episode `name` of which only the numbers are left, as `numbers` gave them; returns its rows."""
+        rows = len(numbers["features"])
         if self._cursor + rows > self.capacity:
             self._cursor = 0
         start, stop = self._cursor, self._cursor + rows
         while self.spans and any(first < stop and start < first + count for _, first, count in self.spans):
             self.spans.popleft()
-        self.features[start:stop] = features.to(self.device)
-        self.proprio[start:stop] = torch.as_tensor(episode.proprio, device=self.device)
-        self.actions[start : start + steps] = torch.as_tensor(episode.applied, device=self.device)
-        self.continues[start:stop] = 1.0
-        self.continues[start + steps - 1] = 1.0 - float(episode.terminated)
-        for camera, images in episode.images.items():
-            if camera not in self.images:
-                # np.empty takes address space, not memory, until rows are written.
-                self.images[camera] = np.empty((self.capacity, *images.shape[1:]), dtype=np.uint8)
-            self.images[camera][start:stop] = images
-        self.spans.append((episode.info.id, start, rows))
+        self.write(start, numbers)
+        self.spans.append((name, start, rows))
         self._cursor = stop
         self._index()
         return range(start, stop)
+
+    def numbers(self, first: int, count: int) -> dict[str, Tensor]:
+        """A copy of all numbers in `count` rows from `first` on, array name -> (count, ...), in main memory."""
+        return {name: getattr(self, name)[first : first + count].to("cpu", copy=True) for name in NUMBERS}
+
+    def write(self, first: int, numbers: Mapping[str, Tensor]) -> None:
+        """Puts what `numbers` gave into the rows from `first` on; see `set_spans`."""
+        for name in NUMBERS:
+            getattr(self, name)[first : first + len(numbers[name])] = numbers[name].to(self.device)
 
     def set_spans(self, spans: Sequence[tuple[str, int, int]]) -> None:
         """Declares which rows hold which episodes, oldest first, after the arrays were restored from a checkpoint."""

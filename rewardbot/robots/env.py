@@ -127,8 +127,8 @@ def make_task_env(task: str, *, robot: str = "sim_arm", render_mode: str | None 
 
 
 def env_id(task: str) -> str:
-    """The registered name of a task's environment."""
-    return f"rewardbot/{task.capitalize()}-v0"
+    """The registered name of a task's environment: `rewardbot/PencilCase-v0` for `pencil_case`."""
+    return f"rewardbot/{task.title().replace('_', '')}-v0"
 
 
 def register_envs() -> None:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
 from rewardbot.rewards.vice import visited_negatives
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
-from rewardbot.types import PROPRIO_NAMES, Episode, Metrics
+from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo, Metrics
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of it that is done."""
@@ -76,6 +77,10 @@ class Learner:
 
     Attributes:
         env_steps: visited transitions so far.
+        episodes: visited episodes so far.
+        last_seed: start seed of the newest of them, -1 without one.
+        learn_s: time spent learning that the networks embody, kept by whoever calls `update` [s].
+        lineage: the same in all checkpoints that came out of one pretraining.
         version: grows with every change of the weights.
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
@@ -91,7 +96,8 @@ class Learner:
         self.encoder: Encoder = self.cloning.frozen_encoder()
         self.demonstrations = self._new_replay(config.capacity, seed)
         self.visited = self._new_replay(config.capacity, seed + 1)
-        self.env_steps = self.version = 0
+        self.env_steps = self.episodes = self.version = 0
+        self.last_seed, self.learn_s, self.lineage = -1, 0.0, secrets.token_hex(4)
         self.baseline_s = 0.0
         self.judged: deque[float] = deque(maxlen=config.judged_episodes)
         self.classifier: GoalClassifier
@@ -160,10 +166,16 @@ class Learner:
         """
         features = self.embed(episode)
         rows = self.visited.add(episode, features)
-        if episode.info.source == "policy":
-            self.judged.append(float(self.classifier.probability(features[-1:])[0]))
-        self.env_steps += len(episode)
+        self.count_episode(episode.info, features)
         return rows
+
+    def count_episode(self, info: EpisodeInfo, features: Tensor) -> None:
+        """Counts and judges an episode that the replay has taken; its features are (T + 1, F)."""
+        if info.source == "policy":
+            self.judged.append(float(self.classifier.probability(features[-1:])[0]))
+        self.env_steps += len(features) - 1
+        self.episodes += 1
+        self.last_seed = self.last_seed if info.seed is None else info.seed
 
     def update(self) -> Metrics:
         """One round of updates of critics, policy and classifier. Waits (`waiting` is 1) for experience when it is far ahead.

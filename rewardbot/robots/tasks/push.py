@@ -11,6 +11,8 @@ GOAL = np.array([0.5, 0.15])
 NEAR = 0.035
 PUCK_HALF = 0.025
 LOW = 0.025
+DONE = 0.022
+"""The operator's own idea of near enough [m]: inside `NEAR`, with room for the puck to slide on."""
 
 
 class Push(Task):
@@ -30,18 +32,25 @@ class Push(Task):
         return bool(np.linalg.norm(puck[:2] - GOAL) < NEAR and abs(puck[2] - PUCK_HALF) < 0.01)
 
     def intent(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector, gripper: float) -> Intent:
-        """Behind the puck as seen from the goal, down, and forward through it."""
+        """Behind the puck as seen from the goal, down, and forward through it, ever more slowly; then back and up."""
         puck = data.body("puck").xpos[:2].copy()
         way = GOAL - puck
-        if np.linalg.norm(way) < 0.02:
-            return Intent(np.array([*tool[:2], 0.12]), -1.0)  # done: step back, so that the goal can be seen
-        way /= np.linalg.norm(way)
-        along = float((tool[:2] - puck) @ way)
-        across = tool[:2] - puck - along * way
+        left = float(np.linalg.norm(way))
+        from_puck = tool[:2] - puck
+        apart = float(np.linalg.norm(from_puck))
+        if left < DONE:  # step back from the puck, so that the goal can be seen and a trembling hand does no harm
+            away = puck + from_puck / max(apart, 1e-6) * 0.11
+            return Intent(np.array([*away, 0.12 if apart > 0.075 else tool[2]]), -1.0)
+        way /= left
+        along = float(from_puck @ way)
+        across = from_puck - along * way
         behind = puck - 0.08 * way
         # Low and behind: push, turning back into the line through the puck's centre all the while.
-        if along < -0.03 and np.linalg.norm(across) < 0.035 and tool[2] < 0.045:
-            return Intent(np.array([*(tool[:2] - 1.3 * across + 0.025 * way), LOW]), -1.0)
-        if np.linalg.norm(tool[:2] - behind) < 0.02:
+        if along < -0.03 and np.linalg.norm(across) < 0.04 and tool[2] < 0.055:
+            forward = min(0.035, 0.01 + 0.5 * left) * max(0.0, 1.0 - float(np.linalg.norm(across)) / 0.03)
+            return Intent(np.array([*(tool[:2] - 1.5 * across + forward * way), LOW]), -1.0)
+        off = float(np.linalg.norm(tool[:2] - behind))
+        if off < 0.025:
             return Intent(np.array([*behind, LOW]), -1.0)
-        return Intent(np.array([*behind, max(0.09, tool[2] - 0.03) if tool[2] > 0.07 else 0.12]), -1.0)
+        # Come in from above, the closer the lower, but over the puck where that lies in between.
+        return Intent(np.array([*behind, max(0.06 + 0.5 * off, 0.09 if along > -0.05 else 0.0)]), -1.0)

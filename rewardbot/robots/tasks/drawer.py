@@ -34,7 +34,7 @@ class Drawer(Task):
         axes = data.body("cabinet").xmat.reshape(3, 3)  # columns: along the handle, into the cabinet, up
         handle = data.geom("handle").xpos.copy()
         along, inwards, up = axes.T @ (tool - handle)
-        around = abs(along) < 0.03 and abs(inwards) < 0.03 and abs(up) < 0.015
+        around = abs(along) < 0.03 and abs(inwards) < 0.03 and abs(up) < 0.019
         if around and gripper < 0.3:
             remaining = max(0.0, PULL - float(data.joint("drawer").qpos[0]))
             return Intent(handle - remaining * axes[:, 1], -1.0)
@@ -45,5 +45,4 @@ class Drawer(Task):
         beside = float(np.linalg.norm((tool - over)[:2]))
         if beside < 0.015 or (beside < 0.022 and up < 0.03):
             return Intent(over, 1.0)
-        height = handle[2] + 0.055 if beside < 0.06 or tool[2] < handle[2] + 0.05 else tool[2]
-        return Intent(np.array([over[0], over[1], height]), 1.0)
+        return Intent(np.array([over[0], over[1], handle[2] + 0.05 + max(0.0, beside - 0.03)]), 1.0)

@@ -41,7 +41,7 @@ def demo(options: JobOptions) -> None:
                           next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
     asked = DemoOptions(
         task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
-        learn_s=60.0 * options.minutes, operator_noise=options.noise, config=options.config)
+        learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config)
     with run:
         found = run_demo(asked, run.path, report=run.log)
         fields = {spec.name for spec in dataclasses.fields(Summary)}

@@ -57,7 +57,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> S
         learner.pretrain(demonstrations, lambda stage, value: share(value, stage))
         pretrain_s = time.monotonic() - before - learner.baseline_s
         progress.begin("learning")
-        limit = 60.0 * options.minutes
+        limit = 60.0 * (options.minutes or config.minutes)
 
         def report(metrics: Metrics, steps: int) -> None:
             run.log(metrics, steps)
@@ -67,7 +67,8 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> S
 
         begun = time.monotonic()
         try:
-            curve = learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, report=report)
+            curve = learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit,
+                          until_converged=True, report=report)
         finally:  # also what was learned until Ctrl-C or until the simulator broke
             learn_s = pretrain_s + time.monotonic() - begun
             learner.save(run.path / "checkpoint")

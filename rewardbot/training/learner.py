@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 import time
 from collections import deque
@@ -23,6 +24,7 @@ from rewardbot.config import setting
 from rewardbot.data.replay import Batch, Replay, concatenate
 from rewardbot.errors import DataError
 from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, DemonstrationSet
 from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
@@ -35,6 +37,9 @@ from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo, Metrics
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of it that is done."""
+
+DECLINE = 0.1
+"""How far the success estimate may be below its best before the policy counts as worse: about two standard errors."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class LearnerConfig:
     round_updates: int = setting(10, "updates per call of `update`", min=1)
     most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
     judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
+    converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
+    minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
     pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
     device: str = setting("cpu", "torch device")
 
@@ -99,9 +106,11 @@ class Learner:
         self.env_steps = self.episodes = self.version = 0
         self.last_seed, self.learn_s, self.lineage = -1, 0.0, secrets.token_hex(4)
         self.baseline_s = 0.0
-        self.judged: deque[float] = deque(maxlen=config.judged_episodes)
+        self.judged: deque[float] = deque(maxlen=2 * config.judged_episodes)
         self.classifier: GoalClassifier
         self.agent: RLPD
+        self.best: SquashedGaussianPolicy
+        self.best_estimate = 0.0
 
     # Before learning -----------------------------------------------------------------------------------------------------
 
@@ -152,6 +161,7 @@ class Learner:
         self.classifier = self._new_classifier(features, [self.embed(episode) for episode in failures])
         metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps)
         self.agent = self.new_agent()
+        self.best, self.best_estimate = copy.deepcopy(self.agent.average), 0.0
         self.version += 1
         progress("goal classifier", 1.0)
         return metrics
@@ -173,18 +183,46 @@ class Learner:
         """Counts and judges an episode that the replay has taken; its features are (T + 1, F)."""
         if info.source == "policy":
             self.judged.append(float(self.classifier.probability(features[-1:])[0]))
+            self._keep_best()
         self.env_steps += len(features) - 1
         self.episodes += 1
         self.last_seed = self.last_seed if info.seed is None else info.seed
 
+    @property
+    def success_estimate(self) -> float:
+        """Share of the last `judged_episodes` of the exploring policy that ended in what the classifier calls a success."""
+        return self._judged_success(self.config.judged_episodes)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the policy has succeeded for long enough, and is as free of behaviour cloning as it will be.
+
+        Judged by the classifier while it is refitted with what it judges, so an exploit does not last long enough to count.
+        """
+        return (len(self.judged) == self.judged.maxlen and self.agent.updates >= self.config.rlpd.bc_updates
+                and self._judged_success(len(self.judged)) >= self.config.converged_at)
+
+    def _judged_success(self, episodes: int) -> float:
+        last = list(self.judged)[-episodes:]
+        return float(np.mean([p > THRESHOLD for p in last])) if last else 0.0
+
+    def _keep_best(self) -> None:
+        """The averaged policy is deployed as long as the exploring one does about as well as it ever did; once that declines,
+        the last one before the decline is.
+        """
+        estimate = self.success_estimate if len(self.judged) >= self.config.judged_episodes else 0.0  # too few say nothing
+        if estimate >= self.best_estimate - DECLINE:
+            self.best.load_state_dict(self.agent.average.state_dict())
+        self.best_estimate = max(self.best_estimate, estimate)
+
     def update(self) -> Metrics:
         """One round of updates of critics, policy and classifier. Waits (`waiting` is 1) for experience when it is far ahead.
 
-        The metrics hold `success_estimate`, the share of the last episodes that ended in what the classifier calls a success.
+        The metrics hold `success_estimate`, `best_estimate` and `converged`.
         """
         config, started = self.config, time.monotonic()
-        judged = [p > THRESHOLD for p in self.judged]
-        metrics: Metrics = {"success_estimate": float(np.mean(judged)) if judged else 0.0, "env_steps": float(self.env_steps)}
+        metrics: Metrics = {"success_estimate": self.success_estimate, "best_estimate": self.best_estimate,
+                            "converged": float(self.converged), "env_steps": float(self.env_steps)}
         if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
@@ -210,7 +248,7 @@ class Learner:
     def policy_weights(self) -> bytes:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name}
-        actors = {"rl": ("encoder", self.agent.average), "explore": ("encoder", self.agent.actor),
+        actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor),
                   "bc_tuned": ("encoder", self.cloning.policy), "bc": ("plain", self.plain.policy)}
         return policy_to_bytes({"encoder": self.encoder, "plain": self.plain.encoder}, actors, description)
 

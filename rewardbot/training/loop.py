@@ -39,9 +39,9 @@ class Curve:
 
 def learn(
     learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
-    report: Report = lambda metrics, steps: None,
+    until_converged: bool = False, report: Report = lambda metrics, steps: None,
 ) -> Curve:
-    """Collects an episode, then updates until the updates have caught up with the steps, until time or steps are over.
+    """Collects an episode, then updates until the updates have caught up with the steps; until time or steps are over.
 
     Args:
         learner: pretrained.
@@ -49,10 +49,13 @@ def learn(
         stream: stream of start states.
         seconds: longest time [s].
         steps: most environment steps.
+        until_converged: end as soon as the learner has converged.
         report: told the metrics after each episode.
     """
     started, curve, episode_index = time.monotonic(), Curve(), 0
     while time.monotonic() - started < seconds and (steps is None or learner.env_steps < steps):
+        if until_converged and learner.converged:
+            break
         policy = DeployedPolicy(learner.policy_weights())
         seed = start_seed(stream, episode_index)
         policy.begin_episode(seed)

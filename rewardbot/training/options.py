@@ -19,7 +19,8 @@ class JobOptions:
     task: str = setting("lift", "simulated task, see `rewardbot list`")
     seed: int = setting(0, "seed of start states, demonstrator, networks and batches", min=0, max=100_000_000)
     demos: int = setting(30, "number of successful demonstrations (--demonstrations DIR takes recorded ones)", min=2, max=10_000)
-    minutes: float = setting(3.0, "time for learning after pretraining [min]", min=0.0, max=100_000.0)
+    minutes: float = setting(0.0, "longest time for learning after pretraining [min]; 0: as configured for the task",
+                             min=0.0, max=100_000.0)
     episodes: int = setting(100, "evaluation episodes of each policy", min=1, max=100_000)
     compare: bool = setting(False, "add the frozen classifiers and the true-reward oracle (three more times --minutes)")
     run_dir: str = setting("runs", "folder for run folders")

@@ -144,20 +144,61 @@ def test_an_episode_of_other_sizes_is_refused_and_not_counted(learner: Learner, 
     assert learner.env_steps == 6 and len(learner.visited) == 6 and len(learner.judged) == 1
 
 
+def add_judged(learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch, *verdicts: float) -> None:
+    """Adds visited episodes that the classifier judges so."""
+    with monkeypatch.context() as patch:
+        for number, verdict in enumerate(verdicts):
+            patch.setattr(learner.classifier, "probability", lambda features, verdict=verdict: torch.tensor([verdict]))
+            learner.add_episode(make_episode(number, source="policy"))
+
+
 def test_success_estimate_is_the_share_of_the_last_episodes(
     learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert learner.update()["success_estimate"] == 0.0
-    verdicts = iter([0.0, 0.49, 0.51, THRESHOLD, 0.9, 1.0])
-    shares = []
-    monkeypatch.setattr(learner.classifier, "probability", lambda features: torch.tensor([next(verdicts)]))
-    for number in range(6):
-        learner.add_episode(make_episode(number, source="policy"))
-        judged = list(learner.judged)
-        assert len(judged) == min(number + 1, 4)  # judged_episodes
-        shares.append(np.mean([p > THRESHOLD for p in judged]))
-    monkeypatch.undo()
-    assert learner.update()["success_estimate"] == shares[-1] == 0.75
+    for verdict, expected in zip((0.0, 0.49, 0.51, THRESHOLD, 0.9, 1.0), (0, 0, 1 / 3, 0.25, 0.5, 0.75), strict=True):
+        add_judged(learner, make_episode, monkeypatch, verdict)
+        assert learner.success_estimate == pytest.approx(expected)
+    assert learner.update()["success_estimate"] == 0.75
+
+
+def test_converged_is_a_success_that_lasts(
+    config: LearnerConfig, contract: RobotContract, make_episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(config, rlpd=dataclasses.replace(config.rlpd, bc_updates=18))
+    learner = Learner(config, contract, "reach", seed=1)
+    learner.pretrain([make_episode(n) for n in range(4)], lambda stage, share: None, baseline=False)
+    add_judged(learner, make_episode, monkeypatch, *[1.0] * 8)
+    assert learner.success_estimate == 1.0 and not learner.converged, "behaviour cloning still pulls"
+    while not learner.converged:
+        assert learner.agent.updates < 18
+        learner.update()
+    assert learner.update()["converged"] == 1.0
+    add_judged(learner, make_episode, monkeypatch, 0.0, 1.0, 1.0, 1.0, 1.0)
+    assert learner.success_estimate == 1.0 and not learner.converged, "one of the last eight failed"
+
+
+def test_the_policy_before_a_decline_is_kept(learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deployed_is_newest() -> bool:
+        return all(torch.equal(a, b) for a, b in zip(learner.best.parameters(), learner.agent.average.parameters(), strict=True))
+
+    add_judged(learner, make_episode, monkeypatch, 1.0)
+    assert learner.success_estimate == 1.0 and learner.best_estimate == 0.0, "one episode says nothing"
+    learner.update()
+    add_judged(learner, make_episode, monkeypatch, 0.0, 1.0, 1.0)
+    assert learner.best_estimate == 0.75 and deployed_is_newest()
+    add_judged(learner, make_episode, monkeypatch, 0.0)
+    learner.update()
+    assert not deployed_is_newest(), "learned since the last episode"
+    kept = learner.policy_weights()
+    add_judged(learner, make_episode, monkeypatch, 0.0)
+    assert learner.success_estimate == 0.5 and not deployed_is_newest(), "two in four after three in four"
+    shown = observation(make_episode(3), 0)
+    assert np.array_equal(DeployedPolicy(learner.policy_weights()).act(shown), DeployedPolicy(kept).act(shown))
+    add_judged(learner, make_episode, monkeypatch, 1.0, 1.0)
+    assert learner.success_estimate == 0.5
+    add_judged(learner, make_episode, monkeypatch, 1.0)
+    assert learner.success_estimate == 0.75 and deployed_is_newest(), "as good as ever"
 
 
 def test_the_last_observation_is_judged(learner: Learner, make_episode: Make) -> None:
@@ -177,7 +218,7 @@ def test_an_operators_intervention_teaches_but_is_not_judged(learner: Learner, m
 
 def test_it_waits_without_experience_and_when_far_ahead(learner: Learner, make_episode: Make) -> None:
     """Two updates per step (`most_updates_per_step`), six per round: six steps are good for two rounds."""
-    assert learner.update() == {"success_estimate": 0.0, "env_steps": 0.0, "waiting": 1.0}
+    assert learner.update() == {"success_estimate": 0.0, "best_estimate": 0.0, "converged": 0.0, "env_steps": 0.0, "waiting": 1.0}
     learner.add_episode(make_episode(90, source="policy"))
     version = learner.version
     assert [learner.update()["waiting"] for _ in range(4)] == [0.0, 0.0, 1.0, 1.0]
@@ -189,8 +230,8 @@ def test_it_waits_without_experience_and_when_far_ahead(learner: Learner, make_e
 def test_metrics_of_an_update(learner: Learner, make_episode: Make) -> None:
     learner.add_episode(make_episode(90, source="policy"))
     metrics = learner.update()
-    assert {"success_estimate", "env_steps", "waiting", "updates", "updates_per_s", "classifier_level", "bc_weight", "reward",
-            "critic_loss", "actor_loss", "entropy", "temperature"} == metrics.keys()
+    assert {"success_estimate", "best_estimate", "converged", "env_steps", "waiting", "updates", "updates_per_s",
+            "classifier_level", "bc_weight", "reward", "critic_loss", "actor_loss", "entropy", "temperature"} == metrics.keys()
     assert all(isinstance(value, float) and np.isfinite(value) for value in metrics.values())
     assert metrics["env_steps"] == 6.0 and metrics["updates"] == 6.0
 
@@ -261,7 +302,7 @@ def test_deployed_weights_do_what_the_learner_does(learner: Learner, make_episod
     episode = make_episode(91)
     features, proprio = learner.embed(episode), torch.from_numpy(episode.proprio)
     probabilities = learner.classifier.probability(features)
-    expected = {"rl": learner.agent.average.mode(features, proprio), "bc_tuned": learner.cloning.policy.mode(features, proprio),
+    expected = {"rl": learner.best.mode(features, proprio), "bc_tuned": learner.cloning.policy.mode(features, proprio),
                 "explore": learner.agent.actor.mode(features, proprio)}
     for step in range(len(episode)):
         seen = observation(episode, step)

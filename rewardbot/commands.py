@@ -115,9 +115,9 @@ def learner_config(options: JobOptions) -> LearnerConfig:
         ConfigError: unknown algorithm, unreadable file, wrong key, type or value.
     """
     if registry.check("policy", options.policy) not in (learners := names_in("policies")):
-        raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from a reward.",
+        raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from images and a learned reward.",
                           valid=f"--policy takes: {', '.join(learners)}.",
-                          next_step="Behaviour cloning is evaluated beside it in any case.")
+                          next_step="bc is evaluated beside it in any case; sac, from state vectors, is for programs of yours.")
     if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
         raise unknown_name("reward algorithm for this job", options.reward, rewards)
     from rewardbot.training.learner import LearnerConfig

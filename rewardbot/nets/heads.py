@@ -109,10 +109,22 @@ class SquashedGaussianPolicy(nn.Module):
 
     def sample(self, features: Tensor, proprio: Tensor) -> tuple[Tensor, Tensor]:
         """Reparameterised actions (N, A) and their log-probabilities (N,)."""
-        mean, log_std = self(features, proprio)
-        noise = torch.randn_like(mean)
-        before = mean + log_std.exp() * noise
-        log_prob = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
-        # log(1 - tanh(u)^2), stable for large |u|.
-        log_det = 2.0 * (math.log(2.0) - before - F.softplus(-2.0 * before))
-        return torch.tanh(before), (log_prob - log_det).sum(-1)
+        return sample_squashed(*self(features, proprio))
+
+
+def sample_squashed(mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
+    """a = tanh(mu + sigma eps), reparameterised, (N, A), and log pi(a), (N,) (SAC: Haarnoja et al. 2018, appendix C)."""
+    noise = torch.randn_like(mean)
+    before = mean + log_std.exp() * noise
+    log_prob = -0.5 * noise.square() - log_std - 0.5 * math.log(2.0 * math.pi)
+    # log(1 - tanh(u)^2), stable for large |u|.
+    log_det = 2.0 * (math.log(2.0) - before - F.softplus(-2.0 * before))
+    return torch.tanh(before), (log_prob - log_det).sum(-1)
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Two hidden layers with ReLU. (N, inputs) -> (N, outputs)."""
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
+        nn.Linear(hidden, outputs),
+    )

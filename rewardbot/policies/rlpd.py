@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
 from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
+from rewardbot.nets.optimisation import adam, follow
 from rewardbot.types import Metrics
 
 
@@ -57,12 +58,13 @@ class RLPD:
             self.actor.forget()
         self.average = copy.deepcopy(self.actor).requires_grad_(False)
         self.critic = EnsembleCritic(config.critics, features, proprio + actions, config.latent, config.hidden)
-        self.critic.to(next(policy.parameters()).device)
+        self.device = next(policy.parameters()).device
+        self.critic.to(self.device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.log_temperature = torch.tensor(math.log(0.05), requires_grad=True)
-        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), config.critic_rate, fused=True)
-        self.actor_optimiser = torch.optim.Adam(self.actor.parameters(), config.actor_rate, fused=True)
-        self.temperature_optimiser = torch.optim.Adam([self.log_temperature], config.temperature_rate)
+        self.log_temperature = torch.tensor(math.log(0.05), device=self.device, requires_grad=True)
+        self.critic_optimiser = adam(self.critic.parameters(), config.critic_rate)
+        self.actor_optimiser = adam(self.actor.parameters(), config.actor_rate)
+        self.temperature_optimiser = adam([self.log_temperature], config.temperature_rate)
         self.updates = 0
 
     @property
@@ -77,7 +79,7 @@ class RLPD:
         with torch.no_grad():
             action, _ = self.actor.sample(batch.next_features, batch.next_proprio)
             values = self.target(batch.next_features, self.actor.normalise(batch.next_proprio), action)
-            pair = torch.randperm(self.config.critics)[:2]
+            pair = torch.randperm(self.config.critics, device=self.device)[:2]
             target = reward + self.config.discount * batch.continues * values[pair].amin(0)
         q = self.critic(batch.features, self.actor.normalise(batch.proprio), batch.actions)
         return (q - target).square().mean()
@@ -106,7 +108,7 @@ class RLPD:
         self.critic_optimiser.zero_grad()
         loss.backward()
         self.critic_optimiser.step()
-        _move(self.target, self.critic, config.target_step)
+        follow(self.target, self.critic, config.target_step)
         self.updates += 1
         metrics = {"critic_loss": loss.detach(), "reward": reward.mean()}
         if self.updates > config.actor_after and self.updates % config.actor_every == 0:
@@ -120,17 +122,10 @@ class RLPD:
             self.temperature_optimiser.zero_grad()
             temperature_loss.backward()
             self.temperature_optimiser.step()
-            _move(self.average, self.actor, config.average_step)
+            follow(self.average, self.actor, config.average_step)
             metrics |= {"actor_loss": actor_loss.detach(), "entropy": -log_prob.mean(),
                         "temperature": self.log_temperature.detach().exp()}
         return metrics
-
-
-@torch.no_grad()
-def _move(target: torch.nn.Module, source: torch.nn.Module, step: float) -> None:
-    """target += step (source - target), in one call for all parameters."""
-    # Private by name, but what torch's own optimisers are made of.
-    torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), step)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def to_floats(metrics: dict[str, Tensor]) -> Metrics:

@@ -12,6 +12,9 @@ PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES
 PARENT_VARIABLE = "REWARDBOT_PARENT"
 """Process id of the starter; a node whose starter is gone ends by itself."""
 
+STARTER_VARIABLE = "REWARDBOT_STARTER"
+"""Another in every start of a graph. A node that is started again in the same graph knows by it what it left behind."""
+
 
 def set_defaults(environment: MutableMapping[str, str] | None = None) -> None:
     """Fills in what is not set, in `os.environ` when nothing else is given; what the user has set stays.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,21 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.episodes import read_demonstrations
-from rewardbot.errors import RewardbotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
+from rewardbot.ros.environment import STARTER_VARIABLE
 from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
+from rewardbot.training import checkpoint
+from rewardbot.training.files import StorageError
+from rewardbot.training.generations import numbered, starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.types import Metrics
 
-CHECKPOINT = "checkpoint"
-"""Folder of the run folder that holds the learner's newest checkpoint."""
-
-
 WAITING_S = 0.02
 """Time given to messages when the learner has used up its experience [s]."""
+
+STANDSTILL_S = 1.0
+"""Time without a message after which the robot stands still: that is no time of learning [s]."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class LearnerSettings:
     task: str = setting("lift", "task of the demonstrations")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     seed: int = setting(0, "seed of networks and batches", min=0, max=2**31 - 1)
-    run_folder: str = setting("runs/up", f"folder for '{CHECKPOINT}'")
+    run_folder: str = setting("runs/up", f"folder for '{checkpoint.CHECKPOINT}'")
     demonstrations: str = setting("", "folder of demonstration bags; empty: 'demonstrations' in the run folder")
-    resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one")
+    resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one; after a crash it always does")
     publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)
-    checkpoint_s: float = setting(60.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
+    checkpoint_s: float = setting(10.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
     threads: int = setting(1, "threads of torch", min=1, max=256)
 
 
@@ -69,6 +71,7 @@ class LearnerNode(RewardbotNode):
         self._run_folder = Path(self.settings.run_folder).expanduser()
         self._state, self._pretrain_asked = "waiting", False
         self._published_version, self._published_at, self._saved_at = -1, 0.0, 0.0
+        self._heard_at = self._counted_at = 0.0
         self._policy_weights = self.create_publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
         self._classifier_weights = self.create_publisher(UInt8MultiArray, "weights/classifier", qos.LATCHED)
         self._data: dict[str, Subscription[Any]] = {}
@@ -77,8 +80,18 @@ class LearnerNode(RewardbotNode):
         self.create_service(Trigger, "pretrain", self._on_pretrain)
         self.create_service(SetBool, "learn", self._on_learn)
         self.create_service(Trigger, "save", self._on_save)
-        if self.settings.resume and (self._run_folder / CHECKPOINT).is_dir():
-            self.learner.load(self._run_folder / CHECKPOINT)
+        self._resume()
+
+    def _resume(self) -> None:
+        """Goes on where the run folder's checkpoint is: if asked to, or if this graph wrote it and we were started again."""
+        folder, starter = self._run_folder / checkpoint.CHECKPOINT, os.environ.get(STARTER_VARIABLE, "")
+        self.checkpoints = checkpoint.Checkpoints(folder, warn=self.get_logger().warning, starter=starter)
+        started_again = bool(starter) and starter_of(folder) == starter
+        if (self.settings.resume or started_again) and numbered(folder):
+            path = self.checkpoints.restore(self.learner)
+            learner = self.learner
+            self.get_logger().info(f"goes on from {path}: {learner.episodes} episodes, {learner.env_steps} steps, "
+                                   f"{learner.learn_s:.0f} s of learning")
             self._become_ready()
 
     def _subscribe(self) -> None:
@@ -102,28 +115,35 @@ class LearnerNode(RewardbotNode):
         metrics = self.learner.update()
         self.metrics |= metrics
         self.tick()
+        now = time.monotonic()
+        if now - self._heard_at < STANDSTILL_S:
+            self.learner.learn_s += now - self._counted_at
+        self._counted_at = now
         if time.monotonic() - self._published_at >= self.settings.publish_s:
             self._publish_weights()
-        if self.settings.checkpoint_s and time.monotonic() - self._saved_at >= self.settings.checkpoint_s:
-            self._save()
+        if (self.settings.checkpoint_s and time.monotonic() - self._saved_at >= self.settings.checkpoint_s
+                and self.checkpoints.snapshot(self.learner)):
+            self._saved_at = time.monotonic()
         return WAITING_S if metrics.get("waiting") else 0.0
 
     def close(self) -> None:
         """Keeps what was learned since the last checkpoint, whatever ends us."""
+        self.checkpoints.finish()
         if self._state == "learning":
-            with contextlib.suppress(RewardbotError):  # if the disk is full, that has been said, or something else says more
-                self._save()
+            self._save()
 
     def _drain(self) -> None:
         """Feeds the assembler with all that waits. Demonstrations come from bags, evaluation is never learned from."""
         for topic, subscription in self._data.items():
             for message in take_all(subscription):
+                self._heard_at = time.monotonic()
                 episode = self.assembler.add(topic, message)
                 # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
                 ready = self._state in ("ready", "learning")
                 if episode is not None and ready and episode.info.source in ("policy", "intervention"):
                     self.learner.add_episode(episode)
-                    self.metrics["episodes"] = int(self.metrics.get("episodes", 0)) + 1
+                    self.checkpoints.keep(self.learner, episode.info)
+                    self._tell()  # not before it is on disk: whoever hears of it may count on it
         for name, reason in self.assembler.rejected:
             self.metrics["episodes_rejected"] = int(self.metrics.get("episodes_rejected", 0)) + 1
             self.get_logger().warning(f"episode {name} is not learned from: {reason}")
@@ -169,11 +189,15 @@ class LearnerNode(RewardbotNode):
         self.publish(self._policy_weights, convert.weights(self.learner.policy_weights()))
         self.publish(self._classifier_weights, convert.weights(self.learner.classifier_weights()))
 
-    def _save(self) -> Path:
-        folder = self._run_folder / CHECKPOINT
-        self.learner.save(folder)
+    def _save(self) -> str:
+        """Writes a checkpoint and waits for it; returns what went wrong, if anything did."""
         self._saved_at = time.monotonic()
-        return folder
+        try:
+            self.checkpoints.save(self.learner)
+        except StorageError as error:
+            self.get_logger().warning(f"{error} Learning goes on without this checkpoint.")
+            return str(error)
+        return ""
 
     # Services ------------------------------------------------------------------------------------------------------------
 
@@ -190,7 +214,7 @@ class LearnerNode(RewardbotNode):
             response.success, response.message = False, f"nothing to learn from yet: pretrain first; now: {self._state}"
             return response
         self._state = "learning" if request.data else "ready"
-        self._saved_at = time.monotonic()
+        self._saved_at = self._counted_at = time.monotonic()
         if not request.data:
             self._publish_weights()  # whoever is told that learning has stopped can wait for exactly these
         response.success = True
@@ -201,11 +225,14 @@ class LearnerNode(RewardbotNode):
         if self._state not in ("ready", "learning"):
             response.success, response.message = False, f"nothing to save yet; now: {self._state}"
             return response
-        response.success, response.message = True, str(self._save())
+        problem = self._save()
+        response.success, response.message = not problem, problem or str(self.checkpoints.folder)
         return response
 
     def _tell(self) -> None:
-        known: Metrics = {"version": self.learner.version, "env_steps": self.learner.env_steps}
+        learner = self.learner
+        known: Metrics = {"version": learner.version, "env_steps": learner.env_steps, "episodes": learner.episodes,
+                          "last_seed": learner.last_seed, "learn_s": learner.learn_s}
         self.metrics |= {"state": self._state, **known}
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rewardbot.errors import RewardbotError
-from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
+from rewardbot.ros.environment import PARENT_VARIABLE, STARTER_VARIABLE, set_defaults
 from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, resolve
 
 READY = "ready:"
@@ -74,6 +74,7 @@ class Supervisor:
         self._nodes, self._log = list(nodes), log or print_line
         self._processes: dict[str, _Process] = {}
         self._environment = {**os.environ, **(environment or {}), PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+        self._environment[STARTER_VARIABLE] = f"{os.getpid()}-{time.time_ns():x}"
         # Nodes share the machine: one thread each, unless somebody who knows it says otherwise.
         for name in ("OMP_NUM_THREADS", "LP_NUM_THREADS"):
             self._environment.setdefault(name, "1")

@@ -2,13 +2,17 @@
 
 The job sets the parameters `mode`, `episodes`, `actor` and `run` together; each such change is a new request. A request takes
 effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp.
+
+An episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep the
+robot ticks once per command; in real time it ticks on, whether or not a command came in time.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,6 +21,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
+from rclpy.subscription import MessageInfo
 from rclpy.task import Future
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, UInt8MultiArray
@@ -30,7 +35,9 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.joiner import StampJoiner
-from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start, take_all
+from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start, take_all, take_all_with_info
+from rewardbot.ros.scores import OBSERVED
+from rewardbot.ros.ticks import RobotTicks
 from rewardbot.types import EpisodeInfo, Source
 
 Mode = Literal["idle", "demonstrate", "explore", "evaluate"]
@@ -61,13 +68,14 @@ class Request:
 
 @dataclass
 class _Running:
-    """The episode in progress; `answered` is the stamp of the observation answered last [ns]."""
+    """The episode in progress; its first observation is at or after `earliest`, and it has `started` and `answered` [ns]."""
 
     request: Request
     info: EpisodeInfo
-    first_stamp: int
-    steps: int = 0
+    earliest: int
+    started: int = -1
     answered: int = -1
+    steps: int = 0
 
 
 class PolicyNode(RewardbotNode):
@@ -86,7 +94,8 @@ class PolicyNode(RewardbotNode):
         self._resetting: Future[Any] | None = None
         self._done = 0
         self._finishing = False
-        self._verdict: bool | None = None
+        self._verdicts: deque[tuple[int, bool]] = deque(maxlen=100)  # time of sending [ns], the operator's word
+        self._robot = RobotTicks()
         self._command: tuple[Float64MultiArray, TwistStamped] | None = None
         self._alive = time.monotonic()
         self._process = f"{time.time_ns() // 1_000_000:x}"  # makes the ids of episodes unique over restarts
@@ -102,16 +111,17 @@ class PolicyNode(RewardbotNode):
         self._events = self.create_publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
         self._teleop_gripper = self.create_subscription(
             Float64MultiArray, "teleop/gripper", self._on_teleop_gripper, qos.COMMANDS)
-        self._verdicts = self.create_subscription(Bool, "operator/success", self._on_verdict, qos.EVENTS)
+        self._judge = self.create_subscription(Bool, "operator/success", self._on_verdict, qos.EVENTS)
         self.create_subscription(UInt8MultiArray, "weights/policy", self._on_weights, qos.LATCHED)
         topics: list[tuple[str, Any, Any]] = [
-            (decode.JOINT_STATES, JointState, qos.STATE), (decode.TOOL_POSE, PoseStamped, qos.STATE),
+            (decode.TOOL_POSE, PoseStamped, qos.STATE),
             *((decode.camera_topic(name), Image, qos.IMAGES_ALL) for name in self.contract.cameras)]
         for topic, kind, quality in topics:
             self.create_subscription(kind, topic, partial(self._on_part, topic), quality)
+        self.create_subscription(JointState, decode.JOINT_STATES, self._on_joint_states, qos.STATE)
         self.create_subscription(TwistStamped, "teleop/delta_twist_cmds", partial(self._on_part, TELEOP), qos.COMMANDS)
         self._reset_client = self.create_client(Trigger, "reset")
-        self._parts = [topic for topic, _, _ in topics]
+        self._parts = [decode.JOINT_STATES, *(topic for topic, _, _ in topics)]
         self._gripper_wish = Float64MultiArray(data=[0.0])
 
     # Requests ------------------------------------------------------------------------------------------------------------
@@ -158,6 +168,7 @@ class PolicyNode(RewardbotNode):
         request, self._alive = self._request, time.monotonic()
         parts = [*self._parts, TELEOP] if request.mode == "demonstrate" else self._parts
         self._joiner, self._early = StampJoiner(parts), None
+        self._robot.forget()
         self._resetting = self._reset_client.call_async(Trigger.Request())
         self._resetting.add_done_callback(lambda future: self._on_reset(future, request))
 
@@ -183,13 +194,17 @@ class PolicyNode(RewardbotNode):
             seed=seed if isinstance(seed, int) else None,
             policy_version=0 if demonstrate or self._policy is None else self._policy.version,
             extra={"run": request.run, "index": self._done, "actor": "operator" if demonstrate else request.actor})
-        self._verdict = None
+        self._verdicts.clear()
         self._episode = _Running(request, info, int(answer.get("stamp_ns", 0)))
         # The first observation may have overtaken the answer of the service. A robot that does not tell its stamp: the next.
         if self._early is not None and "stamp_ns" in answer:
             self._on_observation(*self._early)
 
     # Observations --------------------------------------------------------------------------------------------------------
+
+    def _on_joint_states(self, message: JointState, info: MessageInfo) -> None:
+        self._robot.add(decode.stamp_ns(message), info["source_timestamp"], info["publication_sequence_number"])
+        self._on_part(decode.JOINT_STATES, message)
 
     def _on_part(self, topic: str, message: Any) -> None:
         if topic in self._joiner.topics and (complete := self._joiner.add(topic, message)) is not None:
@@ -201,14 +216,17 @@ class PolicyNode(RewardbotNode):
 
     def _on_observation(self, stamp: int, parts: dict[str, Any]) -> None:
         episode = self._episode
-        if episode is None or stamp < max(episode.first_stamp, episode.answered):
+        if episode is None or stamp < max(episode.earliest, episode.answered):
             return
         if stamp == episode.answered:  # repeated: our command did not arrive
             self._send_command()
             return
-        if episode.steps == 0:
+        if episode.started < 0:
+            episode.started = stamp
             self.publish(self._events, convert.episode_event(episode.info, stamp))
-        if episode.steps == self.horizon:
+        # Joint states come in order, so those of all ticks before this observation have been counted.
+        episode.steps = self._robot.count(episode.started, stamp)
+        if episode.steps >= self.horizon:
             self._end(episode, stamp)
             return
         if TELEOP in parts:
@@ -225,7 +243,6 @@ class PolicyNode(RewardbotNode):
                                       explore=episode.request.mode == "explore")
             self._command = convert.gripper_command(self.contract, action), convert.twist(self.contract, action, stamp)
         episode.answered = stamp
-        episode.steps += 1
         self._send_command()
         self.tick()
 
@@ -236,12 +253,14 @@ class PolicyNode(RewardbotNode):
             self.publish(self._twists, twist)
 
     def _end(self, episode: _Running, stamp: int) -> None:
-        info = episode.info
+        observed = self._robot.sent(stamp)
+        info = replace(episode.info, extra={**episode.info.extra, OBSERVED: observed})
         if info.source == "demonstration":
-            # The verdict on this observation was sent before its images, so it has arrived: but perhaps not been read.
-            for message in take_all(self._verdicts):
-                self._on_verdict(message)
-            info = EpisodeInfo(**{**vars(info), "success": self._verdict})
+            # The verdict on this observation was sent before it, so it has arrived: but perhaps not been read. In real time
+            # that on the next one may be here as well.
+            for message, sent in take_all_with_info(self._judge):
+                self._on_verdict(message, sent)
+            info = replace(info, success=self._verdict_before(observed))
         self.publish(self._events, convert.episode_event(info, stamp, steps=episode.steps))
         self._episode = None
         if episode.request == self._request:
@@ -267,8 +286,12 @@ class PolicyNode(RewardbotNode):
     def _on_teleop_gripper(self, message: Float64MultiArray) -> None:
         self._gripper_wish = message
 
-    def _on_verdict(self, message: Bool) -> None:
-        self._verdict = message.data
+    def _on_verdict(self, message: Bool, info: MessageInfo) -> None:
+        self._verdicts.append((info["source_timestamp"], message.data))
+
+    def _verdict_before(self, observed: int) -> bool | None:
+        """The newest verdict that was sent before the observation sent at `observed` [ns], hence not one on a later one."""
+        return next((verdict for sent, verdict in reversed(self._verdicts) if sent < observed), None)
 
     def _on_weights(self, message: UInt8MultiArray) -> None:
         policy = DeployedPolicy(bytes(message.data))

@@ -1,7 +1,8 @@
 """Counts true successes at the ends of episodes, for evaluation. No rclpy here.
 
 The truth comes as a bare Bool per observation, over a topic of its own, so it is matched by the time of sending: the truth of
-an observation is sent before the observation's images, and those before anything that answers them.
+an observation is sent before the observation itself. An episode's end tells when the robot sent its last observation; where
+it does not, the end's own time of sending counts, which in real time may be after the next observation.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from rewardbot.data.decode import EpisodeEvent
+
+OBSERVED = "observed_ns"
+"""Key of an end's extra information: when the robot sent the joint state of the last observation [ns]."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class ScoreKeeper:
         return self._truths[index - 1] if index else None
 
     def ended(self, sent_ns: int, event: EpisodeEvent) -> None:
-        """Takes the end of an episode. All truths sent before it must have been given already."""
-        self.scores.append(Score(event, self.at(sent_ns)))
+        """Takes the end of an episode, sent at `sent_ns`. All truths sent before it must have been given already."""
+        observed = event.info.extra.get(OBSERVED)
+        self.scores.append(Score(event, self.at(observed if isinstance(observed, int) else sent_ns)))
 
     def count(self, run: int) -> int:
         """Number of ended episodes of one request."""

@@ -1,7 +1,8 @@
 """The simulated cell behind the topics of a real arm: in lockstep with its commands, or in real time.
 
 In lockstep it advances one control period for each pair of twist and gripper command whose twist answers (by stamp) the
-present observation, and publishes /clock; learning then runs as fast as the machine allows. It also is the stand-in for the
+present observation, and publishes /clock; learning then runs as fast as the machine allows. In real time every control tick
+applies the newest command that has come since the last one, or holds, and publishes which. It also is the stand-in for the
 operator: when `simulated_operator` is on, a scripted demonstrator commands the teleop topics and judges the result.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
@@ -79,7 +81,7 @@ class SimNode(RewardbotNode):
         self._stamp = 0
         self._observe(self.robot.read())
         period = 0.25 * self.settings.timeout_s if self.settings.lockstep else 1.0 / self.contract.control_hz
-        self.create_timer(period, self._repeat if self.settings.lockstep else self._real_time, clock=self.steady)
+        self._timer = self.create_timer(period, self._repeat if self.settings.lockstep else self._real_time, clock=self.steady)
 
     def _make_topics(self) -> None:
         self._clock_topic = self.create_publisher(Clock, "/clock", qos.STATE) if self.settings.lockstep else None
@@ -96,7 +98,7 @@ class SimNode(RewardbotNode):
         self._verdict = self.create_publisher(Bool, "operator/success", qos.EVENTS)
         # For evaluation only: nothing that learns or acts may subscribe to it.
         self._truth = self.create_publisher(Bool, "evaluation/success", qos.TRUTH)
-        self.create_subscription(TwistStamped, "servo_node/delta_twist_cmds", self._on_twist, qos.COMMANDS)
+        self._twists = self.create_subscription(TwistStamped, "servo_node/delta_twist_cmds", self._on_twist, qos.COMMANDS)
         self._grippers = self.create_subscription(
             Float64MultiArray, "gripper_controller/commands", self._on_gripper, qos.COMMANDS)
         self.create_subscription(DiagnosticArray, decode.EPISODE, self._on_episode, qos.EVENTS)
@@ -166,16 +168,23 @@ class SimNode(RewardbotNode):
 
     def _advance(self) -> None:
         if self.settings.lockstep and self._twist is not None and self._gripper is not None:
-            self._step(self._twist, self._gripper)
+            asked = self._asked()
             self._twist = self._gripper = None
+            if asked is not None:
+                self._step(asked)
 
-    def _step(self, twist: TwistStamped, gripper: Float64MultiArray) -> None:
-        """One control period; publishes what was asked for, what was applied, and the next observation."""
+    def _asked(self) -> NDArray[np.float64] | None:
+        """The action that the present commands ask for, float64 (A,); None without a whole one, or when it is refused."""
+        if self._twist is None or self._gripper is None:
+            return None
         try:
-            asked = convert.action_of_command(self.contract, twist, gripper)
+            return convert.action_of_command(self.contract, self._twist, self._gripper)
         except DataError as error:
             self.get_logger().warning(str(error), throttle_duration_sec=5.0)
-            return
+            return None
+
+    def _step(self, asked: NDArray[np.floating]) -> None:
+        """One control period; publishes what was asked for, what was applied, and the next observation."""
         answered = self._stamp
         applied = self.robot.send(asked)
         # A command with NaN is held by the limits; the record of what was asked for must still be numbers.
@@ -199,19 +208,25 @@ class SimNode(RewardbotNode):
         self._send()
 
     def _real_time(self) -> None:
-        """One control period of wall time: the newest command if it is fresh, otherwise the arm holds."""
+        """One control tick of wall time: the newest command if it is fresh, otherwise the arm holds. Either is an action."""
         safety = self.robot.safety
+        # The timer may run before commands that have come already.
+        if twists := take_all(self._twists):
+            self._twist = twists[-1]
+        if grippers := take_all(self._grippers):
+            self._gripper = grippers[-1]
         now = self.get_clock().now().nanoseconds / decode.NS_PER_S
-        twist, gripper = self._twist, self._gripper
-        if twist is not None and gripper is not None and safety.accept(decode.stamp_ns(twist) / decode.NS_PER_S, now):
-            self._step(twist, gripper)
-            self._twist = None  # the gripper's entry is a state and stays
-            return
-        # After a long silence it stops the arm until clear_stop, unless the silence was announced by an episode's end.
-        if not self._resting and safety.watch(now) == "stop":
-            self.metrics["stopped"] = 1
-        self.robot.send(safety.hold_action())
-        self._observe(self.robot.read())
+        asked, twist = self._asked(), self._twist
+        self._twist = None  # each twist is for one tick; the gripper's entry is a state and stays
+        # What is refused is no sign of life: `accept` feeds the watchdog and so comes last.
+        if asked is None or twist is None or not safety.accept(decode.stamp_ns(twist) / decode.NS_PER_S, now):
+            asked = safety.hold_action()
+            if self._in_episode:
+                self.metrics["held_ticks"] = int(self.metrics.get("held_ticks", 0)) + 1
+            # After a long silence it stops the arm until clear_stop, unless the silence was announced by an episode's end.
+            if not self._resting and safety.watch(now) == "stop":
+                self.metrics["stopped"] = 1
+        self._step(asked)
 
     # Episodes and services -----------------------------------------------------------------------------------------------
 
@@ -230,6 +245,8 @@ class SimNode(RewardbotNode):
         self._operator.begin_episode()
         self._twist = self._gripper = None
         self._observe(observation)
+        if not self.settings.lockstep:
+            self._timer.reset()  # the first tick comes a whole period later
         response.success, response.message = True, json.dumps({"seed": seed, "stamp_ns": self._stamp})
         return response
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.ros.joiner import StampJoiner
-from rewardbot.ros.scores import ScoreKeeper
+from rewardbot.ros.scores import OBSERVED, ScoreKeeper
 from rewardbot.types import EpisodeInfo
 
 
-def end(run: int) -> EpisodeEvent:
-    return EpisodeEvent("end", 0, EpisodeInfo("a", "lift", "sim_arm", "evaluation", extra={"run": run}), steps=25)
+def end(run: int, **extra: int) -> EpisodeEvent:
+    return EpisodeEvent("end", 0, EpisodeInfo("a", "lift", "sim_arm", "evaluation", extra={"run": run, **extra}), steps=25)
 
 
 def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come() -> None:
@@ -21,6 +21,14 @@ def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come
         scores.truth(sent, value, number)
     scores.ended(30, end(1))
     assert scores.of_run(1) == [True] and scores.count(1) == 1
+
+
+def test_in_real_time_the_end_tells_which_observation_was_the_last() -> None:
+    scores = ScoreKeeper()
+    for number, (sent, value) in enumerate([(10, True), (20, False)]):  # 20: the robot ticked on while the end was on its way
+        scores.truth(sent, value, number)
+    scores.ended(30, end(1, **{OBSERVED: 11}))
+    assert scores.of_run(1) == [True]
 
 
 def test_without_truth_there_is_no_score() -> None:

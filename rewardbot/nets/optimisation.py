@@ -19,6 +19,13 @@ def adam(parameters: Iterable[Tensor], rate: float) -> torch.optim.Adam:
     return torch.optim.Adam(parameters, rate, fused=True, capturable=parameters[0].is_cuda)
 
 
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step down the gradient of `loss`."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+
+
 @torch.no_grad()
 def follow(target: nn.Module, source: nn.Module, step: float) -> None:
     """target += step (source - target), in one call for all parameters."""

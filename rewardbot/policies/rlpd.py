@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
 from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
-from rewardbot.nets.optimisation import adam, follow
+from rewardbot.nets.optimisation import adam, descend, follow
 from rewardbot.types import Metrics
 
 
@@ -66,6 +66,8 @@ class RLPD:
         self.actor_optimiser = adam(self.actor.parameters(), config.actor_rate)
         self.temperature_optimiser = adam([self.log_temperature], config.temperature_rate)
         self.updates = 0
+        # `bc_weight` where a captured graph finds it.
+        self.pull = torch.tensor(config.bc_weight, device=self.device)
 
     @property
     def bc_weight(self) -> float:
@@ -91,7 +93,7 @@ class RLPD:
         scale = q.detach().abs().mean().clamp(min=1e-3)
         loss = (self.log_temperature.exp().detach() * log_prob - q / scale).mean()
         cloned = self.actor.mode(demonstrations.features, demonstrations.proprio)
-        return loss + self.bc_weight * F.mse_loss(cloned, demonstrations.actions), log_prob.detach()
+        return loss + self.pull * F.mse_loss(cloned, demonstrations.actions), log_prob.detach()
 
     def temperature_loss(self, log_prob: Tensor) -> Tensor:
         """-log alpha E[log pi + target entropy]."""
@@ -103,29 +105,31 @@ class RLPD:
         Returns:
             Metrics as tensors, so that nothing waits for the device.
         """
-        config = self.config
-        loss = self.critic_loss(batch, reward)
-        self.critic_optimiser.zero_grad()
-        loss.backward()
-        self.critic_optimiser.step()
-        follow(self.target, self.critic, config.target_step)
+        metrics = self.update_critic(batch, reward)
+        return metrics | self.update_actor(batch, demonstrations) if self.count() else metrics
+
+    def count(self) -> bool:
+        """Counts one critic update and says whether one of the actor is due with it."""
         self.updates += 1
-        metrics = {"critic_loss": loss.detach(), "reward": reward.mean()}
-        if self.updates > config.actor_after and self.updates % config.actor_every == 0:
-            self.critic.requires_grad_(False)
-            actor_loss, log_prob = self.actor_loss(batch, demonstrations)
-            self.actor_optimiser.zero_grad()
-            actor_loss.backward()
-            self.actor_optimiser.step()
-            self.critic.requires_grad_(True)
-            temperature_loss = self.temperature_loss(log_prob)
-            self.temperature_optimiser.zero_grad()
-            temperature_loss.backward()
-            self.temperature_optimiser.step()
-            follow(self.average, self.actor, config.average_step)
-            metrics |= {"actor_loss": actor_loss.detach(), "entropy": -log_prob.mean(),
-                        "temperature": self.log_temperature.detach().exp()}
-        return metrics
+        self.pull.fill_(self.bc_weight)
+        return self.updates > self.config.actor_after and self.updates % self.config.actor_every == 0
+
+    def update_critic(self, batch: Batch, reward: Tensor) -> dict[str, Tensor]:
+        """One update of critics and target critics. All of it happens on the device, as in `update_actor`."""
+        loss = self.critic_loss(batch, reward)
+        descend(self.critic_optimiser, loss)
+        follow(self.target, self.critic, self.config.target_step)
+        return {"critic_loss": loss.detach(), "reward": reward.mean()}
+
+    def update_actor(self, batch: Batch, demonstrations: Batch) -> dict[str, Tensor]:
+        """One update of policy, temperature and averaged policy."""
+        self.critic.requires_grad_(False)
+        loss, log_prob = self.actor_loss(batch, demonstrations)
+        descend(self.actor_optimiser, loss)
+        self.critic.requires_grad_(True)
+        descend(self.temperature_optimiser, self.temperature_loss(log_prob))
+        follow(self.average, self.actor, self.config.average_step)
+        return {"actor_loss": loss.detach(), "entropy": -log_prob.mean(), "temperature": self.log_temperature.detach().exp()}
 
 
 def to_floats(metrics: dict[str, Tensor]) -> Metrics:

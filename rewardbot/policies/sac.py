@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
 from rewardbot.nets.heads import mlp, sample_squashed
-from rewardbot.nets.optimisation import adam, follow
+from rewardbot.nets.optimisation import adam, descend, follow
 
 LOG_STD_RANGE = (-20.0, 2.0)
 
@@ -118,19 +118,13 @@ class SAC:
     def update(self, batch: Transitions) -> dict[str, Tensor]:
         """One update of critics, actor, temperature and target critics; returns metrics as tensors."""
         critic_loss = self.critic_loss(batch)
-        _step(self.critic_optimiser, critic_loss)
+        descend(self.critic_optimiser, critic_loss)
         # The critics only lead the gradient on; their own would be thrown away, and is an eighth of all work.
         self.critic.requires_grad_(False)
         actor_loss, log_prob = self.actor_loss(batch)
-        _step(self.actor_optimiser, actor_loss)
+        descend(self.actor_optimiser, actor_loss)
         self.critic.requires_grad_(True)
-        _step(self.temperature_optimiser, self.temperature_loss(log_prob))
+        descend(self.temperature_optimiser, self.temperature_loss(log_prob))
         follow(self.target, self.critic, self.config.target_step)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach(), "entropy": -log_prob.mean(),
                 "temperature": self.temperature}
-
-
-def _step(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()

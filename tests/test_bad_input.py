@@ -160,7 +160,7 @@ def test_nan_from_the_simulator_keeps_what_was_learned(folder: Path) -> None:
     for path in list_episodes(run / "demonstrations"):
         assert read_episode(path, CONTRACT, "reach").info.success
     policy = DeployedPolicy((run / "checkpoint" / "policy.safetensors").read_bytes())
-    assert policy.version > 1 and (run / "checkpoint" / "learner.pt").exists()
+    assert policy.version > 1 and (run / "checkpoint" / "newest" / "learner.pt").exists()
 
 
 def test_no_egl(folder: Path) -> None:

@@ -27,7 +27,7 @@ from rewardbot.ros.environment import STARTER_VARIABLE
 from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
 from rewardbot.training import checkpoint
 from rewardbot.training.files import StorageError
-from rewardbot.training.generations import numbered, starter_of
+from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.types import Metrics
 
@@ -87,7 +87,7 @@ class LearnerNode(RewardbotNode):
         folder, starter = self._run_folder / checkpoint.CHECKPOINT, os.environ.get(STARTER_VARIABLE, "")
         self.checkpoints = checkpoint.Checkpoints(folder, warn=self.get_logger().warning, starter=starter)
         started_again = bool(starter) and starter_of(folder) == starter
-        if (self.settings.resume or started_again) and numbered(folder):
+        if (self.settings.resume or started_again) and checkpoint.exists(folder):
             path = self.checkpoints.restore(self.learner)
             learner = self.learner
             self.get_logger().info(f"goes on from {path}: {learner.episodes} episodes, {learner.env_steps} steps, "

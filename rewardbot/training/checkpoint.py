@@ -228,6 +228,11 @@ def load(learner: Learner, folder: Path) -> None:
     Checkpoints(folder).restore(learner)
 
 
+def exists(folder: Path) -> bool:
+    """Whether there is a checkpoint, whole or not."""
+    return bool(generations.numbered(folder)) or (folder / LEARNER).is_file()
+
+
 def newest(folder: Path) -> Path:
     """The newest whole generation in a checkpoint folder.
 

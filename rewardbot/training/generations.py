@@ -23,6 +23,7 @@ from rewardbot.training.files import link_atomic, storing, sync_folder
 KEPT = 2
 MANIFEST, NEWEST = "generation.json", "newest"
 _NAME = re.compile(r"generation-(\d{8,})")
+_NEXT_STEP = "Use another run's checkpoint, or start without 'resume'."
 Warn = Callable[[str], object]
 
 
@@ -97,9 +98,10 @@ def read(path: Path, names: Iterable[str]) -> dict[str, bytes]:
         try:
             found[name] = (path / name).read_bytes()
         except OSError as error:
-            raise DataError(f"The checkpoint {path} is damaged: {name}: {error.strerror}.") from None
+            raise DataError(f"The checkpoint {path} is damaged: {name}: {error.strerror}.", next_step=_NEXT_STEP) from None
         if hashlib.sha256(found[name]).hexdigest() != digests.get(name):
-            raise DataError(f"The checkpoint {path} is damaged: {name} is not what was written ({len(found[name])} bytes).")
+            raise DataError(f"The checkpoint {path} is damaged: {name} is not what was written ({len(found[name])} bytes).",
+                            next_step=_NEXT_STEP)
     return found
 
 
@@ -124,4 +126,5 @@ def _manifest(path: Path) -> dict[str, dict[str, str]]:
             return found
     except (OSError, ValueError):
         pass
-    raise DataError(f"The checkpoint {path} is damaged: {MANIFEST} cannot be read.")
+    raise DataError(f"The checkpoint {path} is damaged: {MANIFEST} cannot be read.",
+                    valid="A checkpoint of an earlier version of rewardbot has none.", next_step=_NEXT_STEP)

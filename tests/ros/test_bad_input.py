@@ -79,13 +79,20 @@ def test_demonstrations_without_a_success(start_node: Any, client: Any, tmp_path
     assert "Record demonstrations and mark them as successes" in text
 
 
-def test_a_damaged_checkpoint(start_node: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_of_an_earlier_version(start_node: Any, tmp_path: Path) -> None:
     (tmp_path / "checkpoint").mkdir()
     file = tmp_path / "checkpoint" / checkpoint.LEARNER
     file.write_bytes(b"PK\3\4 and so on")
     process = start_node("learner_node", "-p", "resume:=true", "-p", f"run_folder:={tmp_path}", ready=False)
-    text = ended(process, "learner.pt is damaged")
+    text = ended(process, "is damaged: generation.json cannot be read")
     assert "Use another run's checkpoint" in text and file.read_bytes() == b"PK\3\4 and so on"
+
+
+def test_a_damaged_checkpoint(start_node: Any, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint" / "generation-00000007").mkdir(parents=True)
+    process = start_node("learner_node", "-p", "resume:=true", "-p", f"run_folder:={tmp_path}", ready=False)
+    text = ended(process, "There is no whole checkpoint in")
+    assert "earlier run" in text and any("generation-00000007 is damaged" in line for line in process.output)
 
 
 @pytest.mark.skipif(not Path("/sys").is_dir(), reason="no /sys here")

@@ -42,6 +42,6 @@ def test_what_was_learned_is_kept_when_the_graph_ends(start_node: Any, client: A
     client.wait(lambda: client.call(SetBool, "learn", SetBool.Request(data=True)).success, "the end of pretraining")
     shutil.rmtree(tmp_path / "checkpoint")
     assert process.end() == 0
-    files = {path.name for path in (tmp_path / "checkpoint").iterdir()}
-    assert files == {checkpoint.POLICY, checkpoint.CLASSIFIER, checkpoint.LEARNER}
+    files = {path.name for path in (tmp_path / "checkpoint" / "newest").iterdir()}
+    assert files == {checkpoint.POLICY, checkpoint.CLASSIFIER, checkpoint.LEARNER, "generation.json"}
     assert not any("Traceback" in line for line in process.output)

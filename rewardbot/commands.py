@@ -183,7 +183,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
     from rewardbot.training.evaluate import evaluate as judge
-    from rewardbot.training.loop import STREAMS
+    from rewardbot.training.streams import STREAMS
     from rewardbot.training.view import Progress, View
 
     policy = DeployedPolicy(path.read_bytes())
@@ -231,8 +231,7 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
-    from rewardbot.training.evaluate import start_seed
-    from rewardbot.training.loop import STREAMS
+    from rewardbot.training.streams import STREAMS, start_seed
     from rewardbot.training.video import side_by_side, write_video
 
     policy = DeployedPolicy(policy_path.read_bytes())

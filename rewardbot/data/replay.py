@@ -18,7 +18,6 @@ from torch import Tensor
 from rewardbot.errors import DataError
 from rewardbot.types import Episode
 
-
 NUMBERS = ("features", "proprio", "actions", "continues")
 """Names of the arrays that a checkpoint keeps; images it does not."""
 

@@ -26,7 +26,8 @@ from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.recorder_node import DEMONSTRATIONS
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.evaluate import Evaluation
-from rewardbot.training.loop import JUDGED, RECENT, STREAMS
+from rewardbot.training.loop import JUDGED, RECENT
+from rewardbot.training.streams import STREAMS
 from rewardbot.training.summary import ClassifierErrors
 from rewardbot.training.view import Progress, View
 

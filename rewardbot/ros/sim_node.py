@@ -31,10 +31,8 @@ from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import RewardbotNode, start, take_all
+from rewardbot.training.streams import start_seed
 from rewardbot.types import Observation
-
-SEED_STRIDE = 1_000_003
-"""Episode k of the sequence with seed s starts from the state drawn with `s * SEED_STRIDE + k`."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ class SimNode(RewardbotNode):
             response.success = False
             response.message = f"stopped: call clear_stop first ({self.robot.safety.reason})"
             return response
-        seed = self._state.seed * SEED_STRIDE + self._index
+        seed = start_seed(self._state.seed, self._index)
         self._index += 1
         observation = self.robot.reset(seed)
         self._operator.begin_episode()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.training.evaluate import start_seed
+from rewardbot.training.streams import start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 Act = Callable[[Observation], NDArray[np.float32]]

@@ -14,7 +14,8 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.training.collect import demonstrate, run_episode
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
-from rewardbot.training.loop import STREAMS, learn
+from rewardbot.training.loop import learn
+from rewardbot.training.streams import STREAMS
 from rewardbot.training.oracle import OracleLearner
 from rewardbot.types import Episode
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.training.streams import start_seed
 from rewardbot.training.summary import ClassifierErrors, wilson
 
 ImageCheck = Callable[[dict[str, NDArray[np.uint8]], bool], None]
@@ -67,11 +68,6 @@ def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
         false_positive_rate=sum(failures) / len(failures) if failures else None,
         false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
     )
-
-
-def start_seed(stream: int, episode: int) -> int:
-    """The seed of the start state of an episode in a stream of start states; streams do not meet below a million episodes."""
-    return stream * 1_000_003 + episode
 
 
 def evaluate(

@@ -15,9 +15,10 @@ from rewardbot.training.collect import demonstrate
 from rewardbot.training.compare import compare
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
-from rewardbot.training.loop import STREAMS, learn
+from rewardbot.training.loop import learn
 from rewardbot.training.options import JobOptions
 from rewardbot.training.run import RunFolder
+from rewardbot.training.streams import STREAMS
 from rewardbot.training.summary import Summary
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics

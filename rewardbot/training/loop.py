@@ -12,13 +12,11 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.training.collect import run_episode
-from rewardbot.training.evaluate import error_rates, start_seed
+from rewardbot.training.evaluate import error_rates
 from rewardbot.training.learner import Learner
 from rewardbot.training.oracle import OracleLearner
+from rewardbot.training.streams import start_seed
 from rewardbot.types import EpisodeInfo, Metrics
-
-STREAMS = 3
-"""Demonstrations, learning and evaluation of seed s start from the streams 3 s, 3 s + 1 and 3 s + 2."""
 
 UPDATES_PER_STEP = 1.0
 RECENT = 20

@@ -12,7 +12,8 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import evaluate
 from rewardbot.training.learner import ClassifierConfig, Learner, LearnerConfig
-from rewardbot.training.loop import STREAMS, learn
+from rewardbot.training.loop import learn
+from rewardbot.training.streams import STREAMS
 
 SEED = 0
 STEPS = 5000

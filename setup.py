@@ -43,7 +43,7 @@ setup(
         "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "PyYAML", "rich",
         "rosbags", "safetensors", "tensorboard", "torch",
     ],
-    extras_require={"ros": ROS, "dev": DEVELOPMENT},
+    extras_require={"ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/rewardbot"]),
         ("share/rewardbot", ["package.xml"]),

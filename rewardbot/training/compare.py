@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.training.collect import demonstrate, run_episode
+from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
-from rewardbot.training.loop import learn
-from rewardbot.training.streams import STREAMS
+from rewardbot.training.loop import UPDATES_PER_STEP, learn
 from rewardbot.training.oracle import OracleLearner
+from rewardbot.training.streams import STREAMS
 from rewardbot.types import Episode
 
 ARMS = ("frozen", "frozen_offline", "oracle")
@@ -47,7 +47,7 @@ def arm_config(arm: str, config: LearnerConfig) -> LearnerConfig:
 
 def run_arm(
     arm: str, trained: Learner, robot: MujocoRobot, demonstrations: Sequence[Episode], *, steps: int, episodes: int,
-    config: LearnerConfig | None = None, progress: Callable[[float, str], None] = lambda share, detail: None,
+    updates_per_step: float = UPDATES_PER_STEP, progress: Callable[[float, str], None] = lambda share, detail: None,
 ) -> ArmResult:
     """Learns with one arm's reward for `steps` environment steps and evaluates.
 
@@ -58,11 +58,11 @@ def run_arm(
         demonstrations: successful demonstrations with their start seeds.
         steps: environment steps of learning.
         episodes: evaluation episodes.
-        config: the learner's configuration if it is to differ from that of `trained`.
+        updates_per_step: updates for each step.
         progress: told share and stage.
     """
     kind = OracleLearner if arm == "oracle" else Learner
-    learner = kind(arm_config(arm, config or trained.config), trained.contract, trained.task, trained.seed)
+    learner = kind(arm_config(arm, trained.config), trained.contract, trained.task, trained.seed)
     stream = STREAMS * trained.seed
     failures: list[Episode] = []
     if arm == "frozen_offline":
@@ -71,7 +71,7 @@ def run_arm(
     learner.pretrain(demonstrations, lambda stage, share: None, failures=failures, baseline=False, cloning=trained.cloning)
     if isinstance(learner, OracleLearner):
         learner.score_demonstrations([_replayed_truth(robot, episode) for episode in demonstrations])
-    learn(learner, robot, stream=stream + 1, steps=steps,
+    learn(learner, robot, stream=stream + 1, steps=steps, updates_per_step=updates_per_step,
           report=lambda metrics, done: progress(done / steps, f"{arm}: {done} steps"))
     counts = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
     result = evaluate(robot, DeployedPolicy(learner.policy_weights()), actor="rl", episodes=episodes, stream=stream + 2,
@@ -83,12 +83,20 @@ def compare(
     trained: Learner, robot: MujocoRobot, demonstrations: Sequence[Episode], *, episodes: int,
     progress: Callable[[float, str], None] = lambda share, detail: None,
 ) -> dict[str, ArmResult]:
-    """All `ARMS`, each with as many environment steps as `trained` had."""
-    return {arm: run_arm(arm, trained, robot, demonstrations, steps=trained.env_steps, episodes=episodes, progress=progress)
+    """All `ARMS`, each with as many environment steps as `trained` had and as many updates for each, which over a graph depend on
+    the machine.
+    """
+    ratio = trained.agent.updates / max(1, trained.env_steps)
+    return {arm: run_arm(arm, trained, robot, demonstrations, steps=trained.env_steps, updates_per_step=ratio,
+                         episodes=episodes, progress=progress)
             for arm in ARMS}
 
 
 def _replayed_truth(robot: MujocoRobot, episode: Episode) -> NDArray[np.bool_]:
     """True success at each observation of a demonstration, by playing its actions from its start state again."""
-    actions = iter(episode.actions)
-    return run_episode(robot, lambda _: next(actions), episode.info)[1]
+    robot.reset(episode.info.seed)
+    truth = [robot.true_success()]
+    for action in episode.actions:
+        robot.send(action)
+        truth.append(robot.true_success())
+    return np.array(truth)

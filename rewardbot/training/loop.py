@@ -37,7 +37,8 @@ class Curve:
 
 def learn(
     learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
-    until_converged: bool = False, report: Report = lambda metrics, steps: None,
+    until_converged: bool = False, updates_per_step: float = UPDATES_PER_STEP,
+    report: Report = lambda metrics, steps: None,
 ) -> Curve:
     """Collects an episode, then updates until the updates have caught up with the steps; until time or steps are over.
 
@@ -48,6 +49,7 @@ def learn(
         seconds: longest time [s].
         steps: most environment steps.
         until_converged: end as soon as the learner has converged.
+        updates_per_step: updates to catch up to.
         report: told the metrics after each episode.
     """
     started, curve, episode_index = time.monotonic(), Curve(), 0
@@ -66,7 +68,7 @@ def learn(
             learner.add_episode(episode)
         episode_index += 1
         metrics: Metrics = {}
-        while learner.agent.updates < UPDATES_PER_STEP * learner.env_steps:
+        while learner.agent.updates < updates_per_step * learner.env_steps:
             metrics = learner.update()
             if metrics["waiting"]:
                 break

@@ -29,6 +29,7 @@ def main(task: str = "lift", file: str = "docs/lift.png", start: str = "0") -> N
     """Demonstrates `task` from the start state number `start` and writes the strip as a PNG."""
     robot = MujocoRobot(task, load_contract("sim_arm"))
     operator = ScriptedDemonstrator(robot, noise=0.2, seed=0)
+    operator.begin_episode(int(start))
     info = EpisodeInfo(f"look-{task}", task, robot.contract.name, "demonstration", seed=int(start))
     episode, truth = run_episode(robot, lambda observation: operator.act(), info)
     robot.close()

@@ -15,18 +15,20 @@ class ScriptedDemonstrator:
         robot: the simulated robot whose true state it sees.
         noise: standard deviation of the hand's error, as a share of a full action. The error is correlated over about
             three steps, as a person's is.
-        seed: seed of the noise.
+        seed: seed of the noise, together with the start state of each episode: whatever was done before, the same
+            operator does the same from the same start.
     """
 
     CORRELATION = 0.6
 
     def __init__(self, robot: MujocoRobot, *, noise: float = 0.2, seed: int = 0) -> None:
-        self._robot, self._noise = robot, noise
-        self._rng = np.random.default_rng(seed)
-        self._error = np.zeros(3)
+        self._robot, self._noise, self._seed = robot, noise, seed
+        self.begin_episode(0)
 
-    def begin_episode(self) -> None:
-        """Forgets the hand's present error."""
+    def begin_episode(self, start: int) -> None:
+        """Begins from the start state of seed `start`, with a steady hand."""
+        # The start state itself is drawn with `start` alone. A spawn key makes another stream of it, whatever the seeds are.
+        self._rng = np.random.default_rng(np.random.SeedSequence(start, spawn_key=(self._seed,)))
         self._error = np.zeros(3)
 
     def act(self) -> NDArray[np.float32]:

@@ -240,7 +240,7 @@ class SimNode(RewardbotNode):
         seed = start_seed(self._state.seed, self._index)
         self._index += 1
         observation = self.robot.reset(seed)
-        self._operator.begin_episode()
+        self._operator.begin_episode(seed)
         self._twist = self._gripper = None
         self._observe(observation)
         if not self.settings.lockstep:

@@ -68,8 +68,8 @@ def demonstrate(
         if tried > 3 * count + 10:
             raise RewardbotError(f"The operator succeeded in {len(kept)} of {tried} demonstrations of '{robot.task_name}'.",
                                  next_step="Lower --noise.")
-        operator.begin_episode()
         start = start_seed(stream, tried)
+        operator.begin_episode(start)
         name = f"{robot.task_name}-demonstration-{stream}-{tried}"
         info = EpisodeInfo(name, robot.task_name, robot.contract.name, "demonstration", seed=start, success=success)
         episode, truth = run_episode(robot, lambda _: operator.act(), info)

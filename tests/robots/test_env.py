@@ -34,7 +34,7 @@ def test_an_episode_of_the_demonstrator_is_rewarded_and_cut_off():
     operator = ScriptedDemonstrator(env.robot, noise=0.0, seed=0)  # type: ignore[arg-type]
     observation, info = env.reset(seed=1)
     assert info == {"success": False} and observation["front"].dtype == np.uint8
-    operator.begin_episode()
+    operator.begin_episode(1)
     rewards, ends = [], []
     for _ in range(env.horizon):
         observation, reward, terminated, truncated, info = env.step(operator.act())

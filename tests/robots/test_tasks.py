@@ -50,7 +50,7 @@ def test_a_steady_hand_hardly_ever_fails(robot: MujocoRobot):
     operator, failures = ScriptedDemonstrator(robot, noise=0.0), []
     for start in range(40):
         robot.reset(start)
-        operator.begin_episode()
+        operator.begin_episode(start)
         held = steps = 0
         while held < 5 and steps < robot.task.horizon:
             robot.send(operator.act())

@@ -87,13 +87,16 @@ def test_an_episode_holds_what_was_seen_asked_and_applied(line: Any) -> None:
 
 
 def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+
     class Operator:
         """Pushes so weakly that only a start far ahead succeeds."""
 
         def __init__(self, robot: Any, *, noise: float, seed: int) -> None:
             assert (noise, seed) == (0.1, 4)
 
-        def begin_episode(self) -> None: ...
+        def begin_episode(self, start: int) -> None:
+            begun.append(start)
 
         def act(self) -> Any:
             return np.array([0.25, 0, 0, 0], np.float32)
@@ -102,6 +105,7 @@ def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.
     shares: list[float] = []
     kept = collect.demonstrate(line, 4, noise=0.1, stream=3, seed=4, progress=shares.append)
     assert line.seeds == [start_seed(3, k) for k in range(len(line.seeds))] and len(line.seeds) > 4
+    assert begun == line.seeds, "the operator knows where it begins"
     assert all(episode.proprio[-1, 0] > 1.0 and episode.info.success for episode in kept)
     assert [episode.info.seed for episode in kept] == [
         seed for seed in line.seeds if np.random.default_rng(seed).uniform(-1, 1) + 1.25 > 1.0]

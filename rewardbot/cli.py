@@ -12,11 +12,12 @@ from typing import NoReturn
 import rewardbot
 from rewardbot import commands
 from rewardbot.arguments import Parser, add_options, parse
+from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
 from rewardbot.training.options import EvalOptions, JobOptions
 
-INTERRUPTED = 130
+PROBLEMS, INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,19 @@ def _bench(parser: Parser, argv: Sequence[str]) -> None:
     commands.bench(rest.name, options)
 
 
+def _doctor(parser: Parser, argv: Sequence[str]) -> None:
+    add_options(parser, DoctorOptions)
+    if commands.doctor(parse(parser, DoctorOptions, argv)[0]):
+        sys.exit(PROBLEMS)
+
+
 COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
     "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),
+    "doctor": Command("what of this machine works, what does not, and how to mend it; exit code 1 if there is a problem", _doctor),
     "bench": Command("a comparison with a table and a JSON file", _bench),
 }
 

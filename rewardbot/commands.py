@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ from rich.table import Table
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
+from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.training.bench import BenchOptions, run_bench
-from rewardbot.training.files import StorageError, storing, write_atomic
+from rewardbot.training.files import StorageError, storing, try_out, write_atomic
 from rewardbot.training.options import SETTINGS_FILES, EvalOptions, JobOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
@@ -308,6 +310,31 @@ def bench(name: str, options: BenchOptions) -> None:
         RewardbotError: unknown comparison, or whatever it says.
     """
     run_bench(name, options)
+
+
+def doctor(options: DoctorOptions) -> int:
+    """`rewardbot doctor`. Returns the number of problems.
+
+    Raises:
+        ConfigError: a check that does not exist.
+        StorageError: the JSON file cannot be written; that shows before the checks begin.
+    """
+    from rewardbot.doctor import finding
+    from rewardbot.doctor.run import examine
+
+    path = Path(options.json).expanduser() if options.json else None
+    if path is not None:
+        try_out(path)
+    console = Console()
+    with console.status("") as status:
+        found = examine(options, progress=lambda name: status.update(f"looking at {name}"))
+    console.print(finding.table(found))
+    for line in finding.mends(found):
+        console.print(line, soft_wrap=True, markup=False)
+    if path is not None:
+        write_atomic(path, json.dumps(finding.to_mapping(found), indent=2, allow_nan=False) + "\n")
+        console.print(f"Written to {path}", soft_wrap=True)
+    return finding.problems(found)
 
 
 def _described(kind: registry.Kind) -> list[tuple[str, str]]:

@@ -56,6 +56,14 @@ def check_rendering() -> None:
         raise cannot_render(error) from error
 
 
+def renderer_name() -> str:
+    """What OpenGL draws with, such as "llvmpipe (LLVM 15.0.6, 256 bits)"; empty before the first `mujoco.Renderer` was made."""
+    import OpenGL.GL as gl
+
+    name = gl.glGetString(gl.GL_RENDERER)
+    return name.decode(errors="replace") if name else ""
+
+
 def make_renderer(model: mujoco.MjModel, contract: RobotContract) -> dict[str, mujoco.Renderer]:
     """A renderer for each camera of the contract, by name.
 

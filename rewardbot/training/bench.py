@@ -18,7 +18,7 @@ from rich.table import Table
 from rewardbot import registry
 from rewardbot.config import setting
 from rewardbot.errors import ConfigError
-from rewardbot.training.files import write_atomic
+from rewardbot.training.files import try_out, write_atomic
 from rewardbot.training.run import revision
 from rewardbot.training.view import Progress, View
 
@@ -91,7 +91,7 @@ def run_bench(name: str, options: BenchOptions, *, console: Console | None = Non
         raise ConfigError(f"rewardbot/bench/{name}.py has no function run(options, report).")
     path = Path(options.json).expanduser() if options.json else None
     if path is not None:
-        _try_out(path)
+        try_out(path)
     progress = Progress(f"rewardbot bench {name}", (name,), phase=name)
     with View(progress) as view:
 
@@ -145,13 +145,6 @@ def target_table(content: Mapping[str, Any]) -> Table:
         met = "[green]yes[/]" if target["met"] else "[red]no[/]"
         table.add_row(target["name"], target["target"], _show(target["value"]), met)
     return table
-
-
-def _try_out(path: Path) -> None:
-    """Finds out now that a file cannot be written, not after an hour of measuring."""
-    probe = path.with_name(f".{path.name}.probe")
-    write_atomic(probe, "")
-    probe.unlink()
 
 
 def _finite(value: Any) -> Cell:

@@ -67,6 +67,17 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def try_out(path: Path) -> None:
+    """Finds out now that a file cannot be written, not after an hour of measuring.
+
+    Raises:
+        StorageError: it cannot.
+    """
+    probe = path.with_name(f".{path.name}.probe")
+    write_atomic(probe, "")
+    probe.unlink()
+
+
 def link_atomic(link: Path, target: str) -> None:
     """Makes the symbolic link `link` point to `target` (relative to the link's folder), whatever it pointed to before.
 

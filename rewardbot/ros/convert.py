@@ -90,8 +90,9 @@ def twist(contract: RobotContract, entries: NDArray[np.floating], stamp: int) ->
 
 
 def gripper_command(contract: RobotContract, entries: NDArray[np.floating]) -> Float64MultiArray:
-    """The gripper entry of an action."""
-    return Float64MultiArray(data=[float(entries[contract.action_names.index("gripper")])])
+    """The gripper entry of an action; 0, which leaves a gripper as it is, for a robot whose actions have none."""
+    entry = float(entries[contract.action_names.index("gripper")]) if "gripper" in contract.action_names else 0.0
+    return Float64MultiArray(data=[entry])
 
 
 def action_of_command(contract: RobotContract, command: TwistStamped, gripper: Float64MultiArray) -> NDArray[np.float64]:

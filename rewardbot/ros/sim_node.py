@@ -43,15 +43,17 @@ class SimSettings:
     robot: str = setting("sim_arm", "robot contract in config/robots")
     lockstep: bool = setting(True, "advance one control period per command instead of in real time")
     operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
-    timeout_s: float = setting(1.0, "time without a command after which the observation is repeated [s]", min=0.1, max=60.0)
+    timeout_s: float = setting(1.0, "time without a command after which the observation is repeated [s]", min=0.1, max=2.0)
 
 
 @dataclass(frozen=True)
 class SimState:
     """Parameters that may be set at any time."""
 
-    seed: int = setting(0, "seed of the sequence of start states; setting it starts the sequence again", min=0,
+    seed: int = setting(0, "stream of start states, see training/streams.py; setting it begins the sequence again", min=0,
                         max=2**31 - 1)
+    first_episode: int = setting(0, "index of the start state where the sequence begins; setting it begins it again", min=0,
+                                 max=1_000_000)
 
 
 class SimNode(RewardbotNode):
@@ -61,7 +63,7 @@ class SimNode(RewardbotNode):
         super().__init__("sim_node")
         self.settings = params.declare(self, SimSettings, self.given)
         self._state = params.declare_live(self, SimState, self.given)
-        self._index = 0
+        self._index = self._state.first_episode
         self.contract = load_contract(self.settings.robot)
         # Not above: without libEGL the import already fails, and `run` can only tell what happens in here.
         from rewardbot.robots.demonstrators import ScriptedDemonstrator
@@ -121,11 +123,7 @@ class SimNode(RewardbotNode):
             self.publish(self._clock_topic, Clock(clock=convert.time_message(stamp)))
         if self._operator_on:
             self.publish(self._verdict, truth)
-        self._sent = []
-        if self._operator_on:
-            wish = self._operator.act()
-            self._sent.append((self._teleop_gripper, convert.gripper_command(contract, wish)))
-            self._sent.append((self._teleop_twist, convert.twist(contract, wish, stamp)))
+        self._sent = self._operate() if self._operator_on else []
         self._sent.append((self._joints, convert.joint_states(contract, observation, stamp)))
         self._sent.append((self._pose, convert.tool_pose(contract, observation, stamp)))
         for name, publisher in self._infos.items():
@@ -136,6 +134,12 @@ class SimNode(RewardbotNode):
         for name, publisher in self._images.items():
             self._sent.append((publisher, convert.image(observation.images[name], name, stamp)))
         self._send()
+
+    def _operate(self) -> list[tuple[Publisher[Any], Any]]:
+        """The operator's commands on the present observation."""
+        wish = self._operator.act()
+        return [(self._teleop_gripper, convert.gripper_command(self.contract, wish)),
+                (self._teleop_twist, convert.twist(self.contract, wish, self._stamp))]
 
     def _send(self) -> None:
         for publisher, message in self._sent:
@@ -261,7 +265,12 @@ class SimNode(RewardbotNode):
         return response
 
     def _set_operator(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        begins = request.data and not self._operator_on
         self._operator_on = request.data
+        self._sent = [item for item in self._sent if item[0] not in (self._teleop_gripper, self._teleop_twist)]
+        if begins and self.settings.lockstep:  # time stands still, and the present observation has been sent without it
+            self._sent = [*self._operate(), *self._sent]
+            self._send()
         response.success, response.message = True, "the simulated operator is " + ("on" if request.data else "off")
         return response
 
@@ -275,8 +284,8 @@ class SimNode(RewardbotNode):
     def _take_change(self, changes: list[Parameter[Any]]) -> None:
         values = {change.name: change.value for change in changes}
         self._state = params.rebuild(self._state, values)
-        if "seed" in values:
-            self._index = 0
+        if values.keys() & {"seed", "first_episode"}:
+            self._index = self._state.first_episode
 
 
 def main() -> None:

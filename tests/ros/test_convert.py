@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def test_an_action_survives_with_its_names(entries: np.ndarray) -> None:
     message: JointState = convert.action(CONTRACT, entries, STAMP)
     np.testing.assert_array_equal(decode.action(message, CONTRACT), entries)
     assert list(message.name) == list(CONTRACT.action_names) and decode.stamp_ns(message) == STAMP
+
+
+def test_a_robot_without_a_gripper_is_commanded_all_the_same() -> None:
+    contract = replace(CONTRACT, action_names=("z", "x", "y"))
+    entries = np.array([0.5, -0.25, 1.0], np.float32)
+    gripper = convert.gripper_command(contract, entries)
+    assert list(gripper.data) == [0.0]
+    np.testing.assert_allclose(convert.action_of_command(contract, convert.twist(contract, entries, STAMP), gripper), entries)
 
 
 def test_commands_that_are_none_are_refused() -> None:

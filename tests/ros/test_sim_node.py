@@ -65,8 +65,9 @@ class Cell:
         self.gripper.publish(convert.gripper_command(CONTRACT, entries))
         self.twist.publish(convert.twist(CONTRACT, entries, stamp))
 
-    def seed(self, value: int) -> Any:
-        request = SetParametersAtomically.Request(parameters=[Parameter("seed", value=value).to_parameter_msg()])
+    def set(self, **values: int) -> Any:
+        parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        request = SetParametersAtomically.Request(parameters=parameters)
         return self.client.call(SetParametersAtomically, "sim_node/set_parameters_atomically", request).result
 
 
@@ -125,16 +126,41 @@ def test_nan_is_held_and_recorded_as_numbers(cell: Cell) -> None:
 
 
 def test_start_states_follow_the_seed(cell: Cell) -> None:
-    assert cell.seed(7).successful
+    assert cell.set(seed=7).successful
     first, second = cell.reset(), cell.reset()
     assert [first["seed"], second["seed"]] == [start_seed(7, 0), start_seed(7, 1)]
     image = next(m for m in cell.front if decode.stamp_ns(m) == first["stamp_ns"])
-    assert cell.seed(7).successful
+    assert cell.set(seed=7).successful
     again = cell.reset()
     assert again["seed"] == first["seed"] and again["stamp_ns"] > second["stamp_ns"]
     assert next(m for m in cell.front if decode.stamp_ns(m) == again["stamp_ns"]).data == image.data
-    refused = cell.seed(-1)
+    refused = cell.set(seed=-1)
     assert not refused.successful and "out of range" in refused.reason
+
+
+def test_the_sequence_of_start_states_begins_where_it_is_told(cell: Cell) -> None:
+    assert cell.set(seed=7, first_episode=3).successful
+    assert [cell.reset()["seed"] for _ in range(2)] == [start_seed(7, 3), start_seed(7, 4)]
+    assert not cell.set(seed=8, first_episode=-1).successful
+    assert cell.reset()["seed"] == start_seed(7, 5), "all or nothing"
+    assert cell.set(first_episode=1).successful
+    assert cell.reset()["seed"] == start_seed(7, 1)
+    assert cell.set(seed=9, first_episode=0).successful
+    assert cell.reset()["seed"] == start_seed(9, 0)
+
+
+def test_an_operator_who_comes_late_commands_at_once(cell: Cell) -> None:
+    stamp = cell.reset()["stamp_ns"]
+    cell.client.quiet(0.1)
+    assert not any(decode.stamp_ns(message) == stamp for message in cell.teleop)
+    assert cell.client.call(SetBool, "simulated_operator", SetBool.Request(data=True)).success
+    cell.client.wait(lambda: any(decode.stamp_ns(m) == stamp for m in cell.teleop), "a command", timeout_s=5.0)
+    assert cell.client.call(SetBool, "simulated_operator", SetBool.Request(data=False)).success
+    cell.client.quiet(0.1)
+    said, repeated = len(cell.teleop), len(cell.joints)
+    cell.client.wait(lambda: len(cell.joints) > repeated, "a repetition")
+    cell.client.quiet(0.1)
+    assert len(cell.teleop) == said, "who went away commands no more"
 
 
 def test_the_simulated_operator_reaches_the_goal(cell: Cell) -> None:

@@ -10,7 +10,7 @@ from rosbags.rosbag2.storage_mcap import McapReader
 
 from rewardbot.data import decode
 from rewardbot.data.cdr import deserialize
-from rewardbot.data.episodes import BagHeader, BagWriter, read_episode, reject
+from rewardbot.data.episodes import BagHeader, BagWriter, list_episodes, read_episode, reject
 from rewardbot.errors import DataError
 
 _MAGIC = b"\x89MCAP0\r\n"
@@ -61,6 +61,40 @@ def repair(part: Path) -> Path:
     except DataError:
         return reject(writer.path)
     return writer.path
+
+
+def mend(folder: Path) -> list[str]:
+    """Deals with everything that interrupted recordings left in a folder: whole episodes become bags, of others nothing but what
+    people may want to look at is kept. Call it when no recorder runs on that folder.
+
+    Returns:
+        What was found and what became of it, a line each.
+    """
+    said: list[str] = []
+    for part in sorted(folder.glob("*.broken")) + sorted(folder.glob("*.part")):
+        if not part.exists():
+            continue  # what an interrupted repair had begun anew
+        if part.with_suffix("").exists() or not (part / "header.json").is_file():  # killed after the end, or before it had begun
+            shutil.rmtree(part)
+            said.append(f"{part} was left by an interrupted recording and held nothing more; removed.")
+            continue
+        try:
+            if part.suffix == ".broken":  # its repair was interrupted
+                shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
+            found = repair(part)
+            whole = found.suffix != ".rejected"
+            said.append(f"{part} was left by an interrupted recording; " + (
+                f"the episode is whole: {found}." if whole else f"not all of the episode is there: {found}."))
+        except DataError as error:
+            shutil.rmtree(part)
+            said.append(f"{part} was left by an interrupted recording and is removed: {error.what}")
+    # A recorder that was killed may not have read back the last one.
+    for path in sorted(list_episodes(folder) if folder.is_dir() else [], key=lambda path: path.stat().st_mtime)[-1:]:
+        try:
+            read_episode(path)
+        except DataError as error:
+            said.append(f"{reject(path)}: {' '.join(str(error).split())}")
+    return said
 
 
 def _close_file(mcap: Path) -> bool:

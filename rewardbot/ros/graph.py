@@ -60,7 +60,7 @@ class NodeSpec:
     publishes: tuple[str, ...] = ()
     subscribes: tuple[str, ...] = ()
     condition: str = ""
-    restart: Restart = "never"
+    restart: Restart = "on-failure"
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,11 @@ SIM = Graph(
         NodeSpec(
             "recorder_node",
             {"robot": From("robot"), "record": From("record"), "run_folder": From("run_folder")},
-            subscribes=(*OBSERVATION, *ACTIONS, "episode"), restart="on-failure"),
+            subscribes=(*OBSERVATION, *ACTIONS, "episode")),
         NodeSpec(
             "classifier_node", {"robot": From("robot")},
             publishes=("goal_probability", "success"),
-            subscribes=("camera/*/image_raw", "weights/classifier"), condition="learn", restart="on-failure"),
+            subscribes=("camera/*/image_raw", "weights/classifier"), condition="learn"),
         NodeSpec(
             "learner_node",
             {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import rclpy
@@ -21,18 +22,47 @@ from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.errors import ConfigError, RobotError
+from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.ros import convert, qos
 from rewardbot.ros.environment import set_defaults
 from rewardbot.ros.graph import NodeStart, links
-from rewardbot.ros.node import Polled, take_all_with_info
+from rewardbot.ros.node import VERSION, Polled, take_all_with_info
 from rewardbot.ros.scores import ScoreKeeper
+
+OWNERS = {"pretrain": "learner_node", "learn": "learner_node", "save": "learner_node", "simulated_operator": "sim_node"}
+"""Service -> the node that offers it."""
 
 LISTENS = ("evaluation/success", "episode", "metrics")
 """Topics that the job subscribes to."""
 
 SILENT_S = 5.0
-"""A node without metrics for so long is shown as silent."""
+"""A node without metrics for so long is shown as silent, and named as the one that is waited for."""
+
+RESEND_S = 3.0
+"""A request is sent again when there is no answer after this time: the node that was to answer may have died [s]."""
+
+RETRY_S = 0.5
+"""Time until a node that is not ready yet for what it shall do is asked again [s]."""
+
+
+@dataclass
+class _Wish:
+    """Something that a node is to be told, again by again in each new process of it.
+
+    Attributes:
+        told: the process that has accepted it.
+        refusal: what the node said when it last refused.
+    """
+
+    node: str
+    kind: Any
+    service: str
+    request: Any
+    told: str = ""
+    refusal: str = ""
+    asked: str = ""
+    future: Any = None
+    again_at: float = 0.0
 
 
 class JobNode:
@@ -42,20 +72,31 @@ class JobNode:
         namespace: of the graph.
         every_round: called between messages, at least ten times a second: looks after the processes and the view. What it
             raises ends the waiting.
+        is_ours: whether a process id is that of a node that we started.
+        log: told what a person should know, a line each.
 
     Attributes:
         scores: ends of episodes with true success.
         metrics: node -> the newest values.
         run: counter of the requests to policy_node.
+        expected: names of the nodes that should be there.
     """
 
-    def __init__(self, namespace: str, every_round: Callable[[], None]) -> None:
+    def __init__(
+        self, namespace: str, every_round: Callable[[], None], *, is_ours: Callable[[int], bool] = lambda pid: True,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
         set_defaults()
         self.scores = ScoreKeeper()
         self.metrics: dict[str, dict[str, float | str]] = {}
         self.run = 0
+        self.expected: list[str] = []
         self._heard: dict[str, float] = {}
-        self._every_round = every_round
+        self._every_round, self._is_ours, self._log = every_round, is_ours, log
+        self._wishes: dict[str, _Wish] = {}
+        self._stranger: RewardbotError | None = None
+        self._named: set[str] = set()
+        self._began = time.monotonic()
         self._context = Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self._node = Node("job", namespace=namespace, context=self._context, start_parameter_services=False)
@@ -88,32 +129,47 @@ class JobNode:
         """The newest text that a node published in its metrics, empty if there is none."""
         return str(self.metrics.get(node, {}).get(key, ""))
 
+    def process(self, node: str) -> str:
+        """The present process of a node, empty before it was heard; another one after each start."""
+        return self.text(node, "process")
+
+    def absent(self) -> list[str]:
+        """Nodes that have said nothing for 5 s although they are expected; see `expected`."""
+        now = time.monotonic()
+        return [name for name in self.expected if now - self._heard.get(name, self._began) > SILENT_S]
+
     def rates(self) -> dict[str, float | None]:
         """Node -> main rate [Hz]; None for one that fell silent."""
         now = time.monotonic()
         return {name: self.value(name, "rate_hz") if now - heard < SILENT_S else None
                 for name, heard in sorted(self._heard.items())}
 
-    def refuse_company(self, seconds: float = 0.5) -> None:
+    def refuse_company(self, seconds: float = 0.5, patience_s: float = 5.0) -> None:
         """To be called before the nodes are started: two graphs under the same names would drive each other's robots.
 
         Args:
             seconds: time that other nodes are given to answer; on one machine a tenth of it is enough.
+            patience_s: time that they are given to go away: those of a job that was killed end by themselves, but not at once.
 
         Raises:
             ConfigError: there are nodes in our namespace already.
         """
-        until = time.monotonic() + seconds
-        others: list[str] = []
-        while time.monotonic() < until and not others:
+        begun = time.monotonic()
+        while True:
             self._executor.spin_once(timeout_sec=0.05)
-            space = self._node.get_namespace()
-            others = [name for name, where in self._node.get_node_names_and_namespaces() if where == space and name != "job"]
-        if others:
-            raise ConfigError(
-                f"Nodes of another run are active here: {', '.join(sorted(others))} in {self._node.get_namespace()}.",
-                valid=f"One graph per ROS_DOMAIN_ID; this is {os.environ.get('ROS_DOMAIN_ID', '0')}.",
-                next_step="Stop the other run, or set ROS_DOMAIN_ID to another number (0 to 101) for this one.")
+            space, elapsed = self._node.get_namespace(), time.monotonic() - begun
+            nodes = self._node.get_node_names_and_namespaces()
+            others = [name for name, where in nodes if where == space and (name != "job" or nodes.count((name, where)) > 1)]
+            if others and elapsed > seconds + patience_s:
+                raise self._company(", ".join(sorted(set(others))))
+            if not others and elapsed > seconds:
+                return
+
+    def _company(self, names: str) -> ConfigError:
+        return ConfigError(
+            f"Nodes of another run are active here: {names} in {self._node.get_namespace()}.",
+            valid=f"One graph per ROS_DOMAIN_ID; this is {os.environ.get('ROS_DOMAIN_ID', '0')}.",
+            next_step="Stop the other run, or set ROS_DOMAIN_ID to another number (0 to 101) for this one.")
 
     def wait_connected(self, nodes: Sequence[NodeStart], timeout_s: float = 60.0) -> None:
         """Returns when the nodes and we have all found each other; a message sent before that would be lost.
@@ -132,14 +188,22 @@ class JobNode:
     def wait(self, done: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Handles messages until `done()`.
 
+        Nodes that were started anew are told again what they shall do, and absent ones are named.
+
         Raises:
             RobotError: not done after `timeout_s`; names `what` it waited for and what each node said last.
+            ConfigError: there is a node that is not ours, or one of another version.
         """
         deadline = time.monotonic() + timeout_s
         while True:
             self._executor.spin_once(timeout_sec=0.02)
             self.collect()
             self._every_round()
+            if self._stranger is not None:
+                raise self._stranger
+            for wish in list(self._wishes.values()):
+                self._tell(wish)
+            self._name_absent()
             if done():
                 return
             if time.monotonic() > deadline:
@@ -162,17 +226,22 @@ class JobNode:
 
     # Asking --------------------------------------------------------------------------------------------------------------
 
-    def set_parameters(self, node: str, values: dict[str, Any]) -> None:
+    def set_parameters(self, node: str, values: dict[str, Any], *, keep: bool = False, timeout_s: float = 30.0) -> None:
         """Sets parameters of a node, all or none.
+
+        Args:
+            node: its name.
+            values: parameter -> value.
+            keep: set them again whenever the node is started anew.
+            timeout_s: longest time until it has done so [s].
 
         Raises:
             RobotError: the node refuses or does not answer.
         """
         request = SetParametersAtomically.Request(
             parameters=[Parameter(name, value=value).to_parameter_msg() for name, value in values.items()])
-        answer = self._call(SetParametersAtomically, f"{node}/set_parameters_atomically", request)
-        if not answer.result.successful:
-            raise RobotError(f"{node} refuses {values}: {answer.result.reason}")
+        service = f"{node}/set_parameters_atomically"
+        self._ask(_Wish(node, SetParametersAtomically, service, request), keep, timeout_s, f"{node} refuses {values}")
 
     def request(self, mode: str, *, episodes: int = 0, actor: str = "rl", least_version: int = 0) -> int:
         """Tells policy_node what to do from the next episode on; returns the number of this request."""
@@ -187,34 +256,80 @@ class JobNode:
         Raises:
             RobotError: it refuses or does not answer.
         """
-        return self._accepted(service, self._call(Trigger, service, Trigger.Request(), timeout_s))
+        return self._ask(_Wish(OWNERS[service], Trigger, service, Trigger.Request()), False, timeout_s,
+                         f"The service '{service}' refuses").message
 
-    def switch(self, service: str, on: bool, timeout_s: float = 30.0) -> str:
+    def switch(self, service: str, on: bool, *, keep: bool = False, timeout_s: float = 30.0) -> str:
         """Calls a SetBool service; returns its message.
+
+        Args:
+            service: its name.
+            on: what to switch to.
+            keep: switch again whenever the node is started anew, as soon as it can.
+            timeout_s: longest time until it has done so [s].
 
         Raises:
             RobotError: it refuses or does not answer.
         """
-        return self._accepted(service, self._call(SetBool, service, SetBool.Request(data=on), timeout_s))
+        return self._ask(_Wish(OWNERS[service], SetBool, service, SetBool.Request(data=on)), keep, timeout_s,
+                         f"The service '{service}' refuses").message
 
-    @staticmethod
-    def _accepted(service: str, answer: Any) -> str:
-        if not answer.success:
-            raise RobotError(f"The service '{service}' refuses: {answer.message}")
-        return answer.message
+    def _ask(self, wish: _Wish, keep: bool, timeout_s: float, refusal: str) -> Any:
+        """Asks until there is an answer, of a later process if the node dies meanwhile; returns the answer."""
+        self._wishes.pop(wish.service, None)  # what was wished before is no longer
+        found: list[Any] = []
 
-    def _call(self, kind: Any, service: str, request: Any, timeout_s: float = 30.0) -> Any:
-        client = self._clients.get(service) or self._node.create_client(kind, service)
-        self._clients[service] = client
-        self.wait(client.service_is_ready, timeout_s, f"the service '{service}'")
-        future = client.call_async(request)
-        self.wait(future.done, timeout_s, f"an answer of '{service}'")
-        return future.result()
+        def answered() -> bool:
+            if (answer := self._tell(wish)) is not None:
+                found.append(answer)
+            return bool(found)
+
+        self.wait(answered, timeout_s, f"an answer of '{wish.service}'")
+        if wish.refusal:
+            raise RobotError(f"{refusal}: {wish.refusal}")
+        if keep:
+            self._wishes[wish.service] = wish
+        return found[-1]
+
+    def _tell(self, wish: _Wish) -> Any:
+        """Sends the wish if the node's present process has not accepted it; returns an answer when one has come."""
+        now, process = time.monotonic(), self.process(wish.node)
+        if wish.future is not None and wish.future.done():
+            answer, wish.future = wish.future.result(), None
+            accepted = answer.result.successful if hasattr(answer, "result") else answer.success
+            wish.refusal = "" if accepted else (answer.result.reason if hasattr(answer, "result") else answer.message)
+            wish.told, wish.again_at = wish.asked if accepted else "", now + RETRY_S
+            return answer
+        if wish.future is not None and (now > wish.again_at or process != wish.asked):
+            self._clients[wish.service].remove_pending_request(wish.future)
+            wish.future = None
+        if wish.future is None and process and wish.told != process and now >= wish.again_at:
+            client = self._clients.get(wish.service) or self._node.create_client(wish.kind, wish.service)
+            self._clients[wish.service] = client
+            if client.service_is_ready():
+                wish.future, wish.asked, wish.again_at = client.call_async(wish.request), process, now + RESEND_S
+        return None
+
+    def _name_absent(self) -> None:
+        absent = set(self.absent())
+        for name in sorted(absent - self._named):
+            self._log(f"waiting for {name}: it has said nothing for {SILENT_S:.0f} s")
+        for name in sorted(self._named - absent):
+            self._log(f"{name} is back")
+        self._named = absent
 
     def _on_metrics(self, message: DiagnosticArray) -> None:
         now = time.monotonic()
         for name, values in convert.metrics_of(message).items():
             self.metrics[name], self._heard[name] = values, now
+            version, pid = values.get("rewardbot", "of an earlier version"), str(values.get("process", "")).partition("-")[0]
+            if version != VERSION:
+                self._stranger = ConfigError(
+                    f"{name} in {self._node.get_namespace()} is another rewardbot: {version}.",
+                    valid=f"This is {VERSION}, and all nodes of a graph must be of one version.",
+                    next_step="Stop it, or set ROS_DOMAIN_ID to another number (0 to 101) for this graph.")
+            elif pid.isdigit() and not self._is_ours(int(pid)):
+                self._stranger = self._company(name)
 
     def _state_of_nodes(self) -> str:
         def said(name: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
-from rewardbot.ros.environment import set_defaults
+from rewardbot.ros.environment import STARTER_VARIABLE, set_defaults
 from rewardbot.ros.graph import argument_values, load_graph, resolve
-from rewardbot.ros.supervisor import MOST_RESTARTS
+from rewardbot.ros.supervisor import MOST_RESTARTS, USER_MISTAKE
 
 
 def describe(name: str) -> Any:
     """The launch description of a graph: its arguments, then its nodes once the arguments are known.
 
-    A node that may not die takes the whole launch down with it, as `rewardbot up` does.
+    As in `rewardbot up`, a node that crashes is started again, and one that ends by itself, or because of a mistake of the
+    user's, takes the whole launch down with it.
     """
     # isort takes our folder launch/ for the package.
     from launch import LaunchDescription  # type: ignore[import-not-found]  # isort: skip
@@ -24,16 +27,19 @@ def describe(name: str) -> Any:
     def nodes(context: Any) -> list[Any]:
         set_defaults()
         given = context.launch_configurations
+        environment = {STARTER_VARIABLE: f"{os.getpid()}-{time.time_ns():x}"}
         values = argument_values(graph, {argument.name: given[argument.name] for argument in graph.arguments})
         actions: list[Any] = []
         for start in resolve(graph, values):
             policy: dict[str, Any] = (
-                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS}
+                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS,
+                 "on_exit": lambda event, context, name=start.name: (
+                     Shutdown(reason=f"{name} ended") if event.returncode in (0, USER_MISTAKE) else None)}
                 if start.restart == "on-failure" else {"on_exit": Shutdown(reason=f"{start.name} ended")})
             actions.append(Node(
                 package="rewardbot", executable=start.name, name=start.name, namespace=start.namespace,
                 parameters=[*start.parameter_files, dict(start.parameters)], remappings=list(start.remappings.items()),
-                output="screen", emulate_tty=True, **policy))
+                output="screen", emulate_tty=True, additional_env=environment, **policy))
         return actions
 
     return LaunchDescription([

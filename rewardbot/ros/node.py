@@ -36,6 +36,10 @@ NAMESPACE = "rewardbot"
 READY = "ready:"
 PROCESS = f"{os.getpid()}-{time.time_ns():x}"
 """Another in every process, so that others see that a node was started again."""
+
+VERSION = f"v{rewardbot.__version__}"
+"""Ours, in metrics as `rewardbot`: `version` is that of the weights."""
+
 LONGEST_WAIT_S = 0.1
 RCLError = rclpy_implementation.RCLError
 
@@ -51,8 +55,7 @@ class RewardbotNode(Node):
         # Parameters given from outside appear first as they are; `params` then takes them over one by one, checked, and
         # whatever is left over at the end is a spelling mistake.
         super().__init__(name, namespace=NAMESPACE, automatically_declare_parameters_from_overrides=True)
-        # `rewardbot` is the version: `version` is that of the weights.
-        self.metrics: dict[str, float | int | str] = {"process": PROCESS, "rewardbot": rewardbot.__version__}
+        self.metrics: dict[str, float | int | str] = {"process": PROCESS, "rewardbot": VERSION}
         self.given = params.take_overrides(self)
         self.steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.stopping: Callable[[], bool] = lambda: False

@@ -17,6 +17,7 @@ from rclpy.subscription import Subscription
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
+from rewardbot.data.repair import mend
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import params, qos
@@ -53,6 +54,8 @@ class RecorderNode(RewardbotNode):
         self.contract = load_contract(self.settings.robot)
         self._run_folder = Path(self.settings.run_folder).expanduser()
         self.recorder = EpisodeRecorder(self.contract, self._folder, namespace=self.get_namespace())
+        for line in mend(self._run_folder / DEMONSTRATIONS) + mend(self._run_folder / EPISODES):
+            self.get_logger().warning(line)
         self._data: list[Subscription[Any]] = []
         self.subscribe_raw(DiagnosticArray, decode.EPISODE, self._on_event, qos.EVENTS)
         self._subscribe()
@@ -62,7 +65,8 @@ class RecorderNode(RewardbotNode):
     def work(self) -> float:
         """Closes what is complete, and tells at once when an episode was kept or rejected."""
         self.recorder.finish()
-        counts = {"episodes_saved": self.recorder.saved, "episodes_rejected": self.recorder.rejected}
+        counts = {"episodes_saved": self.recorder.saved, "episodes_rejected": self.recorder.rejected,
+                  "episodes_abandoned": self.recorder.abandoned, "episodes_open": self.recorder.open}
         news = any(self.metrics.get(key) != count for key, count in counts.items())
         self.metrics |= {"record": self._state.record, **counts, "last_rejection": self.recorder.last_rejection}
         if news:

@@ -17,6 +17,9 @@ from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
 
 _log = logging.getLogger(__name__)
+EARLIEST_S = 1.0
+"""How far a message may come before the start of the episode that it belongs to [s]."""
+
 _ACTIONS = (decode.REQUESTED_ACTION, decode.APPLIED_ACTION)
 
 
@@ -36,6 +39,15 @@ class _Open:
         return self.from_ns <= stamp and (self.end is None or stamp <= self.end.stamp_ns)
 
 
+@dataclass(frozen=True)
+class _Early:
+    """A message that may belong to an episode whose start has not come: time of arrival [s], stamp [ns], content."""
+
+    arrived: float
+    stamp: int
+    cdr: bytes
+
+
 class EpisodeRecorder:
     """Writes each wanted episode as it comes, closes its bag when every topic has reached its end, and reads it back.
 
@@ -52,6 +64,7 @@ class EpisodeRecorder:
     Attributes:
         saved: number of bags written and found whole.
         rejected: number of episodes that were not whole; a bag of one is kept as `<id>.rejected`.
+        abandoned: number of episodes that whoever conducted them broke off; nothing is kept of them.
         last_rejection: why, for the last one.
     """
 
@@ -59,14 +72,14 @@ class EpisodeRecorder:
         self, contract: RobotContract, folder: Callable[[EpisodeEvent], Path | None], *, namespace: str = "rewardbot",
         wait_s: float = 10.0, early: int = 32,
     ) -> None:
-        self.saved = self.rejected = 0
+        self.saved = self.rejected = self.abandoned = 0
         self.last_rejection = ""
         self._contract, self._folder, self._namespace, self._wait = contract, folder, namespace, wait_s
         self._types = decode.episode_topics(contract)
         # A camera that runs freely gives the first observation a frame from just before it.
         self._half_period = round(0.5 / contract.control_hz * decode.NS_PER_S)
         self._sensors = [topic for topic in self._types if topic not in (*_ACTIONS, decode.EPISODE)]
-        self._recent: dict[str, deque[tuple[int, bytes]]] = {topic: deque(maxlen=early) for topic in self._types}
+        self._recent: dict[str, deque[_Early]] = {topic: deque(maxlen=early) for topic in self._types}
         self._open: list[_Open] = []
 
     def event(self, event: EpisodeEvent, cdr: bytes) -> None:
@@ -91,7 +104,10 @@ class EpisodeRecorder:
             DataError: the bag cannot be written.
         """
         stamp = serialised.stamp_ns(cdr)
-        self._recent[topic].append((stamp, cdr))
+        recent = self._recent[topic]
+        if recent and stamp < recent[-1].stamp - self._half_period:
+            self._clock_jumped(topic, stamp)
+        recent.append(_Early(time.monotonic(), stamp, cdr))
         for episode in self._open:
             self._write(episode, topic, stamp, cdr)
         self.finish()
@@ -107,6 +123,19 @@ class EpisodeRecorder:
             elif time.monotonic() - episode.ended_at > self._wait:
                 self._reject(episode, f"{missing} did not reach its end")
 
+    @property
+    def open(self) -> int:
+        """Number of episodes that are being written."""
+        return len(self._open)
+
+    def _clock_jumped(self, topic: str, stamp: int) -> None:
+        """The robot was started anew, and its clock with it. What waits for this topic in the old time waits in vain."""
+        self._recent[topic].clear()
+        for episode in list(self._open):
+            reached = episode.reached.get(topic, -1)
+            if reached > stamp and (episode.end is None or reached < episode.end.stamp_ns):
+                self._reject(episode, "the robot's clock jumped back")
+
     def close(self) -> None:
         """Gives up what is unfinished."""
         for episode in list(self._open):
@@ -114,16 +143,22 @@ class EpisodeRecorder:
 
     def _start(self, event: EpisodeEvent, cdr: bytes) -> None:
         for episode in [known for known in self._open if known.end is None]:
-            self._reject(episode, f"not ended when episode {event.info.id} started")
+            self._open.remove(episode)
+            episode.writer.discard()
+            self.abandoned += 1
+            _log.info("Episode %s was not ended when episode %s started.", episode.start.info.id, event.info.id)
         if (folder := self._folder(event)) is None:
             return
         writer = BagWriter(folder, self._contract, event.info, namespace=self._namespace)
         episode = _Open(writer, event, event.stamp_ns - self._half_period)
         self._open.append(episode)
         episode.writer.write(decode.EPISODE, self._types[decode.EPISODE], event.stamp_ns, cdr)
+        now = time.monotonic()
         for topic, messages in self._recent.items():
-            for stamp, message in messages:
-                self._write(episode, topic, stamp, message)
+            for early in messages:
+                # What came long ago and yet is later is of the time before the robot was started anew.
+                if early.stamp < event.stamp_ns or now - early.arrived < EARLIEST_S:
+                    self._write(episode, topic, early.stamp, early.cdr)
 
     def _write(self, episode: _Open, topic: str, stamp: int, cdr: bytes) -> None:
         reached = episode.reached.get(topic, -1)

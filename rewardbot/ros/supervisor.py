@@ -23,7 +23,8 @@ from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, r
 READY = "ready:"
 USER_MISTAKE = 2
 STOP_PATIENCE_S = 10.0
-MOST_RESTARTS = 3
+MOST_RESTARTS, RESTARTS_WITHIN_S = 5, 60.0
+"""A node that would be started again more often than that within that time cannot be helped by it."""
 
 Log = Callable[[str, str], None]
 """Takes a node's name and one line of its output."""
@@ -56,7 +57,6 @@ class _Process:
     reader: threading.Thread
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     ready: threading.Event = field(default_factory=threading.Event)
-    restarts: int = 0
 
 
 class Supervisor:
@@ -73,6 +73,8 @@ class Supervisor:
     ) -> None:
         self._nodes, self._log = list(nodes), log or print_line
         self._processes: dict[str, _Process] = {}
+        self._restarted: dict[str, list[float]] = {node.name: [] for node in nodes}
+        self._pids: set[int] = set()
         self._environment = {**os.environ, **(environment or {}), PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
         self._environment[STARTER_VARIABLE] = f"{os.getpid()}-{time.time_ns():x}"
         # Nodes share the machine: one thread each, unless somebody who knows it says otherwise.
@@ -88,6 +90,20 @@ class Supervisor:
     def pid(self, name: str) -> int:
         """Process id of a node."""
         return self._processes[name].popen.pid
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a node's present process runs and has said that it is ready."""
+        process = self._processes[name]
+        return process.ready.is_set() and process.popen.poll() is None
+
+    def is_ours(self, pid: int) -> bool:
+        """Whether a process id is or was that of a node of ours."""
+        return pid in self._pids
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Node -> how often it was started again, without those that never were."""
+        return {name: len(times) for name, times in self._restarted.items() if times}
 
     @property
     def all_ready(self) -> bool:
@@ -126,9 +142,13 @@ class Supervisor:
                 continue
             process.reader.join(timeout=2.0)  # its last lines
             node = process.start
-            if node.restart == "on-failure" and code not in (0, USER_MISTAKE) and process.restarts < MOST_RESTARTS:
-                self._log(name, f"ended with exit code {code}; starting it again")
-                self._processes[name] = self._spawn(node, restarts=process.restarts + 1)
+            times, now = self._restarted[name], time.monotonic()
+            lately = sum(now - at < RESTARTS_WITHIN_S for at in times)
+            if node.restart == "on-failure" and code not in (0, USER_MISTAKE) and lately < MOST_RESTARTS:
+                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                self._log(name, f"{how}; starting it again")
+                times.append(now)
+                self._processes[name] = self._spawn(node)
                 continue
             raise NodeDied(name, code, _last_words(process.lines, code))
 
@@ -159,12 +179,13 @@ class Supervisor:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def _spawn(self, node: NodeStart, restarts: int = 0) -> _Process:
+    def _spawn(self, node: NodeStart) -> _Process:
         popen = subprocess.Popen(
             [sys.executable, "-m", node.module, *node.ros_arguments()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", env=self._environment, start_new_session=True)
         reader = threading.Thread(target=lambda: self._read(process), name=f"log of {node.name}", daemon=True)
-        process = _Process(node, popen, reader, restarts=restarts)
+        process = _Process(node, popen, reader)
+        self._pids.add(popen.pid)
         reader.start()
         return process
 

@@ -102,6 +102,17 @@ def test_both_starters_start_the_same(launch: None, graph: str, given: dict[str,
     assert ours == theirs
 
 
+def test_a_launched_node_that_the_user_must_mend_ends_the_launch_and_one_that_crashed_does_not(launch: None) -> None:
+    for node in launched("sim", {}):
+        def after(code: int, node: Node = node) -> Any:
+            return node.options["on_exit"](types.SimpleNamespace(returncode=code), None)
+
+        assert isinstance(after(2), Shutdown) and isinstance(after(0), Shutdown)
+        assert after(-9) is None and after(1) is None
+    starters = [{node.options["additional_env"]["REWARDBOT_STARTER"] for node in launched("sim", {})} for _ in range(2)]
+    assert len(starters[0]) == 1 and starters[0] != starters[1], "one for all nodes of a launch, another in the next"
+
+
 def test_every_graph_has_a_launch_file_and_every_node_a_module() -> None:
     for graph in GRAPHS.values():
         assert share_path(f"launch/{graph.name}.launch.py").exists()

@@ -13,6 +13,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import StampedMessage, episode_messages
 from rewardbot.data.episodes import list_episodes, read_episode
 from rewardbot.robots.robot import load_contract
+from rewardbot.ros import recording
 from rewardbot.ros.recording import EpisodeRecorder
 from rewardbot.types import Episode, EpisodeInfo
 
@@ -114,6 +115,48 @@ def test_an_episode_that_another_one_interrupts_is_given_up(tmp_path: Path) -> N
         feed(recorder, item)
     for item in episode_messages(make_episode(1), CONTRACT):
         feed(recorder, item)
-    assert (recorder.saved, recorder.rejected) == (1, 1)
+    assert (recorder.saved, recorder.rejected, recorder.abandoned) == (1, 0, 1), "who broke it off meant to"
     recorder.close()
     assert [path.name for path in tmp_path.iterdir()] == ["episode-1"]
+
+
+def sooner(episode: Episode, seconds: float) -> Episode:
+    return Episode(**{**vars(episode), "stamps": np.round(episode.stamps - seconds, 3)})
+
+
+@pytest.mark.parametrize("order", [order_as_sent, events_first, topic_by_topic])
+def test_a_clock_that_jumps_back_costs_the_episode_that_was_open_and_no_other(
+    tmp_path: Path, order: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The robot is started anew: its time begins again, some seconds of silence later."""
+    now = [1000.0]
+    monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])
+    recorder = EpisodeRecorder(CONTRACT, only_demonstrations(tmp_path))
+    first, broken = make_episode(10), make_episode(11)
+    for item in order(list(episode_messages(first, CONTRACT))):
+        feed(recorder, item)
+    messages = list(episode_messages(broken, CONTRACT))
+    for item in messages[: len(messages) // 2]:
+        feed(recorder, item)
+    now[0] += 3.0
+    after = [sooner(make_episode(number), 0.9) for number in (0, 1)]
+    for item in order([item for episode in after for item in episode_messages(episode, CONTRACT)]):
+        feed(recorder, item)
+    assert [path.name for path in list_episodes(tmp_path)] == ["episode-0", "episode-1", "episode-10"]
+    assert recorder.saved == 3 and recorder.rejected + recorder.abandoned == 1 and recorder.open == 0
+    np.testing.assert_array_equal(read_episode(tmp_path / "episode-0").images["front"], after[0].images["front"])
+
+
+def test_a_clock_that_jumps_back_while_an_ended_episode_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])
+    recorder = EpisodeRecorder(CONTRACT, only_demonstrations(tmp_path))
+    for item in episode_messages(make_episode(10), CONTRACT):
+        if item.topic != decode.camera_topic("wrist") or item.stamp_ns < 8_300_000_000:
+            feed(recorder, item)
+    assert recorder.open == 1
+    now[0] += 3.0
+    for item in episode_messages(sooner(make_episode(0), 0.9), CONTRACT):
+        feed(recorder, item)
+    assert recorder.rejected == 1 and "clock jumped back" in recorder.last_rejection
+    assert [path.name for path in list_episodes(tmp_path)] == ["episode-0"]

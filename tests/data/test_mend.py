@@ -1,0 +1,94 @@
+"""What a recorder that was killed leaves behind is dealt with, at whatever moment that was."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rewardbot.data.cdr import serialize
+from rewardbot.data.encode import episode_messages
+from rewardbot.data.episodes import BagWriter, list_episodes, read_episode, write_episode
+from rewardbot.data.repair import mend
+from rewardbot.robots.robot import CameraContract, RobotContract
+from rewardbot.types import Episode, EpisodeInfo
+
+CONTRACT = RobotContract(cameras={"front": CameraContract(160, 120)})
+STEPS = 12
+
+
+def episode(name: str) -> Episode:
+    draw = np.random.default_rng(5)
+    actions = draw.uniform(-1, 1, (STEPS, 4)).astype(np.float32)
+    return Episode(
+        EpisodeInfo(name, "reach", CONTRACT.name, "demonstration", success=True), np.round(1.0 + 0.1 * np.arange(STEPS + 1), 3),
+        {"front": draw.integers(0, 256, (STEPS + 1, 120, 160, 3), np.uint8)},
+        draw.uniform(0, 1, (STEPS + 1, 4)).astype(np.float32), actions, actions)
+
+
+def killed_recording(folder: Path, name: str, share: float) -> None:
+    """A recording that was killed after that share of its messages; the rest of the last chunk had not been written."""
+    messages = list(episode_messages(episode(name), CONTRACT))
+    writer = BagWriter(folder, CONTRACT, episode(name).info)
+    for topic, msgtype, stamp, message in messages[: round(share * len(messages))]:
+        writer.write(topic, msgtype, stamp, serialize(message, msgtype))
+    writer._writer.storage.bio.flush()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
+def test_a_killed_recording_is_no_episode_and_stops_no_recorder(tmp_path: Path, share: float) -> None:
+    write_episode(tmp_path, episode("good"), CONTRACT)
+    killed_recording(tmp_path, "killed", share)
+    (said,) = mend(tmp_path)
+    assert "killed.part was left by an interrupted recording" in said
+    assert [path.name for path in list_episodes(tmp_path)] == ["good"]
+    assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.broken"))
+    assert (tmp_path / "killed.rejected").exists() == ("not all of the episode" in said)
+    assert mend(tmp_path) == [], "nothing is left to mend"
+
+
+def test_a_recording_that_only_lacked_its_end_is_saved(tmp_path: Path) -> None:
+    write_episode(tmp_path, episode("whole"), CONTRACT)
+    part = tmp_path / "whole.part"
+    part.mkdir()
+    (tmp_path / "whole").rename(part / "whole")
+    (part / "whole" / "metadata.yaml").unlink()
+    header = BagWriter(tmp_path / "other", CONTRACT, episode("whole").info)
+    shutil.copy(tmp_path / "other" / "whole.part" / "header.json", part)
+    header.discard()
+    (mcap,) = (part / "whole").glob("*.mcap")
+    assert mcap.name == "whole.mcap"
+    (said,) = mend(tmp_path)
+    assert "the episode is whole" in said
+    np.testing.assert_array_equal(read_episode(tmp_path / "whole").images["front"], episode("whole").images["front"])
+
+
+def test_what_was_killed_between_two_steps_of_closing(tmp_path: Path) -> None:
+    write_episode(tmp_path, episode("closed"), CONTRACT)
+    (tmp_path / "closed.part").mkdir()
+    (tmp_path / "closed.part" / "header.json").write_text("{}")
+    (tmp_path / "begun.part").mkdir()
+    assert len(mend(tmp_path)) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["closed"]
+
+
+def test_an_interrupted_repair_is_repeated(tmp_path: Path) -> None:
+    killed_recording(tmp_path, "killed", 0.7)
+    (tmp_path / "killed.part").rename(tmp_path / "killed.broken")
+    killed_recording(tmp_path, "killed", 0.2)
+    mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["killed.rejected"]
+
+
+def test_a_last_bag_that_nobody_read_back_is_read(tmp_path: Path) -> None:
+    write_episode(tmp_path, episode("last"), CONTRACT)
+    (mcap,) = (tmp_path / "last").glob("*.mcap")
+    mcap.write_bytes(mcap.read_bytes()[:-1000])
+    (said,) = mend(tmp_path)
+    assert "last.rejected" in said and "damaged" in said and list_episodes(tmp_path) == []
+
+
+def test_no_folder_is_nothing_to_mend(tmp_path: Path) -> None:
+    assert mend(tmp_path / "none") == []

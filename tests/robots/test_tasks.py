@@ -33,11 +33,14 @@ def robot(request: pytest.FixtureRequest) -> MujocoRobot:
     return ROBOTS.setdefault(request.param, MujocoRobot(request.param, render=False))
 
 
-def outcomes(robot: MujocoRobot, act: Callable[[], NDArray[np.float32]], episodes: int) -> int:
+def outcomes(
+    robot: MujocoRobot, act: Callable[[], NDArray[np.float32]], episodes: int, begin: Callable[[int], None] = lambda start: None
+) -> int:
     """Episodes of which the goal holds at the last step."""
     successes = 0
     for start in range(episodes):
         robot.reset(start)
+        begin(start)
         for _ in range(robot.task.horizon):
             robot.send(act())
             robot.read()
@@ -63,7 +66,7 @@ def test_a_steady_hand_hardly_ever_fails(robot: MujocoRobot):
 
 def test_a_trembling_hand_mostly_succeeds(robot: MujocoRobot):
     operator = ScriptedDemonstrator(robot, seed=0)
-    assert outcomes(robot, operator.act, 20) >= TREMBLING[robot.task_name]
+    assert outcomes(robot, operator.act, 20, operator.begin_episode) >= TREMBLING[robot.task_name]
 
 
 def test_chance_does_not_do_it(robot: MujocoRobot):

@@ -46,8 +46,8 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     seed = (options.seeds or (0,))[0]
     state, action, reward, after = _random_transitions(seed)
     baseline = stable_baselines(state, action, reward, after, seed)
-    windows = Windows(3, 3) if options.quick else Windows(15, 100)
-    images = Windows(3, 1) if options.quick else Windows(9, 4)
+    windows = Windows(3, 3) if options.quick else Windows(50, 30)
+    images = Windows(3, 1) if options.quick else Windows(15, 2)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     rows: list[dict[str, Cell]] = []
 

@@ -82,8 +82,7 @@ class SAC:
         self.log_temperature = torch.zeros((), device=device, requires_grad=True)
         self.target_entropy = config.entropy_per_action * actions
         self.critic_optimiser = adam(self.critic.parameters(), config.rate)
-        self.actor_optimiser = adam(self.actor.parameters(), config.rate)
-        self.temperature_optimiser = adam([self.log_temperature], config.rate)
+        self.actor_optimiser = adam([*self.actor.parameters(), self.log_temperature], config.rate)
 
     @torch.no_grad()
     def act(self, state: NDArray[np.floating], *, explore: bool) -> NDArray[np.float32]:
@@ -122,9 +121,8 @@ class SAC:
         # The critics only lead the gradient on; their own would be thrown away, and is an eighth of all work.
         self.critic.requires_grad_(False)
         actor_loss, log_prob = self.actor_loss(batch)
-        descend(self.actor_optimiser, actor_loss)
+        descend(self.actor_optimiser, actor_loss + self.temperature_loss(log_prob))
         self.critic.requires_grad_(True)
-        descend(self.temperature_optimiser, self.temperature_loss(log_prob))
         follow(self.target, self.critic, self.config.target_step)
         return {"critic_loss": critic_loss.detach(), "actor_loss": actor_loss.detach(), "entropy": -log_prob.mean(),
                 "temperature": self.temperature}

@@ -64,7 +64,8 @@ class Replay:
     """
 
     def __init__(
-        self, capacity: int, *, features: int, proprio: int, actions: int, device: str = "cpu", seed: int = 0
+        self, capacity: int, *, features: int, proprio: int, actions: int, device: torch.device | str = "cpu",
+        seed: int = 0,
     ) -> None:
         self.capacity, self.device = capacity, torch.device(device)
         self.features = torch.zeros(capacity, features, device=self.device)
@@ -75,12 +76,14 @@ class Replay:
         self.spans: deque[tuple[str, int, int]] = deque()
         """(episode id, first row, number of rows), oldest first."""
         self._cursor = 0
-        self._transitions = torch.zeros(0, dtype=torch.int64, device=self.device)
+        self._transitions = torch.zeros(capacity, dtype=torch.int64, device=self.device)  # the first `_count` of them
+        self._count = 0
+        self._device_count = torch.zeros((), dtype=torch.int64, device=self.device)
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
 
     def __len__(self) -> int:
         """Number of transitions."""
-        return len(self._transitions)
+        return self._count
 
     def add(self, episode: Episode, features: Tensor) -> range:
         """Stores an episode with its features, float32 (T + 1, F); returns its rows.
@@ -134,7 +137,9 @@ class Replay:
 
     def _index(self) -> None:
         rows = [torch.arange(first, first + count - 1) for _, first, count in self.spans]
-        self._transitions = torch.cat([torch.zeros(0, dtype=torch.int64), *rows]).to(self.device)
+        self._count = sum(len(some) for some in rows)
+        self._transitions[: self._count] = torch.cat([torch.zeros(0, dtype=torch.int64), *rows]).to(self.device)
+        self._device_count.fill_(self._count)
 
     def sample(self, n: int) -> Batch:
         """`n` transitions, uniformly with replacement.
@@ -144,7 +149,7 @@ class Replay:
         """
         if not len(self):
             raise DataError("The replay is empty.", next_step="Add an episode before sampling.")
-        return self.at(self._transitions[self._draw(len(self), n)])
+        return self.at(self._draw(n))
 
     def at(self, rows: Tensor) -> Batch:
         """The transitions that start at `rows`, int64 (N,)."""
@@ -161,10 +166,15 @@ class Replay:
 
     def sample_features(self, n: int) -> Tensor:
         """Features of `n` observations that followed an action, uniformly with replacement, (n, F)."""
-        return self.features[self._transitions[self._draw(len(self), n)] + 1]
+        return self.features[self._draw(n) + 1]
 
-    def _draw(self, high: int, n: int) -> Tensor:
-        return torch.randint(high, (n,), generator=self.generator, device=self.device)
+    def _draw(self, n: int) -> Tensor:
+        """Rows of `n` transitions, uniformly with replacement."""
+        if self.device.type == "cpu":
+            return self._transitions[torch.randint(self._count, (n,), generator=self.generator)]
+        # A captured graph needs the present number on the device; that 62 bits are no multiple of it does not show.
+        drawn = torch.randint(1 << 62, (n,), generator=self.generator, device=self.device)
+        return self._transitions[drawn % self._device_count]
 
     def _check(self, episode: Episode, features: Tensor, rows: int) -> None:
         name = f"Episode {episode.info.id}"

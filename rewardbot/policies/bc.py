@@ -85,7 +85,7 @@ class BehaviourCloning(nn.Module):
         self.train()
         last: list[Tensor] = []
         for step in range(config.steps):
-            rows = torch.randint(len(data.proprio), (config.batch,), generator=generator)
+            rows = torch.randint(len(data.proprio), (config.batch,), generator=generator, device=generator.device)
             images = {name: image[rows] for name, image in data.images.items()}
             loss = self.bc_loss(images, data.proprio[rows], data.actions[rows])
             optimiser.zero_grad()

@@ -18,6 +18,7 @@ from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
 from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.optimisation import descend
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
 from rewardbot.rewards.base import RewardModel
 from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
@@ -56,28 +57,37 @@ class GoalClassifier(RewardModel):
         self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device).eval()
         self.level = torch.ones((), device=positives.device)
         self._positives, self._heldout, self._negatives = positives, heldout, negatives
-        self.optimiser = torch.optim.AdamW(
-            self.discriminator.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(self.discriminator.parameters(), config.learning_rate,
+                                           weight_decay=config.weight_decay, capturable=positives.is_cuda)
         self.discriminator.set_scale(torch.cat([positives, negatives(max(1000, 4 * len(positives)))]))
 
     def fit(self, steps: int) -> float:
         """`steps` balanced gradient steps, then a new calibration; returns the mean loss."""
-        self.discriminator.train()
-        n = self.discriminator.config.batch
         total = torch.zeros((), device=self.level.device)
         for _ in range(steps):
-            rows = torch.randint(len(self._positives), (n,), device=self._positives.device)
-            loss = self.discriminator.bce_loss(self._positives[rows], self._negatives(n))
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
-            total += loss.detach()
-        self.discriminator.eval()
-        with torch.no_grad():
-            self.level = torch.sigmoid(self.discriminator(self._heldout)).mean().clamp(min=0.05)
+            total += self._descend()
+        self._calibrate()
         self.version += 1
         return float(total / max(1, steps))
+
+    def step(self) -> dict[str, Tensor]:
+        """As `fit(1)`, but all of it on the device; whoever calls counts the version."""
+        loss = self._descend()
+        self._calibrate()
+        return {"classifier_loss": loss}
+
+    def _descend(self) -> Tensor:
+        n = self.discriminator.config.batch
+        self.discriminator.train()
+        rows = torch.randint(len(self._positives), (n,), device=self._positives.device)
+        loss = self.discriminator.bce_loss(self._positives[rows], self._negatives(n))
+        descend(self.optimiser, loss)
+        self.discriminator.eval()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _calibrate(self) -> None:
+        self.level.copy_(torch.sigmoid(self.discriminator(self._heldout)).mean().clamp(min=0.05))
 
     @torch.no_grad()
     def probability(self, features: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ class Checkpoints:
         for name in [name for name, number in journal.stored.items() if number > kept["last"]]:
             if name not in self._before.needs and (found := self._read_visited(journal, name)) is not None:
                 learner.visited.put(name, found[1])
-                learner.count_episode(found[0], found[1]["features"].to(learner.config.device))
+                learner.count_episode(found[0], found[1]["features"].to(learner.device))
         return path
 
     # Parts ---------------------------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def _copied(value: Any) -> Any:
 def _read(content: bytes, path: Path, learner: Learner) -> dict[str, Any]:
     """The state in a file's content, put into the learner except for visited episodes."""
     try:
-        state = torch.load(io.BytesIO(content), map_location=learner.config.device, weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location=learner.device, weights_only=True)
     except Exception as error:  # damaged bytes make a reader raise anything
         raise DataError(f"The checkpoint {path} is damaged: {_first_line(error)}",
                         next_step="Use another run's checkpoint, or start without 'resume'.") from None
@@ -302,6 +302,8 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
         module.load_state_dict(state["modules"][name])
     for name, optimiser in _optimisers(learner).items():
         optimiser.load_state_dict(state["optimisers"][name])
+        for group in optimiser.param_groups:
+            group["capturable"] = learner.device.type == "cuda"  # it may have been saved on another device
     with torch.no_grad():
         learner.agent.log_temperature.copy_(state["temperature"])
     counters = state["counters"]
@@ -315,7 +317,9 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
     # Last: whatever was made above has drawn from them.
     torch.set_rng_state(state["random"]["torch"].cpu())
     for name, generator in _generators(learner).items():
-        generator.set_state(state["random"][name].cpu())
+        kept_state = state["random"].get(name)
+        if kept_state is not None and len(kept_state) == len(generator.get_state()):  # else saved on another kind of device
+            generator.set_state(kept_state.cpu())
 
 
 def _modules(learner: Learner) -> dict[str, torch.nn.Module]:

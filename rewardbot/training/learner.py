@@ -30,9 +30,11 @@ from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, Demonstrati
 from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
-from rewardbot.rewards.vice import visited_negatives
+from rewardbot.rewards.vice import MINIMUM, visited_negatives
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
+from rewardbot.training.device import choose, memory
+from rewardbot.training.graphed import Update, on_device
 from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo, Metrics
 
 Progress = Callable[[str, float], None]
@@ -70,7 +72,7 @@ class LearnerConfig:
     converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
     minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
     pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
-    device: str = setting("cpu", "torch device")
+    device: str = setting("auto", "auto: a GPU if there is one; cpu, cuda, cuda:1")
 
 
 class Learner:
@@ -83,6 +85,7 @@ class Learner:
         seed: seed of networks and batches.
 
     Attributes:
+        device: where it computes.
         env_steps: visited transitions so far.
         episodes: visited episodes so far.
         last_seed: start seed of the newest of them, -1 without one.
@@ -92,14 +95,16 @@ class Learner:
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
 
+    @memory("capacity")
     def __init__(self, config: LearnerConfig, contract: RobotContract, task: str, seed: int = 0) -> None:
         self.config, self.contract, self.task, self.seed = config, contract, task, seed
+        self.device = choose(config.device)
         torch.manual_seed(seed)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.cameras = {name: (camera.height, camera.width) for name, camera in contract.cameras.items()}
         sizes = (self.cameras, len(PROPRIO_NAMES), contract.action_dim)
-        self.cloning = BehaviourCloning(config.bc, *sizes).to(config.device)
-        self.plain = BehaviourCloning(config.plain_bc, *sizes).to(config.device)
+        self.cloning = BehaviourCloning(config.bc, *sizes).to(self.device)
+        self.plain = BehaviourCloning(config.plain_bc, *sizes).to(self.device)
         self.encoder: Encoder = self.cloning.frozen_encoder()
         self.demonstrations = self._new_replay(config.capacity, seed)
         self.visited = self._new_replay(config.capacity, seed + 1)
@@ -109,11 +114,16 @@ class Learner:
         self.judged: deque[float] = deque(maxlen=2 * config.judged_episodes)
         self.classifier: GoalClassifier
         self.agent: RLPD
+        self._made_for: tuple[RLPD, bool] | None = None
+        self._update_critic: Update
+        self._update_all: Update
+        self._refit: Update
         self.best: SquashedGaussianPolicy
         self.best_estimate = 0.0
 
     # Before learning -----------------------------------------------------------------------------------------------------
 
+    @memory("bc.batch and plain_bc.batch")
     def pretrain(
         self, demonstrations: Sequence[Episode], progress: Progress, *, failures: Sequence[Episode] = (),
         baseline: bool = True, cloning: BehaviourCloning | None = None,
@@ -215,6 +225,7 @@ class Learner:
             self.best.load_state_dict(self.agent.average.state_dict())
         self.best_estimate = max(self.best_estimate, estimate)
 
+    @memory("rlpd.batch and discriminator.batch")
     def update(self) -> Metrics:
         """One round of updates of critics, policy and classifier. Waits (`waiting` is 1) for experience when it is far ahead.
 
@@ -226,18 +237,43 @@ class Learner:
         if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
+        made_for = (self.agent, len(self.visited) >= MINIMUM)  # from then on visited states are negatives
+        if self._made_for != made_for:
+            self._make_updates()
+            self._made_for = made_for
         for _ in range(config.round_updates):
-            demonstrated = self.demonstrations.sample(config.rlpd.batch)
-            batch = concatenate([demonstrated, self.visited.sample(config.rlpd.batch)])
-            values |= self.agent.update(demonstrated, batch, self.reward(batch))
+            values |= (self._update_all if self.agent.count() else self._update_critic)()
             if config.classifier.negatives == "visited" and self.agent.updates % config.classifier.every == 0:
-                self.classifier.fit(1)
+                self._refit()
+                self.classifier.version += 1
         self.version += 1
         rate = config.round_updates / max(1e-9, time.monotonic() - started)
         return metrics | to_floats(values) | {
             "waiting": 0.0, "updates": float(self.agent.updates), "updates_per_s": rate,
             "classifier_level": float(self.classifier.level), "bc_weight": self.agent.bc_weight,
         }
+
+    def _make_updates(self) -> None:
+        """Makes the kinds of update that a round is made of: each one launch on a GPU, see `on_device`."""
+        n, agent = self.config.rlpd.batch, self.agent
+
+        def sample() -> tuple[Batch, Batch, Tensor]:
+            demonstrated = self.demonstrations.sample(n)
+            batch = concatenate([demonstrated, self.visited.sample(n)])
+            return demonstrated, batch, self.reward(batch)
+
+        def update_critic() -> dict[str, Tensor]:
+            _, batch, reward = sample()
+            return agent.update_critic(batch, reward)
+
+        def update_all() -> dict[str, Tensor]:
+            demonstrated, batch, reward = sample()
+            return agent.update_critic(batch, reward) | agent.update_actor(batch, demonstrated)
+
+        def made(update: Update) -> Update:
+            return on_device(update, self.device, [self.generator, self.demonstrations.generator, self.visited.generator])
+
+        self._update_critic, self._update_all, self._refit = made(update_critic), made(update_all), made(self.classifier.step)
 
     def reward(self, batch: Batch) -> Tensor:
         """The reward of each transition, (N,): the goal classifier's, as it is now."""
@@ -276,7 +312,7 @@ class Learner:
             DataError: a camera is missing or has another size.
         """
         self._check_cameras(episode)
-        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.config.device)
+        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.device)
         return self.encoder(images)
 
     # Parts ---------------------------------------------------------------------------------------------------------------
@@ -290,7 +326,7 @@ class Learner:
 
     def _new_replay(self, capacity: int, seed: int) -> Replay:
         return Replay(capacity, features=self.encoder.features, proprio=len(PROPRIO_NAMES),
-                      actions=self.contract.action_dim, device=self.config.device, seed=seed)
+                      actions=self.contract.action_dim, device=self.device, seed=seed)
 
     def new_agent(self) -> RLPD:
         """A reinforcement learner that starts from behaviour cloning's policy."""
@@ -308,7 +344,7 @@ class Learner:
         self.offline = offline
 
         def sample(n: int) -> Tensor:
-            return offline[torch.randint(len(offline), (n,), generator=self.generator)]
+            return offline[torch.randint(len(offline), (n,), generator=self.generator, device=self.device)]
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
@@ -318,9 +354,8 @@ class Learner:
             name: to_tensors({name: np.concatenate([e.images[name][:-1] for e in demonstrations])})[name].contiguous()
             for name in self.cameras
         }
-        device = self.config.device
         return DemonstrationSet(
-            images={name: image.to(device) for name, image in images.items()},
-            proprio=torch.from_numpy(np.concatenate([e.proprio[:-1] for e in demonstrations])).to(device),
-            actions=torch.from_numpy(np.concatenate([e.applied for e in demonstrations])).to(device),
+            images={name: image.to(self.device) for name, image in images.items()},
+            proprio=torch.from_numpy(np.concatenate([e.proprio[:-1] for e in demonstrations])).to(self.device),
+            actions=torch.from_numpy(np.concatenate([e.applied for e in demonstrations])).to(self.device),
         )

@@ -22,8 +22,8 @@ class OracleLearner(Learner):
 
     def __init__(self, config: LearnerConfig, contract: RobotContract, task: str, seed: int = 0) -> None:
         super().__init__(config, contract, task, seed)
-        self._demonstrated = torch.zeros(config.capacity)
-        self._visited = torch.zeros(config.capacity)
+        self._demonstrated = torch.zeros(config.capacity, device=self.device)
+        self._visited = torch.zeros(config.capacity, device=self.device)
 
     def score_demonstrations(self, truth: list[NDArray[np.bool_]]) -> None:
         """True success of each demonstration's T + 1 observations, in the order they were given to `pretrain`."""

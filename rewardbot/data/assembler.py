@@ -29,7 +29,8 @@ class EpisodeAssembler:
     is not finite or with an image that does not fit the contract is rejected, never mended.
 
     Within a topic messages come in the order of their stamps, as DDS keeps it for one publisher. The start's stamp is
-    that of the first observation (not before the end of the episode before), the end's that of the last one.
+    that of the first observation (not before the end of the episode before), the end's that of the last one. Where stamps go
+    back, the robot was started again with a clock of its own: what is unfinished is rejected and the next episode is whole.
 
     Args:
         contract: the robot's; topics of cameras that it does not name are ignored.
@@ -60,6 +61,10 @@ class EpisodeAssembler:
         self._keep, self._wait, self._max_bytes = _ns(keep_s), _ns(wait_s), max_bytes
         self._newest = 0  # newest stamp of any topic
         self._bytes = 0
+        self._last_event = -1  # stamp of the newest start or end
+        # Topics are read one after the other. After the clock went back in one of them, others may still bring messages of the
+        # clock before: those not earlier than what had been reached there.
+        self._before: dict[str, int] = {}
         self._open: EpisodeEvent | None = None  # the start of the episode that has not ended
         self._ended: deque[tuple[EpisodeEvent, EpisodeEvent]] = deque()  # start and end of those that wait for messages
         self._closed: deque[str] = deque(maxlen=64)  # ids that were returned or rejected lately
@@ -78,8 +83,11 @@ class EpisodeAssembler:
             self._event(message)
         elif (track := self._tracks.get(topic)) is not None:
             stamp = decode.stamp_ns(message)
-            if stamp < track.reached - self._keep:
-                self._reset(_CLOCK)
+            if self._is_of_before(topic, stamp):
+                return None
+            if stamp < track.reached:
+                # The start of an episode of the new clock may have come first.
+                self._went_back(topic, self._open if self._open is not None and self._open.stamp_ns >= stamp else None)
             try:
                 item = self._decoders[topic](message)
             except DataError as error:
@@ -108,9 +116,13 @@ class EpisodeAssembler:
         except DataError as error:
             self.rejected.append(("(unknown)", " ".join(str(error).split())))
             return
+        if self._is_of_before(decode.EPISODE, event.stamp_ns):
+            if event.info.id not in self._closed:
+                self._reject(event, _CLOCK)
+            return
         if event.kind == "start" and event != self._open:
-            if event.stamp_ns < self._newest - self._keep:
-                self._reset(_CLOCK)
+            if event.stamp_ns < max(self._last_event, self._newest - self._keep):
+                self._went_back(decode.EPISODE, None)
             if self._open is not None:
                 self._reject(self._open, f"not ended when episode {event.info.id} started")
             self._open = event
@@ -122,6 +134,25 @@ class EpisodeAssembler:
             self._open = None
         elif event.kind == "end" and event.info.id not in self._closed:
             self._reject(event, "its start was not seen")
+        self._last_event = event.stamp_ns
+
+    def _is_of_before(self, topic: str, stamp: int) -> bool:
+        """Whether a message is of the clock before it went back, which was noticed in another topic."""
+        reached = self._before.get(topic)
+        if reached is None or (stamp >= reached > self._newest):
+            return reached is not None
+        del self._before[topic]  # the topic has gone back too, or the new clock has come so far that nothing tells them apart
+        return False
+
+    def _went_back(self, topic: str, kept: EpisodeEvent | None) -> None:
+        """The clock of `topic` went back; `kept` is the start of an episode that may be of the new clock."""
+        self._open = None if kept is not None else self._open
+        before = {name: track.reached for name, track in self._tracks.items() if track.reached}
+        before |= {decode.EPISODE: self._last_event} if self._last_event >= 0 else {}
+        self._reset(_CLOCK)
+        self._before |= before
+        self._before.pop(topic, None)
+        self._open, self._last_event = kept, -1
 
     def _complete(self) -> Episode | None:
         while self._ended:

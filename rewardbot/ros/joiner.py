@@ -19,7 +19,7 @@ class StampJoiner:
     def __init__(self, topics: Iterable[str], *, keep: int = 4) -> None:
         self.topics = frozenset(topics)
         self._keep = keep
-        self._parts: dict[int, dict[str, Any]] = {}
+        self._parts: dict[int, dict[str, Any]] = {}  # by stamp, in the order in which the stamps were first seen
 
     def add(self, topic: str, message: Any) -> tuple[int, dict[str, Any]] | None:
         """Takes a message; returns its stamp [ns] and all messages by topic when it was the last one missing.
@@ -30,9 +30,16 @@ class StampJoiner:
         parts = self._parts.setdefault(stamp, {})
         parts[topic] = message
         if len(parts) == len(self.topics):
-            # Messages of earlier stamps cannot be answered any more.
-            self._parts = {other: kept for other, kept in self._parts.items() if other > stamp}
+            # What came before it cannot be answered any more, even if its stamp is later: a robot that was started again
+            # begins with a clock of its own.
+            while stamp in self._parts:
+                del self._parts[next(iter(self._parts))]
             return stamp, parts
         while len(self._parts) > self._keep:
-            del self._parts[min(self._parts)]
+            del self._parts[next(iter(self._parts))]
         return None
+
+    def missing(self) -> str:
+        """The topics that the newest whole still lacks, for people; all of them when nothing has come."""
+        newest = next(reversed(self._parts.values()), {})
+        return ", ".join(sorted(self.topics - newest.keys()))

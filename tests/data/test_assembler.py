@@ -268,3 +268,30 @@ def test_what_is_not_an_episode_is_not_written_as_messages(contract: RobotContra
     for episode in wrong:
         with pytest.raises(DataError, match="e1"):
             list(episode_messages(episode, contract))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 3), st.sampled_from([0.5, 5.0, 200.0]), st.sampled_from([10, 1000, 10**6]))
+def test_when_the_clock_goes_back_only_what_was_open_is_lost(
+    contract: RobotContract, make_episode: Make, assert_same: Same, order: random.Random, killed: int, keep_s: float, before: int
+) -> None:
+    """A robot dies in its second episode and begins at 0 again; its topics are read in any order, as after a pause."""
+    finished, interrupted = (make_episode(f"e{k}", start_ns=(before + 5 * k) * PERIOD_NS, seed=k) for k in range(2))
+    after = [make_episode(f"n{k}", start_ns=(1 + 5 * k) * PERIOD_NS, seed=10 + k) for k in range(3)]
+    assembler = EpisodeAssembler(contract, keep_s=keep_s)
+    found = feed(assembler, episode_messages(finished, contract))
+    *messages, _ = episode_messages(interrupted, contract)
+    dies_ns = (before + 5 + killed) * PERIOD_NS
+    queues: dict[str, list[StampedMessage]] = defaultdict(list)
+    for message in [*(m for m in messages if m.stamp_ns <= dies_ns), *episode_messages(after[0], contract)]:
+        queues[message.topic].append(message)
+    turns = [topic for topic in order.sample(sorted(queues), len(queues)) for _ in queues[topic]]  # topic by topic, or mixed
+    if order.random() < 0.5:
+        order.shuffle(turns)
+    found += feed(assembler, [queues[topic].pop(0) for topic in turns])
+    for episode in after[1:]:
+        found += feed(assembler, episode_messages(episode, contract))
+    assert [episode.info.id for episode in found] == ["e0", "n0", "n1", "n2"], assembler.rejected
+    for episode, expected in zip(found, [finished, *after], strict=True):
+        assert_same(episode, expected)
+    assert [id for id, _ in assembler.rejected] == ["e1"]

@@ -75,3 +75,14 @@ def test_incomplete_stamps_do_not_pile_up() -> None:
         joiner.add("a", message(stamp))
     assert joiner.add("b", message(1)) is None
     assert joiner.add("b", message(99)) is not None
+
+
+def test_a_clock_that_goes_back_is_followed_at_once() -> None:
+    joiner = StampJoiner(["a", "b"])
+    for stamp in range(1000, 1010):
+        joiner.add("a", message(stamp))  # incomplete, of the robot before
+    joiner.add("a", message(1))
+    assert joiner.missing() == "b"
+    found = joiner.add("b", message(1))
+    assert found is not None and found[0] == 1
+    assert joiner.add("b", message(1009)) is None, "what came before the answered whole is forgotten"

@@ -12,6 +12,7 @@ from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.options import SETTINGS_FILES
+from rewardbot.training.streams import STREAMS
 
 Value = bool | int | float | str
 Restart = Literal["never", "on-failure"]
@@ -33,9 +34,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class From:
-    """Stands for the value of an argument."""
+    """Stands for the value of an argument, a whole number that is multiplied if `times` is given."""
 
     argument: str
+    times: int = 1
+
+    def of(self, values: Mapping[str, Value]) -> Value:
+        """The value, when those of all arguments are known."""
+        value = values[self.argument]
+        return value if self.times == 1 else int(value) * self.times
 
 
 @dataclass(frozen=True)
@@ -133,7 +140,7 @@ SIM = Graph(
     nodes=(
         NodeSpec(
             "sim_node",
-            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "lockstep": From("lockstep"),
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": From("lockstep"),
              "operator_noise": From("operator_noise")},
             publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
             subscribes=(*COMMANDS, "episode")),
@@ -190,7 +197,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
         starts.append(NodeStart(
             name=node.name,
             namespace="/" + str(values["namespace"]).strip("/"),
-            parameters={name: values[value.argument] if isinstance(value, From) else value
+            parameters={name: value.of(values) if isinstance(value, From) else value
                         for name, value in node.parameters.items()},
             parameter_files=tuple(map(str, settings_files(node.parameter_files, values))),
             remappings=dict(node.remappings),

@@ -14,6 +14,7 @@ import pytest
 from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
 from rewardbot.ros.graph import GRAPHS, NodeStart, links, load_graph, resolve
+from rewardbot.training.streams import STREAMS
 
 
 class Recorded:
@@ -127,6 +128,8 @@ def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
         "task": "push", "seed": 3, "operator_noise": "0.1", "config": str(config)})}
     assert nodes["sim_node"].parameters["task"] == nodes["learner_node"].parameters["task"] == "push"
     assert nodes["sim_node"].parameters["operator_noise"] == 0.1
+    # By hand everything starts from the demonstrations' stream of a seed, nothing from one that any seed is evaluated on.
+    assert nodes["learner_node"].parameters["seed"] == 3 and nodes["sim_node"].parameters["seed"] == 3 * STREAMS
     ours = [str(share_path(f"config/{name}.yaml")) for name in ("tasks/push", "policies/rlpd")]
     assert nodes["learner_node"].parameter_files == (*ours, str(config))
     assert nodes["policy_node"].namespace == "/rewardbot"

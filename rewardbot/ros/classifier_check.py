@@ -41,6 +41,7 @@ class ClassifierCheck:
     def __init__(self, node: JobNode, contract: RobotContract) -> None:
         self._job, self._contract = node, contract
         self.verdicts: defaultdict[Source, list[tuple[bool, bool]]] = defaultdict(list)
+        self._taken: defaultdict[Source, int] = defaultdict(int)
         self._classifier: DeployedClassifier | None = None
         self._images: dict[str, dict[int, bytes]] = {name: {} for name in contract.cameras}
         self._seen = len(node.scores.scores)
@@ -55,7 +56,9 @@ class ClassifierCheck:
         for name, subscription in self._cameras.items():
             images = self._images[name]
             for cdr in take_all(subscription):
-                images[serialised.stamp_ns(cdr)] = cdr
+                stamp = serialised.stamp_ns(cdr)
+                images.pop(stamp, None)  # of the time before the robot's clock began again
+                images[stamp] = cdr
             while len(images) > KEPT:
                 del images[next(iter(images))]
         for score in self._job.scores.scores[self._seen :]:
@@ -67,6 +70,11 @@ class ClassifierCheck:
                 judged = self._classifier.probability(pixels) > self._classifier.threshold
                 self.verdicts[score.event.info.source].append((judged, bool(score.success)))
         self._seen = len(self._job.scores.scores)
+
+    def take(self, source: Source) -> list[tuple[bool, bool]]:
+        """The verdicts on episodes of one source that have come since the last call."""
+        first, self._taken[source] = self._taken[source], len(self.verdicts[source])
+        return self.verdicts[source][first:]
 
     def rates(self, source: Source, last: int = 0) -> ClassifierErrors:
         """Shares of wrong verdicts on episodes of one source; on the newest `last` only, if given."""

@@ -6,6 +6,8 @@ success, to score episodes; what it hears never goes back to the nodes.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import signal
 import threading
@@ -18,22 +20,28 @@ from typing import Any
 
 from rewardbot.config import setting
 from rewardbot.data.episodes import list_episodes, read_header
-from rewardbot.errors import RewardbotError, RobotError
+from rewardbot.errors import DataError, RewardbotError, RobotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros.classifier_check import ClassifierCheck
+from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.recorder_node import DEMONSTRATIONS
 from rewardbot.ros.supervisor import Supervisor
-from rewardbot.training.evaluate import Evaluation
+from rewardbot.training.evaluate import Evaluation, error_rates
+from rewardbot.training.files import StorageError
 from rewardbot.training.loop import JUDGED, RECENT
+from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.streams import STREAMS
-from rewardbot.training.summary import ClassifierErrors
 from rewardbot.training.view import Progress, View
+from rewardbot.types import EpisodeInfo
 
 PHASES = ("demonstrations", "pretraining", "learning", "evaluation")
 ACTORS = ("bc", "bc_tuned", "rl")
 CURVE_EVERY_S = 5.0
+
+GIVEN_UP_S = 15.0
+"""Time after which an episode that the recorder has neither kept nor rejected is lost: it was killed with it [s]."""
 
 Report = Callable[[Mapping[str, float], int], None]
 """Gets metrics every few seconds while learning, and the environment steps so far; `RunFolder.log` is one."""
@@ -65,11 +73,12 @@ class Stopped(RewardbotError):
 def run_demo(
     options: DemoOptions, run_folder: Path, *, live: bool | None = None, report: Report = lambda metrics, steps: None
 ) -> dict[str, Any]:
-    """Runs the main job; returns the summary.
+    """Runs the main job; returns the summary. A node that dies is started again, and what it was at is done again.
 
     Args:
         options: what to do.
-        run_folder: an existing folder for bags, checkpoint and `nodes.log`. Demonstrations that are there are used.
+        run_folder: an existing folder for bags, checkpoint, `job.json` and `nodes.log`. Demonstrations that are there are used;
+            with `options.resume` the job goes on where an earlier one with the same options left it.
         live: show a live table; None: only on a terminal.
         report: gets the learner's metrics while it learns.
 
@@ -79,7 +88,7 @@ def run_demo(
         pretraining without the plain baseline, and learning; a rate that was not measured is None.
 
     Raises:
-        NodeDied: a node ended.
+        NodeDied: a node ended that cannot be helped by starting it again.
         RobotError: a node did not do what it was asked in time.
         Stopped: SIGINT or SIGTERM.
     """
@@ -92,187 +101,271 @@ def run_demo(
         _signals() as stopped,
         View(progress, live=live) as view,
         (run_folder / "nodes.log").open("a", buffering=1) as log_file,
-        Supervisor(nodes, log=_log_to(log_file.write, view)) as supervisor,
     ):
+        log = _log_to(log_file.write, view)
+
+        def tell(line: str) -> None:
+            log("job", line)
+            view.warn(line)
+
+        record = JobRecord.read(run_folder, tell) if options.resume else JobRecord()
+        keeper = RecordKeeper(record, run_folder, tell)
+        if all(record.evaluated(actor, options.episodes) for actor in _actors(options)):
+            return _summary(options, record, run_folder)  # stopped when all was done but the summary
+
         def every_round() -> None:
             if stopped.is_set():
-                raise Stopped("Stopped.", next_step=f"What was done so far is in {run_folder}.")
+                keeper.keep()
+                raise Stopped("Stopped.", next_step=f"What was done so far is in {run_folder}: "
+                                                    f"rewardbot demo --resume {run_folder} goes on.")
             supervisor.poll()
+            progress.rates = node.rates()
+            progress.values.pop("waiting for", None)
+            if missing := node.absent() or [text for name in node.expected if (text := node.text(name, "waiting_for"))]:
+                progress.values["waiting for"] = ", ".join(missing)
+            record.restarts = {name: before.get(name, 0) + supervisor.restarts.get(name, 0)
+                               for name in before.keys() | supervisor.restarts.keys()}
             view.refresh()
 
-        with JobNode(str(NAMESPACE.default), every_round) as node:
+        before = dict(record.restarts)
+        with (
+            Supervisor(nodes, log=log) as supervisor,
+            JobNode(str(NAMESPACE.default), every_round, is_ours=supervisor.is_ours, log=tell) as node,
+        ):
             node.refuse_company()
             supervisor.start()
+            node.expected = supervisor.names
             node.wait(lambda: supervisor.all_ready, 120.0, "the nodes to start")
             node.wait_connected(nodes)
-            return _Job(options, run_folder, node, progress, report).run()
+
+            def present(name: str) -> bool:
+                return supervisor.is_ready(name) and node.process(name).startswith(f"{supervisor.pid(name)}-")
+
+            try:
+                _Job(options, run_folder, node, progress, report, keeper, Conductor(node, present), tell).run()
+            finally:
+                keeper.keep()
+        return _summary(options, record, run_folder)
+
+
+def _actors(options: DemoOptions) -> tuple[str, ...]:
+    return ACTORS if options.compare_bc else ACTORS[-1:]
+
+
+def _summary(options: DemoOptions, record: JobRecord, run_folder: Path) -> dict[str, Any]:
+    evaluations = {actor: Evaluation.of(record.evaluations[actor].count(True), options.episodes) for actor in _actors(options)}
+    return {
+        "task": options.task,
+        "seed": options.seed,
+        "demonstrations": Bags(run_folder / DEMONSTRATIONS).successes(),
+        "env_steps": int(record.learned["env_steps"]),
+        "learn_s": round(record.pretrain_s + record.learned["learn_s"], 1),
+        "total_s": round(record.total_s, 1),
+        "success": {actor: result.rate for actor, result in evaluations.items()},
+        "intervals": {actor: [result.low, result.high] for actor, result in evaluations.items()},
+        "episodes": options.episodes,
+        "classifier": asdict(error_rates([(judged, true) for judged, true in record.verdicts])),
+        "curve": record.curve,
+    }
 
 
 class _Job:
-    """The phases, one method each."""
+    """The phases, one method each. Each finds out what of it has been done already."""
 
     def __init__(
-        self, options: DemoOptions, run_folder: Path, node: JobNode, progress: Progress, report: Report
+        self, options: DemoOptions, run_folder: Path, node: JobNode, progress: Progress, report: Report, keeper: RecordKeeper,
+        conductor: Conductor, tell: Callable[[str], None],
     ) -> None:
         self._options, self._node, self._progress, self._report = options, node, progress, report
-        self._demonstrations = run_folder / DEMONSTRATIONS
+        self._keeper, self._record, self._conductor, self._tell = keeper, keeper.record, conductor, tell
+        self._bags = Bags(run_folder / DEMONSTRATIONS)
         self._contract = load_contract(options.robot)
-        self._started = time.monotonic()
-        self._curve: list[list[float]] = []
+        self._report_failed = False
+        self._pretraining = ""
 
-    def run(self) -> dict[str, Any]:
-        """All phases; returns the summary."""
+    def run(self) -> None:
+        """All phases; what comes out is in the record."""
         self._demonstrate()
-        pretrain_s = self._pretrain()
+        self._pretrain()
         with ClassifierCheck(self._node, self._contract) as check:
-            version, env_steps, learn_s = self._learn(check)
-            evaluations, classifier = self._evaluate(version, check)
-        return {
-            "task": self._options.task,
-            "seed": self._options.seed,
-            "demonstrations": self._successes(),
-            "env_steps": env_steps,
-            "learn_s": round(pretrain_s + learn_s, 1),
-            "total_s": round(time.monotonic() - self._started, 1),
-            "success": {actor: result.rate for actor, result in evaluations.items()},
-            "intervals": {actor: [result.low, result.high] for actor, result in evaluations.items()},
-            "episodes": self._options.episodes,
-            "classifier": asdict(classifier),
-            "curve": self._curve,
-        }
+            if not self._record.learned:
+                self._learn(check)
+            self._evaluate(check)
 
     def _demonstrate(self) -> None:
-        wanted, tried = self._options.demos, 0
+        wanted, node, bags = self._options.demos, self._node, self._bags
+        stream, name = STREAMS * self._options.seed, self._options.task
         self._progress.begin("demonstrations")
-        self._node.set_parameters("sim_node", {"seed": STREAMS * self._options.seed})
-        self._node.switch("simulated_operator", True)
-        while (missing := wanted - self._successes()) > 0:
-            if tried > 3 * wanted + 10:
-                raise RewardbotError(
-                    f"The operator succeeded in {wanted - missing} of {tried} demonstrations of '{self._options.task}'.",
-                    next_step="Lower --noise.")
-            kept = self._recorded()
-            run = self._node.request("demonstrate", episodes=missing)
-            have = wanted - missing
-            self._wait_for_episodes(run, missing, lambda done, have=have: self._share(
-                (have + done) / wanted, f"{have + done} of {wanted}"))
-            tried += missing
-            self._node.wait(lambda kept=kept, more=missing: self._recorded() >= kept + more, 60.0, "the recorder to write")
-        self._node.switch("simulated_operator", False)
-        self._node.set_parameters("recorder_node", {"record": "none"})
+        begun = len(node.scores.scores)
+        last_end = time.monotonic()
+        known = 0
 
-    def _pretrain(self) -> float:
-        """Returns the time it took without the plain baseline, which nothing is learned from [s]."""
+        def ended() -> list[EpisodeInfo]:
+            nonlocal known, last_end
+            infos = [score.event.info for score in node.scores.scores[begun:] if score.event.info.source == "demonstration"]
+            if len(infos) > known:
+                known, last_end = len(infos), time.monotonic()
+            return infos
+
+        def first() -> int:
+            indices = [index_in(stream, seed) for seed in (*bags.seeds(), *(info.seed for info in ended()))]
+            tried = 1 + max((index for index in indices if index is not None), default=-1)
+            if tried > 4 * wanted + 10:
+                raise RewardbotError(f"The operator succeeded in {bags.successes()} of {tried} demonstrations of '{name}'.",
+                                     next_step="Lower --noise.")
+            return tried
+
+        def settled() -> bool:
+            if all(bags.dealt_with(info.id) for info in ended()):
+                return True
+            waited = time.monotonic() - last_end
+            return waited > GIVEN_UP_S or (waited > 2.0 and node.value("recorder_node", "episodes_open") == 0)
+
+        def done() -> bool:
+            have = bags.successes()
+            self._share(have / wanted, f"{have} of {wanted}")
+            return have >= wanted and settled()
+
+        if bags.successes() < wanted:
+            self._conductor.conduct(
+                Task("demonstrate", stream, first=first, done=done, settled=settled, progress=lambda: (known, bags.successes()),
+                     episodes=lambda: max(1, wanted - bags.successes()), needs=("sim_node", "policy_node", "recorder_node")),
+                "demonstrations")
+            node.switch("simulated_operator", False)
+        node.set_parameters("recorder_node", {"record": "none"}, keep=True)
+        self._keeper.keep()
+
+    def _pretrain(self) -> None:
+        """Begins again if the learner dies in it."""
         self._progress.begin("pretraining")
-        if self._node.text("learner_node", "state") == "ready":
-            return 0.0  # resumed
-        begun = time.monotonic()
-        self._node.trigger("pretrain")
+        begun, node = time.monotonic(), self._node
+        if node.text("learner_node", "state") == "ready":
+            return  # resumed
 
         def done() -> bool:
-            self._share(self._node.value("learner_node", "progress") or 0.0, self._node.text("learner_node", "stage"))
-            return self._node.text("learner_node", "state") == "ready"
+            self._share(node.value("learner_node", "progress") or 0.0, node.text("learner_node", "stage"))
+            self._have_pretrained()
+            return node.text("learner_node", "state") == "ready"
 
-        self._node.wait(done, 1800.0, "the learner to pretrain")
-        return time.monotonic() - begun - (self._node.value("learner_node", "baseline_s") or 0.0)
+        node.wait(done, 3600.0, "the learner to pretrain")
+        # The plain baseline is nothing that is learned from.
+        self._record.pretrain_s += time.monotonic() - begun - (node.value("learner_node", "baseline_s") or 0.0)
+        self._keeper.keep()
 
-    def _learn(self, check: ClassifierCheck) -> tuple[int, int, float]:
-        """Returns the version of the final weights, the environment steps and the time [s]."""
-        options, node = self._options, self._node
+    def _have_pretrained(self) -> None:
+        """Asks for it if the learner, perhaps a new process of it, has not begun."""
+        process = self._node.process("learner_node")
+        if self._node.text("learner_node", "state") == "waiting" and self._pretraining != process:
+            self._pretraining = process
+            with contextlib.suppress(RobotError):  # it had begun, and the answer was lost
+                self._node.trigger("pretrain")
+
+    def _learn(self, check: ClassifierCheck) -> None:
+        options, node, record = self._options, self._node, self._record
+        stream = STREAMS * options.seed + 1
         self._progress.begin("learning")
-        node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 1})
-        run = node.request("explore")
-        node.switch("learn", True)
-        begun, last_curve, last_end = time.monotonic(), 0.0, time.monotonic()
-        ended = 0
+        begun, last_curve, taken_before = len(node.scores.scores), 0.0, int(node.value("learner_node", "episodes") or 0)
 
         def done() -> bool:
-            nonlocal last_curve, last_end, ended
-            elapsed = time.monotonic() - begun
-            steps = int(node.value("learner_node", "env_steps") or 0)
+            nonlocal last_curve
+            self._have_pretrained()
             check.work()
-            successes = node.scores.of_run(run)
-            if len(successes) > ended:
-                ended, last_end = len(successes), time.monotonic()
-            shares = [elapsed / options.learn_s if options.learn_s else 1.0]
+            learned = node.value("learner_node", "learn_s") or 0.0
+            steps = int(node.value("learner_node", "env_steps") or 0)
+            index = index_in(stream, int(node.value("learner_node", "last_seed") or -1))
+            record.explored = max(record.explored, -1 if index is None else index)
+            ended = [score.success for score in node.scores.scores[begun:] if score.event.info.source == "policy"]
+            successes = [success for success in ended if success is not None]
+            shares = [learned / options.learn_s if options.learn_s else 1.0]
             shares += [steps / options.learn_steps] if options.learn_steps else []
-            self._share(max(shares), f"{steps} steps, {ended} episodes")
+            self._share(max(shares), f"{steps} steps, {int(node.value('learner_node', 'episodes') or 0)} episodes")
             self._show_learning(successes, check)
-            if elapsed - last_curve >= CURVE_EVERY_S and successes:
-                last_curve = elapsed
-                recent = successes[-RECENT:]
-                self._curve.append([round(elapsed, 1), steps, sum(recent) / len(recent)])
-                numbers = {key: value for key, value in node.metrics.get("learner_node", {}).items() if isinstance(value, float)}
-                rates = {name: rate for name, rate in asdict(check.rates("policy", JUDGED)).items() if rate is not None}
-                self._report({**numbers, "true_success": sum(recent) / len(recent), **rates}, steps)
-            if time.monotonic() - last_end > 60.0:
-                raise RewardbotError("No episode ended for 60 s while learning.",
-                                     next_step="Look at the nodes' output in nodes.log of the run folder.")
-            return max(shares) >= 1.0
+            if learned - last_curve >= CURVE_EVERY_S and successes:
+                last_curve = learned
+                self._curve(learned, steps, successes[-RECENT:], check)
+            self._keeper.keep(at_least_s=2.0)
+            return max(shares) >= 1.0 or node.value("learner_node", "converged") == 1.0
 
-        node.wait(done, options.learn_s + 120.0, "learning to end")
-        learn_s = time.monotonic() - begun
-        answer = json.loads(node.switch("learn", False, timeout_s=60.0))
-        node.request("idle")
-        node.trigger("save", timeout_s=120.0)
-        return int(answer["version"]), int(answer["env_steps"]), learn_s
+        node.switch("learn", True, keep=True)
+        self._conductor.conduct(
+            Task("explore", stream, first=lambda: record.explored + 1, done=done, needs=("sim_node", "policy_node", "learner_node"),
+                 progress=lambda: [node.value("learner_node", key) for key in ("learn_s", "episodes", "progress")]),
+            "learning")
+        while True:
+            process = node.process("learner_node")
+            answer = json.loads(node.switch("learn", False, timeout_s=60.0))
+            try:
+                node.trigger("save", timeout_s=120.0)
+            except RobotError as error:  # a full disk: what has been learned can be evaluated all the same
+                self._tell(str(error))
+            if node.process("learner_node") == process:
+                break
+        ends = sum(score.event.info.source == "policy" for score in node.scores.scores[begun:])
+        taken = int(node.value("learner_node", "episodes") or 0) - taken_before
+        record.unheard += max(0, ends - taken)
+        record.learned = {"version": int(answer["version"]), "env_steps": int(answer["env_steps"]),
+                          "learn_s": float(answer["learn_s"])}
+        self._keeper.keep()
 
-    def _evaluate(self, version: int, check: ClassifierCheck) -> tuple[dict[str, Evaluation], ClassifierErrors]:
-        options, node = self._options, self._node
-        actors = ACTORS if options.compare_bc else ACTORS[-1:]
+    def _evaluate(self, check: ClassifierCheck) -> None:
+        options, node, record = self._options, self._node, self._record
+        actors, stream = _actors(options), STREAMS * options.seed + 2
         self._progress.begin("evaluation")
-        results: dict[str, Evaluation] = {}
-        for index, actor in enumerate(actors):
-            # Setting the seed begins the sequence again: every policy is judged from the same start states.
-            node.set_parameters("sim_node", {"seed": STREAMS * options.seed + 2})
-            run = node.request("evaluate", episodes=options.episodes, actor=actor, least_version=version)
+        for number, actor in enumerate(actors):
+            results, begun = record.evaluation(actor, options.episodes), len(node.scores.scores)
 
-            def show(done: int, index: int = index, actor: str = actor, run: int = run) -> None:
+            def missing(results: list[bool | None] = results) -> list[int]:
+                return [index for index, result in enumerate(results) if result is None]
+
+            def in_a_row(results: list[bool | None] = results) -> int:
+                return sum(1 for _ in itertools.takewhile(lambda result: result is None, results[results.index(None) :]))
+
+            def done(number: int = number, actor: str = actor, results: list[bool | None] = results) -> bool:
+                nonlocal begun
                 check.work()
-                successes = node.scores.of_run(run)
-                self._share((index + done / options.episodes) / len(actors), f"{actor}: {sum(successes)} of {done}")
+                for score in node.scores.scores[begun:]:
+                    info = score.event.info
+                    index = index_in(stream, info.seed)
+                    ours = info.source == "evaluation" and info.extra.get("actor") == actor
+                    if ours and index is not None and index < len(results) and results[index] is None:
+                        results[index] = score.success
+                begun = len(node.scores.scores)
+                known = len(results) - results.count(None)
+                self._share((number + known / len(results)) / len(actors), f"{actor}: {results.count(True)} of {known}")
+                record.verdicts += [list(pair) for pair in check.take("evaluation")]
+                self._keeper.keep(at_least_s=1.0)
+                return known == len(results)
 
-            self._wait_for_episodes(run, options.episodes, show)
-            successes = node.scores.of_run(run)
-            if len(successes) != options.episodes:
-                raise RobotError(f"The truth of {len(successes)} of {options.episodes} evaluation episodes of '{actor}' was heard.",
-                                 next_step="Messages were lost: the machine is too busy. rewardbot eval judges the saved policy.")
-            results[actor] = Evaluation.of(sum(successes), len(successes))
-            self._progress.values[f"success {actor}"] = f"{results[actor].rate:.2f}"
-        return results, check.rates("evaluation")  # an episode of learning may have ended just before
+            def least_version() -> int:
+                # With a full disk and a learner that was killed, it may be an earlier one.
+                return min(int(record.learned["version"]), int(node.value("learner_node", "version") or 0))
+
+            if missing():
+                self._conductor.conduct(
+                    Task("evaluate", stream, first=lambda: missing()[0], done=done, episodes=in_a_row, actor=actor,
+                         least_version=least_version, progress=lambda: len(missing()),
+                         needs=("sim_node", "policy_node", "learner_node")),
+                    f"the evaluation of {actor}")
+            self._progress.values[f"success {actor}"] = f"{results.count(True) / len(results):.2f}"
+            self._keeper.keep()
 
     # Helpers -------------------------------------------------------------------------------------------------------------
 
-    def _wait_for_episodes(self, run: int, count: int, show: Callable[[int], None]) -> None:
-        """Waits until `count` episodes of the request have ended; `show` gets the number so far."""
-        known, since = -1, time.monotonic()
-
-        def done() -> bool:
-            nonlocal known, since
-            ended = self._node.scores.count(run)
-            if ended > known:
-                known, since = ended, time.monotonic()
-            show(ended)
-            return ended >= count or time.monotonic() - since > 60.0
-
-        self._node.wait(done, 3600.0 + 60.0 * count, f"{count} episodes")
-        if self._node.scores.count(run) < count:
-            raise RewardbotError(f"No episode ended for 60 s; {known} of {count} were done.",
-                                 next_step="Look at the nodes' output in nodes.log of the run folder.")
-
-    def _successes(self) -> int:
-        """Successful demonstrations on disk."""
-        if not self._demonstrations.is_dir():
-            return 0
-        return sum(read_header(path).info.success is True for path in list_episodes(self._demonstrations))
-
-    def _recorded(self) -> int:
-        """Episodes that the recorder has dealt with, kept or not."""
-        return sum(int(self._node.value("recorder_node", key) or 0) for key in ("episodes_saved", "episodes_rejected"))
+    def _curve(self, learned: float, steps: int, recent: list[bool], check: ClassifierCheck) -> None:
+        success = sum(recent) / len(recent)
+        self._record.curve.append([round(learned, 1), steps, success])
+        numbers = {key: value for key, value in self._node.metrics.get("learner_node", {}).items() if isinstance(value, float)}
+        rates = {name: rate for name, rate in asdict(check.rates("policy", JUDGED)).items() if rate is not None}
+        try:
+            self._report({**numbers, "true_success": success, **rates}, steps)
+            self._report_failed = False
+        except StorageError as error:
+            if not self._report_failed:
+                self._tell(f"{error} The job goes on without it.")
+            self._report_failed = True
 
     def _share(self, share: float, detail: str) -> None:
         self._progress.share, self._progress.detail = min(1.0, share), detail
-        self._progress.rates = self._node.rates()
 
     def _show_learning(self, successes: list[bool], check: ClassifierCheck) -> None:
         shown = {"success estimate": "success_estimate", "reward": "reward", "updates/s": "updates_per_s"}
@@ -283,6 +376,43 @@ class _Job:
             self._progress.values[f"true success, last {RECENT}"] = f"{sum(recent) / len(recent):.2f}"
         if (wrong := check.rates("policy", JUDGED).false_positive_rate) is not None:
             self._progress.values["failures called success"] = f"{wrong:.2f}"
+
+
+class Bags:
+    """The recorded episodes of a folder, without reading any twice. A bag that is there is whole and stays as it is.
+
+    Args:
+        folder: which need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, EpisodeInfo] = {}
+        self._looked_at = -1.0
+
+    def successes(self) -> int:
+        """Number of successful demonstrations."""
+        return sum(info.success is True for info in self._look().values())
+
+    def seeds(self) -> list[int | None]:
+        """Start seeds of all episodes, also of those that were rejected after they had been recorded."""
+        seeds = [info.seed for info in self._look().values()]
+        for path in self._folder.glob("*.rejected"):
+            with contextlib.suppress(DataError):
+                seeds.append(read_header(path).info.seed)
+        return seeds
+
+    def dealt_with(self, name: str) -> bool:
+        """Whether the recorder has kept or rejected an episode, as far as its folder tells."""
+        return name in self._look() or (self._folder / f"{name}.rejected").exists()
+
+    def _look(self) -> dict[str, EpisodeInfo]:
+        if time.monotonic() - self._looked_at > 0.2 and self._folder.is_dir():
+            for path in list_episodes(self._folder):
+                if path.name not in self._known:
+                    self._known[path.name] = read_header(path).info
+            self._looked_at = time.monotonic()
+        return self._known
 
 
 @contextmanager
@@ -303,7 +433,8 @@ def _signals() -> Iterator[threading.Event]:
 def _log_to(write: Callable[[str], object], view: View) -> Callable[[str, str], None]:
     """A log that goes into the file; warnings and errors are shown as well."""
     def log(node: str, line: str) -> None:
-        write(f"[{node}] {line}\n")
+        with contextlib.suppress(OSError, ValueError):  # a full disk must not silence the node whose pipe this empties
+            write(f"[{node}] {line}\n")
         if any(mark in line for mark in ("[WARN]", "[ERROR]", "[FATAL]", "starting it again")):
             view.warn(f"{node}: {line}")
 

@@ -207,7 +207,7 @@ class JobNode:
             if done():
                 return
             if time.monotonic() > deadline:
-                raise RobotError(f"Waited {timeout_s:.0f} s for {what}.", valid=self._state_of_nodes(),
+                raise RobotError(f"Waited {timeout_s:.0f} s for {what}.", valid=self.state_of_nodes(),
                                  next_step="Look at the nodes' output in nodes.log of the run folder.")
 
     def collect(self) -> None:
@@ -331,7 +331,8 @@ class JobNode:
             elif pid.isdigit() and not self._is_ours(int(pid)):
                 self._stranger = self._company(name)
 
-    def _state_of_nodes(self) -> str:
+    def state_of_nodes(self) -> str:
+        """What each node said last, for an error."""
         def said(name: str) -> str:
             values = self.metrics[name]
             keys = ("state", "mode", "waiting_for", "episodes_done", "episodes_saved", "command_timeouts", "last_rejection")

@@ -218,7 +218,8 @@ class LearnerNode(RewardbotNode):
         if not request.data:
             self._publish_weights()  # whoever is told that learning has stopped can wait for exactly these
         response.success = True
-        response.message = json.dumps({"version": self.learner.version, "env_steps": self.learner.env_steps})
+        response.message = json.dumps({"version": self.learner.version, "env_steps": self.learner.env_steps,
+                                       "learn_s": self.learner.learn_s})
         return response
 
     def _on_save(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -58,8 +58,7 @@ def test_the_job_goes_from_demonstrations_to_a_summary(domain: int, options: Dem
     assert len(read_demonstrations(tmp_path / "demonstrations", load_contract(), "reach")) == 4
     assert not (tmp_path / "episodes").exists(), "only demonstrations were to be recorded"
     assert (tmp_path / "checkpoint" / "policy.safetensors").exists()
-    again = run_demo(replace(options, resume=True, learn_s=1.0, compare_bc=False), tmp_path, live=False)
-    assert again["demonstrations"] == 4 and again["env_steps"] > summary.env_steps, "resumed"
+    assert run_demo(replace(options, resume=True), tmp_path, live=False) == found, "there was nothing left to do"
     log = (tmp_path / "nodes.log").read_text()
     assert "[policy_node] ready: policy_node" in log and "Traceback" not in log
 

@@ -1,0 +1,114 @@
+"""Has policy_node conduct episodes from known start states, whichever node is started anew meanwhile.
+
+An episode is known by its start state. What was interrupted is asked for again, so that none is left out and none counts twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rewardbot.errors import RewardbotError
+from rewardbot.ros.job_node import JobNode
+from rewardbot.training.streams import STRIDE, start_seed
+
+STALLED_S = 120.0
+"""Time without any progress after which a job gives up [s]; nodes may be started again and pretrain again in it."""
+
+SETTLED_S = 0.5
+"""Time that policy_node is idle before it is asked for what is missing: ends of episodes may still be on their way [s]."""
+
+MOST_IN_VAIN = 10
+"""Requests in a row that brought nothing, after which a job gives up."""
+
+
+def index_in(stream: int, seed: int | None) -> int | None:
+    """The index in a stream of start states that `start_seed` made the seed of; None for a seed of another stream."""
+    index = -1 if seed is None else seed - start_seed(stream, 0)
+    return index if 0 <= index < STRIDE else None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be conducted.
+
+    Attributes:
+        mode: of policy_node.
+        stream: stream of start states.
+        first: index of the start state to begin from, asked anew for each request.
+        done: whether all has been done.
+        progress: anything that changes while it goes on.
+        episodes: how many to ask for; 0: until further notice.
+        actor: of policy_node, to evaluate.
+        least_version: of the weights.
+        settled: whether what has ended so far has been dealt with, so that what is missing really is.
+        needs: nodes without which nothing is conducted.
+    """
+
+    mode: str
+    stream: int
+    first: Callable[[], int]
+    done: Callable[[], bool]
+    progress: Callable[[], object]
+    episodes: Callable[[], int] = lambda: 0
+    actor: str = "rl"
+    least_version: Callable[[], int] = lambda: 0
+    settled: Callable[[], bool] = lambda: True
+    needs: tuple[str, ...] = ("sim_node", "policy_node")
+
+
+class Conductor:
+    """See the module.
+
+    Args:
+        node: the job's.
+        present: whether a node's present process runs and has been heard.
+    """
+
+    def __init__(self, node: JobNode, present: Callable[[str], bool]) -> None:
+        self._node, self._present = node, present
+
+    def conduct(self, task: Task, what: str) -> None:
+        """Returns when the task is done; policy_node is idle then.
+
+        Raises:
+            RewardbotError: nothing goes on any more.
+        """
+        asked: tuple[str, ...] = ()  # the processes of the nodes when they were asked
+        known, since, idle_since, in_vain = task.progress(), time.monotonic(), 0.0, 0
+
+        def round() -> bool:
+            nonlocal asked, known, since, idle_since, in_vain
+            now, node = time.monotonic(), self._node
+            if task.done():
+                return True
+            if (progress := task.progress()) != known:
+                known, since, in_vain = progress, now, 0
+            if now - since > STALLED_S or in_vain > MOST_IN_VAIN:
+                raise RewardbotError(f"Nothing went on for {now - since:.0f} s: {what}.", valid=node.state_of_nodes(),
+                                     next_step="Look at the nodes' output in nodes.log of the run folder.")
+            if not all(self._present(name) for name in task.needs):
+                if asked and self._present("policy_node"):
+                    node.request("idle")  # what is conducted without the others is lost
+                asked = ()
+                return False
+            processes = tuple(node.process(name) for name in task.needs)
+            over = node.text("policy_node", "mode") == "idle" and node.value("policy_node", "run") == node.run
+            idle_since = (idle_since or now) if over else 0.0
+            if asked == processes and not (over and now - idle_since > SETTLED_S and task.settled()):
+                return False
+            in_vain += 1
+            asked, idle_since = processes, 0.0
+            self._ask(task)
+            return False
+
+        self._node.wait(round, float("inf"), what)
+        self._node.request("idle")
+
+    def _ask(self, task: Task) -> None:
+        node = self._node
+        node.set_parameters("sim_node", {"seed": task.stream, "first_episode": task.first()})
+        # After the start state is known: an operator who is on may begin at once.
+        node.switch("simulated_operator", task.mode == "demonstrate")
+        node.request(task.mode, episodes=task.episodes(), actor=task.actor, least_version=task.least_version())

@@ -19,7 +19,6 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -31,6 +30,7 @@ import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
+from rewardbot.ros.executor import LeanExecutor
 
 NAMESPACE = "rewardbot"
 READY = "ready:"
@@ -177,10 +177,10 @@ def run(make: Callable[[], RewardbotNode], arguments: Sequence[str] | None = Non
     set_defaults()
     signals = _Signals()
     node: RewardbotNode | None = None
-    executor: SingleThreadedExecutor | None = None
+    executor: LeanExecutor | None = None
     try:
         _init(sys.argv[1:] if arguments is None else arguments)
-        executor = SingleThreadedExecutor()
+        executor = LeanExecutor()
         node = _make(make)
         node.stopping = signals.stopping
         executor.add_node(node)

@@ -11,24 +11,18 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Int64
 
 from rewardbot.data import decode
 from rewardbot.errors import RobotError
 from rewardbot.ros import convert, qos
-from rewardbot.ros.environment import set_defaults
+from rewardbot.ros.peer import Peer
 
 IMAGE, ANSWER, SUMMARY = "probe/image", "probe/answer", "probe/summary"
 DISCOVERY_S = 15.0
@@ -71,33 +65,6 @@ class Probed:
     links: tuple[Link, ...]
 
 
-class _Peer:
-    """A node in a context of its own."""
-
-    def __init__(self, name: str, namespace: str) -> None:
-        set_defaults()
-        self.context = Context()
-        rclpy.init(args=[], context=self.context, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node(name, namespace=namespace, context=self.context, start_parameter_services=False)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-
-    def wait(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Handles messages until `done()` or for so long; returns which."""
-        until = time.monotonic() + seconds
-        while not done():
-            if (left := until - time.monotonic()) <= 0.0:
-                return False
-            self.executor.spin_once(timeout_sec=min(0.05, left))
-        return True
-
-    def close(self) -> None:
-        """Takes it down."""
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self.context)
-
-
 def probe(sizes: tuple[tuple[int, int, float], ...], *, seconds: float = 2.0) -> Probed:
     """Measures with a process that it starts and ends.
 
@@ -111,7 +78,7 @@ def probe(sizes: tuple[tuple[int, int, float], ...], *, seconds: float = 2.0) ->
     namespace = f"doctor_{uuid.uuid4().hex[:12]}"
     started = time.monotonic()
     other = subprocess.Popen([sys.executable, "-m", __name__, namespace], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    peer = _Peer("sender", namespace)
+    peer = Peer("sender", namespace)
     try:
         sender = _Sender(peer)
         if not peer.wait(sender.connected, DISCOVERY_S):
@@ -129,7 +96,7 @@ def probe(sizes: tuple[tuple[int, int, float], ...], *, seconds: float = 2.0) ->
 class _Sender:
     """Sends images and hears how many came and how old."""
 
-    def __init__(self, peer: _Peer) -> None:
+    def __init__(self, peer: Peer) -> None:
         self._peer = peer
         self._images = peer.node.create_publisher(Image, IMAGE, qos.IMAGES_OUT)
         self._answers: list[int] = []
@@ -189,7 +156,7 @@ class _Sender:
 
 def nodes_here(namespace: str, seconds: float = 1.5) -> list[str]:
     """Names of the nodes in `namespace` of this ROS domain, given so long to answer."""
-    peer = _Peer("doctor", namespace)
+    peer = Peer("doctor", namespace)
     try:
         space = peer.node.get_namespace()
 
@@ -225,7 +192,7 @@ def _receive(namespace: str) -> None:
     import os
     import select
 
-    peer = _Peer("receiver", namespace)
+    peer = Peer("receiver", namespace)
     ages: list[float] = []
     answers = peer.node.create_publisher(Int64, ANSWER, qos.EVENTS)
     results = peer.node.create_publisher(JointState, f"{SUMMARY}/result", qos.EVENTS)

@@ -67,7 +67,8 @@ class LearnerNode(RewardbotNode):
         self.contract = load_contract(self.settings.robot)
         self.learner = Learner(config, self.contract, self.settings.task, self.settings.seed)
         # In lockstep the clock runs ten times as fast as the wall: while an update runs, seconds of it pass.
-        self.assembler = EpisodeAssembler(self.contract, keep_s=2.0 * qos.STATE.depth / self.contract.control_hz)
+        lag_s = 2.0 * qos.STATE.depth / self.contract.control_hz
+        self.assembler = EpisodeAssembler(self.contract, keep_s=lag_s, wait_s=lag_s)
         self._run_folder = Path(self.settings.run_folder).expanduser()
         self._state, self._pretrain_asked = "waiting", False
         self._published_version, self._published_at, self._saved_at = -1, 0.0, 0.0

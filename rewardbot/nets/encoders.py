@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CHANNELS = (24, 32, 32)
+from rewardbot.nets.weights import load_into
+
+WIDTH = 32
 
 
 class SpatialSoftmax(nn.Module):
@@ -28,10 +30,11 @@ class SpatialSoftmax(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, 3 C): x and y of each channel, then its strength."""
-        flat = maps.flatten(2)
-        weights = torch.softmax(flat * self.log_beta.exp(), dim=-1)
-        positions = weights @ self.grid  # type: ignore[operator]
-        return torch.cat([positions.flatten(1), (weights * flat).sum(-1)], dim=-1)
+        with torch.autocast(maps.device.type, enabled=False):  # the eight bits of bfloat16 are too few for a position
+            flat = maps.float().flatten(2)
+            weights = torch.softmax(flat * self.log_beta.exp(), dim=-1)
+            positions = weights @ self.grid  # type: ignore[operator]
+            return torch.cat([positions.flatten(1), (weights * flat).sum(-1)], dim=-1)
 
 
 class CameraEncoder(nn.Module):
@@ -39,11 +42,12 @@ class CameraEncoder(nn.Module):
 
     Args:
         height, width: image size [px].
+        channels: of the last two convolutions; the first has three quarters of them.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, channels: int = WIDTH) -> None:
         super().__init__()
-        a, b, c = CHANNELS
+        a, b, c = 3 * channels // 4, channels, channels
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, a, 5, stride=2, padding=2), nn.ReLU(inplace=True),
             nn.Conv2d(a, b, 3, stride=2, padding=1), nn.ReLU(inplace=True),
@@ -62,17 +66,30 @@ class Encoder(nn.Module):
 
     Args:
         cameras: camera name -> (height, width) [px].
+        channels: see `CameraEncoder`.
     """
 
-    def __init__(self, cameras: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, cameras: dict[str, tuple[int, int]], channels: int = WIDTH) -> None:
         super().__init__()
         self.names = tuple(sorted(cameras))
-        self.cameras = nn.ModuleDict({name: CameraEncoder(*cameras[name]) for name in self.names})
+        self.cameras = nn.ModuleDict({name: CameraEncoder(*cameras[name], channels) for name in self.names})
         self.features = sum(int(camera.features) for camera in self.cameras.values())  # type: ignore[arg-type]
 
     def forward(self, images: dict[str, Tensor]) -> Tensor:
         """Camera name -> (N, 3, H, W) in [0, 255]; returns float32 (N, features)."""
         return torch.cat([self.cameras[name](images[name]) for name in self.names], dim=-1)
+
+
+def stored_encoder(cameras: dict[str, tuple[int, int]], tensors: Mapping[str, Tensor], prefix: str) -> Encoder:
+    """The encoder whose tensors are named `<prefix>.*`.
+
+    Raises:
+        DataError: they are of other cameras.
+    """
+    last = tensors.get(f"{prefix}.cameras.{min(cameras, default='')}.convolutions.4.bias")
+    encoder = Encoder(cameras, WIDTH if last is None else len(last))
+    load_into(encoder, tensors, prefix)
+    return encoder
 
 
 def to_tensors(images: Mapping[str, NDArray[np.uint8]], *, device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rewardbot.errors import DataError, unknown_name
-from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
 from rewardbot.types import Observation
@@ -60,8 +60,7 @@ class DeployedPolicy:
     def _build(self, tensors: Mapping[str, Tensor]) -> None:
         for actor, encoder in self.description["actors"].items():
             if encoder not in self._encoders:
-                self._encoders[encoder] = Encoder(self.cameras)
-                load_into(self._encoders[encoder], tensors, f"encoder.{encoder}")
+                self._encoders[encoder] = stored_encoder(self.cameras, tensors, f"encoder.{encoder}")
             policy = _empty_policy(tensors, f"actor.{actor}").eval()
             load_into(policy, tensors, f"actor.{actor}")
             self._actors[actor] = (encoder, policy)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rewardbot.config import setting
-from rewardbot.nets.encoders import Encoder, random_shift
+from rewardbot.nets.encoders import WIDTH, Encoder, random_shift
 from rewardbot.nets.heads import SquashedGaussianPolicy
 
 
@@ -30,6 +30,8 @@ class BCConfig:
     proprio_noise: float = setting(0.1, "noise on standardised proprioception", min=0.0)
     latent: int = setting(64, "image latent", min=1)
     hidden: int = setting(256, "hidden width", min=1)
+    channels: int = setting(WIDTH, "channels of the encoder's convolutions", min=4)
+    mixed_precision: bool = setting(False, "train the convolutions in bfloat16, which only pays on a GPU")
 
 
 PLAIN = BCConfig(steps=300, shift=0, dropout=0.0, proprio_noise=0.0, weight_decay=0.0)
@@ -63,7 +65,7 @@ class BehaviourCloning(nn.Module):
     def __init__(self, config: BCConfig, cameras: dict[str, tuple[int, int]], proprio: int, actions: int) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(cameras)
+        self.encoder = Encoder(cameras, config.channels)
         self.policy = SquashedGaussianPolicy(
             self.encoder.features, proprio, actions, config.latent, config.hidden, config.dropout
         )
@@ -73,7 +75,9 @@ class BehaviourCloning(nn.Module):
         config = self.config
         seen = {name: random_shift(image.float(), config.shift) for name, image in images.items()}
         noise = config.proprio_noise * self.policy.proprio_std * torch.randn_like(proprio)  # type: ignore[operator]
-        return (self.policy.mode(self.encoder(seen), proprio + noise) - actions).square().mean()
+        with torch.autocast(proprio.device.type, torch.bfloat16, enabled=config.mixed_precision):
+            features = self.encoder(seen)
+        return (self.policy.mode(features, proprio + noise) - actions).square().mean()
 
     def fit(self, data: DemonstrationSet, progress: Callable[[float], None], generator: torch.Generator) -> float:
         """Trains on `data`; returns the last tenth's mean loss. Leaves the module in evaluation mode."""

@@ -17,7 +17,7 @@ from torch import Tensor
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
-from rewardbot.nets.encoders import Encoder, to_tensors
+from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
 from rewardbot.nets.optimisation import descend
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
 from rewardbot.rewards.base import RewardModel
@@ -128,10 +128,9 @@ class DeployedClassifier:
         with reading("classifier"):
             self.version: int = self.description["version"]
             self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
-            self._encoder = Encoder(self.cameras)
+            self._encoder = stored_encoder(self.cameras, tensors, "encoder")
             config = from_mapping(DiscriminatorConfig, self.description["discriminator"])
             self._discriminator = Discriminator(config, self._encoder.features)
-            load_into(self._encoder, tensors, "encoder")
             load_into(self._discriminator, tensors, "discriminator")
             self._level = tensors["level"]
         self._discriminator.eval()

@@ -114,7 +114,7 @@ class Learner:
         self.judged: deque[float] = deque(maxlen=2 * config.judged_episodes)
         self.classifier: GoalClassifier
         self.agent: RLPD
-        self._made_for: tuple[RLPD, bool] | None = None
+        self._made_for: tuple[RLPD, GoalClassifier, bool] | None = None
         self._update_critic: Update
         self._update_all: Update
         self._refit: Update
@@ -237,7 +237,7 @@ class Learner:
         if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
-        made_for = (self.agent, len(self.visited) >= MINIMUM)  # from then on visited states are negatives
+        made_for = (self.agent, self.classifier, len(self.visited) >= MINIMUM)  # from then on visited states are negatives
         if self._made_for != made_for:
             self._make_updates()
             self._made_for = made_for

@@ -27,7 +27,8 @@ def policy_to_bytes(
     Args:
         encoders: encoder name -> encoder.
         actors: actor name -> (encoder name, policy).
-        description: at least `version`, `task` and `cameras` (name -> (height, width)).
+        description: at least `version`, `task` and `cameras` (name -> (height, width)). `deployed_share`: share of exploring
+            episodes in which `rl` acts as it will be deployed.
     """
     tensors = {name: t for key, encoder in encoders.items() for name, t in named(f"encoder.{key}", encoder).items()}
     for key, (_, policy) in actors.items():
@@ -51,9 +52,11 @@ class DeployedPolicy:
         self._encoders: dict[str, nn.Module] = {}
         self._actors: dict[str, tuple[str, SquashedGaussianPolicy]] = {}
         self._generator = torch.Generator()
+        self._explorer = "explore"
         with reading("policy"):
             self.version: int = self.description["version"]
             self.task: str = self.description["task"]
+            self._deployed_share = float(self.description.get("deployed_share", 0.0))
             self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
             self._build(tensors)
 
@@ -66,18 +69,25 @@ class DeployedPolicy:
             self._actors[actor] = (encoder, policy)
 
     def begin_episode(self, seed: int) -> None:
-        """Seeds the exploration of the episode that begins."""
+        """Seeds the exploration of the episode that begins, and draws who explores in it.
+
+        Without its own episodes the deployed policy could end in states that the exploring one never sees, and that no
+        classifier learns to tell from the goal.
+        """
         self._generator.manual_seed(seed)
+        deployed = bool(torch.rand((), generator=self._generator) < self._deployed_share)
+        self._explorer = "rl" if deployed else "explore"
 
     @torch.no_grad()
     def act(self, observation: Observation, *, actor: str = "rl", explore: bool = False) -> NDArray[np.float32]:
-        """The action for `observation`, float32 (A,) in [-1, 1]; with `explore`, a sample of the actor `explore`.
+        """The action for `observation`, float32 (A,) in [-1, 1]; with `explore`, who explores in this episode acts: the actor
+        `explore` by a sample, or `rl`.
 
         Raises:
             ConfigError: unknown actor.
             DataError: the observation lacks a camera or has another image size.
         """
-        name = "explore" if explore else actor
+        name = self._explorer if explore else actor
         if name not in self._actors:
             raise unknown_name("actor", name, self._actors)
         for camera, (height, width) in self.cameras.items():

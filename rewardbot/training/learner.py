@@ -69,6 +69,7 @@ class LearnerConfig:
     round_updates: int = setting(10, "updates per call of `update`", min=1)
     most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
     judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
+    deployed_share: float = setting(0.25, "share of exploring episodes in which the deployed policy acts", min=0.0, max=1.0)
     converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
     minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
     pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
@@ -283,7 +284,8 @@ class Learner:
 
     def policy_weights(self) -> bytes:
         """All actors, for `DeployedPolicy`."""
-        description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name}
+        description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
+                       "deployed_share": self.config.deployed_share}
         actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor),
                   "bc_tuned": ("encoder", self.cloning.policy), "bc": ("plain", self.plain.policy)}
         return policy_to_bytes({"encoder": self.encoder, "plain": self.plain.encoder}, actors, description)

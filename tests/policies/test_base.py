@@ -101,6 +101,20 @@ def test_exploration_spreads_as_its_actor_says(policy: DeployedPolicy, parts: tu
     np.testing.assert_allclose(before.std(0), log_std[0].exp(), rtol=0.15)
 
 
+def test_in_some_episodes_the_deployed_policy_explores_as_it_is(parts: tuple) -> None:
+    policy = DeployedPolicy(policy_to_bytes(*parts, {**NOTE, "deployed_share": 0.25}))
+    seen = observation()
+    deployed = policy.act(seen, actor="rl").tolist()
+
+    def is_deployed(seed: int) -> bool:
+        policy.begin_episode(seed)
+        return [policy.act(seen, explore=True).tolist() for _ in range(3)] == [deployed] * 3
+
+    drawn = [is_deployed(seed) for seed in range(200)]
+    assert 30 <= sum(drawn) <= 70, "a quarter of 200, give or take three standard deviations"
+    assert drawn[:20] == [is_deployed(seed) for seed in range(20)], "drawn by the episode's seed"
+
+
 def test_an_unknown_actor(policy: DeployedPolicy) -> None:
     with pytest.raises(ConfigError, match=r"no actor named 'explor'(.|\n)*bc, explore, rl(.|\n)*Did you mean 'explore'"):
         policy.act(observation(), actor="explor")

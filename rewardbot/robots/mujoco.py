@@ -51,17 +51,18 @@ class MujocoRobot(Robot):
         task: task name, see `tasks.task_names`.
         contract: the robot contract; its cameras are rendered at its sizes.
         render: False leaves `Observation.images` empty, for tests of physics and for state-only uses.
+        shadows: a lamp that throws shadows, for a measurement of what that costs. No policy has seen such images.
 
     Raises:
         MissingSystemLibrary: no off-screen rendering here; names the packages.
         ConfigError: unknown task, or a camera that the scene lacks.
     """
 
-    def __init__(self, task: str, contract: RobotContract | None = None, *, render: bool = True) -> None:
+    def __init__(self, task: str, contract: RobotContract | None = None, *, render: bool = True, shadows: bool = False) -> None:
         self.contract = contract or load_contract()
         self.task_name = task
         self.task = load_task(task)
-        self.model = mujoco.MjModel.from_xml_path(str(share_path(f"sim/{task}.xml")))
+        self.model = with_shadows(task) if shadows else mujoco.MjModel.from_xml_path(str(share_path(f"sim/{task}.xml")))
         self.data = mujoco.MjData(self.model)
         self.safety = SafetyLimits(self.contract)
         self.period = 1.0 / self.contract.control_hz
@@ -71,7 +72,7 @@ class MujocoRobot(Robot):
         self._qvel = np.array([int(joint.dofadr[0]) for joint in joints])
         self._finger = int(self.model.joint(self.contract.gripper_joint).qposadr[0])
         self._tool = self.model.site(self.contract.tool_frame).id
-        self._renderers = make_renderer(self.model, self.contract) if render else {}
+        self._renderers = make_renderer(self.model, self.contract, shadows=shadows) if render else {}
         self._ik = _InverseKinematics(self.model, self._qpos, self._qvel, self.contract.tool_frame)
         self._time_offset = 0.0
         self._last_stamp = -self.period
@@ -189,6 +190,14 @@ class MujocoRobot(Robot):
     def true_success(self) -> bool:
         """Whether the task's goal holds now. For evaluation only: never for a learner or a classifier."""
         return self.task.success(self.model, self.data, self.tool)
+
+
+def with_shadows(task: str) -> mujoco.MjModel:
+    """The task's scene with a lamp above the table, whose shadow map has MuJoCo's usual size."""
+    spec = mujoco.MjSpec.from_file(str(share_path(f"sim/{task}.xml")))
+    spec.visual.quality.shadowsize = 4096
+    spec.worldbody.add_light(name="lamp", pos=[0.3, -0.5, 1.5], dir=[0.1, 0.35, -1.0], castshadow=True)
+    return spec.compile()
 
 
 class _InverseKinematics:

@@ -64,8 +64,10 @@ def renderer_name() -> str:
     return name.decode(errors="replace") if name else ""
 
 
-def make_renderer(model: mujoco.MjModel, contract: RobotContract) -> dict[str, mujoco.Renderer]:
-    """A renderer for each camera of the contract, by name.
+def make_renderer(
+    model: mujoco.MjModel, contract: RobotContract, *, shadows: bool = False
+) -> dict[str, mujoco.Renderer]:
+    """A renderer for each camera of the contract, by name; without `shadows` the scene's lamps throw none.
 
     Raises:
         ConfigError: the scene lacks a camera that the contract names.
@@ -84,9 +86,9 @@ def make_renderer(model: mujoco.MjModel, contract: RobotContract) -> dict[str, m
             renderer = mujoco.Renderer(model, height=camera.height, width=camera.width)
         except Exception as error:  # mujoco raises types of its own per back end, PyOpenGL others still
             raise cannot_render(error) from error
-        # Shadows alone cost forty times the rest on a software renderer.
-        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SKYBOX,
-                     mujoco.mjtRndFlag.mjRND_HAZE):
+        # Shadows alone cost many times the rest on a software renderer; see `rewardbot bench sim`.
+        renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = int(shadows)
+        for flag in (mujoco.mjtRndFlag.mjRND_REFLECTION, mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_HAZE):
             renderer.scene.flags[flag] = 0
         renderers[name] = renderer
     return renderers

@@ -16,6 +16,7 @@ from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
 from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.run import LATEST
 
 PROBLEMS, INTERRUPTED = 1, 130
 
@@ -34,13 +35,22 @@ class Command:
 
 
 def _demo(parser: Parser, argv: Sequence[str]) -> None:
-    add_options(parser, JobOptions)
-    commands.demo(parse(parser, JobOptions, argv)[0])
+    commands.demo(*_job(parser, argv))
 
 
 def _train(parser: Parser, argv: Sequence[str]) -> None:
+    commands.train(*_job(parser, argv))
+
+
+def _job(parser: Parser, argv: Sequence[str]) -> tuple[JobOptions, commands.Resume | None]:
+    parser.add_argument("--resume", nargs="?", const="", metavar="RUN",
+                        help="go on with a run that was stopped or killed, with its own options (default: the newest)")
     add_options(parser, JobOptions)
-    commands.train(parse(parser, JobOptions, argv)[0])
+    options, rest = parse(parser, JobOptions, argv)
+    if rest.resume is None:
+        return options, None
+    given = {name: getattr(options, name) for name in vars(rest) if hasattr(options, name) and name != "run_dir"}
+    return options, commands.Resume(rest.resume or f"{options.run_dir}/{LATEST}", given)
 
 
 def _eval(parser: Parser, argv: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -19,7 +19,7 @@ from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
 from rewardbot.training.options import SETTINGS_FILES, EvalOptions, JobOptions
-from rewardbot.training.run import RunFolder
+from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
 from rewardbot.training.summary import Summary, result_table
 
 if TYPE_CHECKING:
@@ -29,21 +29,32 @@ VIDEO_EPISODES = 5
 POLICY_PLACES = ("", "policy.safetensors", "checkpoint/policy.safetensors")
 
 
-def demo(options: JobOptions) -> None:
-    """`rewardbot demo`.
+@dataclass(frozen=True)
+class Resume:
+    """A run to go on with, and the options that were named beside it."""
+
+    run: str
+    given: dict[str, Any]
+
+
+def demo(options: JobOptions, resume: Resume | None = None) -> None:
+    """`rewardbot demo`, or `rewardbot demo --resume RUN`.
 
     Raises:
-        RewardbotError: see `prepare` and `ros.job.run_demo`.
+        RewardbotError: see `prepare`, `resuming.reopen` and `ros.job.run_demo`.
     """
-    options, run = prepare(options)
     try:
         from rewardbot.ros.job import DemoOptions, run_demo
     except ModuleNotFoundError as error:
         raise ConfigError(f"ROS 2 is not here: {error}.",
                           next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
+    if (begun := _begin(options, resume, "demo")) is None:
+        return
+    options, run = begun
     asked = DemoOptions(
         task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
-        learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config)
+        learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config,
+        resume=resume is not None)
     with run:
         found = run_demo(asked, run.path, report=run.log)
         fields = {spec.name for spec in dataclasses.fields(Summary)}
@@ -59,21 +70,37 @@ def demo(options: JobOptions) -> None:
     conclude(run, summary)
 
 
-def train(options: JobOptions) -> None:
-    """`rewardbot train`.
+def train(options: JobOptions, resume: Resume | None = None) -> None:
+    """`rewardbot train`, or `rewardbot train --resume RUN`.
 
     Raises:
-        RewardbotError: see `prepare` and `training.job.train`.
+        RewardbotError: see `prepare`, `resuming.reopen` and `training.job.train`.
     """
-    options, run = prepare(options)
+    if (begun := _begin(options, resume, "train")) is None:
+        return
+    options, run = begun
     from rewardbot.training.job import train as train_here
 
     with run:
-        summary = train_here(options, run)
+        summary = train_here(options, run, resume=resume is not None)
     conclude(run, summary)
 
 
-def prepare(options: JobOptions) -> tuple[JobOptions, RunFolder]:
+def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[JobOptions, RunFolder] | None:
+    """A new run, or the one to go on with; None when that is over, which is then shown."""
+    if resume is None:
+        return prepare(options, command)
+    from rewardbot.training.resuming import finished, reopen
+
+    path = Path(resume.run).expanduser().resolve()
+    if (summary := finished(path)) is None:
+        return reopen(path, resume.given, command)
+    Console().print(result_table(summary.success, summary.episodes))
+    print(f"The run {path} is finished: there is nothing to go on with. rewardbot eval {path} evaluates its policy anew.")
+    return None
+
+
+def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, RunFolder]:
     """Checks everything that can be checked before a long job, and makes its run folder.
 
     The resolved settings of the learner are in `learner.yaml` there, which the returned options name as their `config`.
@@ -97,17 +124,16 @@ def prepare(options: JobOptions) -> tuple[JobOptions, RunFolder]:
     if options.demonstrations:
         bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
         options = dataclasses.replace(options, demos=len(bags))
-    settings = {"options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
+    settings = {"command": command, "options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
     run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)
-    learner = {"/**": {"ros__parameters": to_mapping(config)}}
-    write_atomic(run.path / "learner.yaml", yaml.safe_dump(learner, sort_keys=False))
+    write_atomic(run.path / LEARNER, learner_yaml(to_mapping(config)))
     if bags:
         with storing(run.path):
             (run.path / "demonstrations").mkdir()
             for bag in bags:
                 (run.path / "demonstrations" / bag.name).symlink_to(bag.resolve(), target_is_directory=True)
         options = dataclasses.replace(options, demonstrations=str(run.path / "demonstrations"))
-    return dataclasses.replace(options, config=str(run.path / "learner.yaml")), run
+    return dataclasses.replace(options, config=str(run.path / LEARNER)), run
 
 
 def learner_config(options: JobOptions) -> LearnerConfig:
@@ -220,6 +246,12 @@ def find_policy(path: Path) -> Path:
     Raises:
         DataError: there is none.
     """
+    from rewardbot.training.checkpoint import newest
+    from rewardbot.training.generations import numbered
+
+    for folder in (path.expanduser(), path.expanduser() / "checkpoint"):
+        if numbered(folder):  # the newest that is whole
+            return newest(folder) / POLICY_PLACES[1]
     for place in POLICY_PLACES:
         candidate = path.expanduser() / place
         if candidate.is_file():

@@ -45,6 +45,7 @@ def run_episode(robot: MujocoRobot, act: Act, info: EpisodeInfo) -> tuple[Episod
 
 def demonstrate(
     robot: MujocoRobot, count: int, *, noise: float, stream: int, seed: int, success: bool = True,
+    first: int = 0, take: Callable[[Episode], object] = lambda episode: None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Episode]:
     """`count` demonstrations that the operator calls a success; others are done again, as an operator would.
@@ -56,6 +57,8 @@ def demonstrate(
         stream: stream of start states.
         seed: seed of the tremor.
         success: False collects those that the operator calls a failure instead.
+        first: index of the start state to begin from.
+        take: gets each one as soon as it is done.
         progress: told the share that is done.
 
     Raises:
@@ -68,13 +71,14 @@ def demonstrate(
         if tried > 3 * count + 10:
             raise RewardbotError(f"The operator succeeded in {len(kept)} of {tried} demonstrations of '{robot.task_name}'.",
                                  next_step="Lower --noise.")
-        start = start_seed(stream, tried)
+        start = start_seed(stream, first + tried)
         operator.begin_episode(start)
-        name = f"{robot.task_name}-demonstration-{stream}-{tried}"
+        name = f"{robot.task_name}-demonstration-{stream}-{first + tried}"
         info = EpisodeInfo(name, robot.task_name, robot.contract.name, "demonstration", seed=start, success=success)
         episode, truth = run_episode(robot, lambda _: operator.act(), info)
         tried += 1
         if bool(truth[-1]) == success:
             kept.append(episode)
+            take(episode)
         progress(len(kept) / count)
     return kept

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import time
 from pathlib import Path
 
 from rewardbot.config import load
-from rewardbot.data.episodes import read_demonstrations, write_episode
+from rewardbot.data.episodes import list_episodes, read_demonstrations, read_header, write_episode
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.compare import compare
-from rewardbot.training.evaluate import ClassifierCounts, evaluate
+from rewardbot.training.evaluate import ClassifierCounts, error_rates, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import JobOptions
+from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
-from rewardbot.training.streams import STREAMS
-from rewardbot.training.summary import Summary
+from rewardbot.training.streams import STREAMS, start_seed
+from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
 
+_log = logging.getLogger(__name__)
 
-def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> Summary:
+
+def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resume: bool = False) -> Summary:
     """The main job without ROS; fills the run folder and returns the summary.
 
     Args:
         options: what to do.
         run: the run folder.
         live: a live table; None: only on a terminal.
+        resume: go on with what is in the run folder.
     """
-    started = time.monotonic()
+    record = JobRecord.read(run.path, _log.warning) if resume else JobRecord()
+    keeper = RecordKeeper(record, run.path, _log.warning)
     contract = load_contract(options.robot)
     config = load(LearnerConfig, Path(options.config) if options.config else None)
     robot = MujocoRobot(options.task, contract)
@@ -45,18 +53,25 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> S
             view.refresh()
 
         progress.begin("demonstrations")
-        if options.demonstrations:
-            demonstrations = read_demonstrations(Path(options.demonstrations), contract, options.task)
-        else:
-            demonstrations = demonstrate(robot, options.demos, noise=options.noise, stream=STREAMS * options.seed,
-                                         seed=options.seed, progress=share)
-            for episode in demonstrations:
-                write_episode(run.path / "demonstrations", episode, contract)
+        folder, stream = run.path / "demonstrations", STREAMS * options.seed
+        if not options.demonstrations:
+            seeds = _recorded(folder)
+            demonstrate(robot, options.demos - len(seeds), noise=options.noise, stream=stream, seed=options.seed, progress=share,
+                        first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
+                        take=lambda episode: write_episode(folder, episode, contract))
+        demonstrations = read_demonstrations(Path(options.demonstrations or folder), contract, options.task)
+        demonstrations.sort(key=lambda episode: episode.info.seed or 0)
         progress.begin("pretraining")
         learner = Learner(config, contract, options.task, options.seed)
-        before = time.monotonic()
-        learner.pretrain(demonstrations, lambda stage, value: share(value, stage))
-        pretrain_s = time.monotonic() - before - learner.baseline_s
+        checkpoints = Checkpoints(run.path / CHECKPOINT)
+        if resume and exists(checkpoints.folder):
+            checkpoints.restore(learner)
+        else:
+            before = time.monotonic()
+            learner.pretrain(demonstrations, lambda stage, value: share(value, stage))
+            record.pretrain_s = time.monotonic() - before - learner.baseline_s
+            checkpoints.save(learner)
+        keeper.keep()
         progress.begin("learning")
         limit = 60.0 * (options.minutes or config.minutes)
 
@@ -64,33 +79,53 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None) -> S
             run.log(metrics, steps)
             progress.values = {name: f"{metrics[name]:.2f}" for name in ("success_estimate", "reward", "updates_per_s")
                                if name in metrics}
-            share(min(1.0, (time.monotonic() - before - pretrain_s) / max(limit, 1e-9)), f"{steps} steps")
+            share(min(1.0, learner.learn_s / max(limit, 1e-9)), f"{steps} steps")
+            record.curve.append([round(learner.learn_s, 1), steps, metrics["true_success"]])
+            keeper.keep(at_least_s=2.0)
 
-        begun = time.monotonic()
-        try:
-            curve = learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit,
-                          until_converged=True, report=report)
-        finally:  # also what was learned until Ctrl-C or until the simulator broke
-            learn_s = pretrain_s + time.monotonic() - begun
-            learner.save(run.path / "checkpoint")
+        if not record.learned:
+            try:
+                learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, until_converged=True,
+                      checkpoints=checkpoints, report=report)
+            finally:  # also what was learned until Ctrl-C or until the simulator broke
+                checkpoints.save(learner)
+            record.learned = {"version": learner.version, "env_steps": learner.env_steps, "learn_s": learner.learn_s}
+            keeper.keep()
         progress.begin("evaluation")
-        errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
         policy = DeployedPolicy(learner.policy_weights())
-        success: dict[str, float] = {}
         for actor in ("bc", "bc_tuned", "rl"):
+            if record.evaluated(actor, options.episodes):
+                continue
+            errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
             result = evaluate(robot, policy, actor=actor, episodes=options.episodes, stream=STREAMS * options.seed + 2,
                               progress=lambda value, actor=actor: share(value, actor), check=errors)
-            success[actor] = result.rate
+            record.evaluations[actor] = [success for _, success in errors.verdicts]
+            record.verdicts += [list(verdict) for verdict in errors.verdicts]
+            assert result.successes == record.evaluations[actor].count(True)
+            keeper.keep()
+        success = {actor: results.count(True) / len(results) for actor, results in record.evaluations.items()}
         if options.compare:
             success |= {
                 arm: result.true
                 for arm, result in compare(learner, robot, demonstrations, episodes=options.episodes, progress=share).items()
             }
     robot.close()
+    keeper.keep()
+    intervals = {actor: wilson(results.count(True), len(results)) for actor, results in record.evaluations.items()}
     summary = Summary(
-        task=options.task, seed=options.seed, demonstrations=len(demonstrations), env_steps=learner.env_steps,
-        learn_s=round(learn_s, 1), total_s=round(time.monotonic() - started, 1), success=success,
-        episodes=options.episodes, classifier=errors.rates(), curve=tuple(curve.points),
+        task=options.task, seed=options.seed, demonstrations=len(demonstrations), env_steps=int(record.learned["env_steps"]),
+        learn_s=round(record.pretrain_s + record.learned["learn_s"], 1), total_s=round(record.total_s, 1), success=success,
+        intervals=intervals, episodes=options.episodes,
+        classifier=error_rates([(judged, true) for judged, true in record.verdicts]),
+        curve=tuple((point[0], int(point[1]), point[2]) for point in record.curve),
     )
     run.finish(summary)
     return summary
+
+
+def _recorded(folder: Path) -> list[int]:
+    """Start seeds of the demonstrations in a folder, which need not exist. What a kill left unfinished there is removed."""
+    for part in folder.glob("*.part"):
+        shutil.rmtree(part)
+    paths = list_episodes(folder) if folder.is_dir() else []
+    return [info.seed for info in (read_header(path).info for path in paths) if info.seed is not None]

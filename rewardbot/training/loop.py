@@ -11,6 +11,7 @@ import numpy as np
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.collect import run_episode
 from rewardbot.training.evaluate import error_rates
 from rewardbot.training.learner import Learner
@@ -19,6 +20,7 @@ from rewardbot.training.streams import start_seed
 from rewardbot.types import EpisodeInfo, Metrics
 
 UPDATES_PER_STEP = 1.0
+CHECKPOINT_EVERY_S = 10.0
 RECENT = 20
 JUDGED = 60
 """Episodes behind a point of the curves of true success and of the classifier's error rates."""
@@ -37,10 +39,11 @@ class Curve:
 
 def learn(
     learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
-    until_converged: bool = False, updates_per_step: float = UPDATES_PER_STEP,
+    until_converged: bool = False, updates_per_step: float = UPDATES_PER_STEP, checkpoints: Checkpoints | None = None,
     report: Report = lambda metrics, steps: None,
 ) -> Curve:
-    """Collects an episode, then updates until the updates have caught up with the steps; until time or steps are over.
+    """Collects an episode, then updates until the updates have caught up with the steps; until time or steps are over. What a
+    learner that was restored has done already counts.
 
     Args:
         learner: pretrained.
@@ -50,10 +53,12 @@ def learn(
         steps: most environment steps.
         until_converged: end as soon as the learner has converged.
         updates_per_step: updates to catch up to.
+        checkpoints: where episodes go at once, and the learner every few seconds.
         report: told the metrics after each episode.
     """
-    started, curve, episode_index = time.monotonic(), Curve(), 0
-    while time.monotonic() - started < seconds and (steps is None or learner.env_steps < steps):
+    curve, episode_index = Curve(), max(0, learner.last_seed - start_seed(stream, 0) + 1)
+    now = saved_at = time.monotonic()
+    while learner.learn_s < seconds and (steps is None or learner.env_steps < steps):
         if until_converged and learner.converged:
             break
         policy = DeployedPolicy(learner.policy_weights())
@@ -66,17 +71,23 @@ def learn(
             learner.add_scored(episode, truth)
         else:
             learner.add_episode(episode)
+        if checkpoints is not None:
+            checkpoints.keep(learner, info)
         episode_index += 1
         metrics: Metrics = {}
         while learner.agent.updates < updates_per_step * learner.env_steps:
             metrics = learner.update()
             if metrics["waiting"]:
                 break
+        before, now = now, time.monotonic()
+        learner.learn_s += now - before
+        if checkpoints is not None and now - saved_at >= CHECKPOINT_EVERY_S and checkpoints.snapshot(learner):
+            saved_at = now
         curve.truth.append(bool(truth[-1]))
         curve.judged.append(bool(learner.judged[-1] > THRESHOLD))
         if episode_index % 5 == 0:
             recent = float(np.mean(curve.truth[-RECENT:]))
-            curve.points.append((round(time.monotonic() - started, 1), learner.env_steps, recent))
+            curve.points.append((round(learner.learn_s, 1), learner.env_steps, recent))
             rates = asdict(error_rates(list(zip(curve.judged, curve.truth, strict=True))[-JUDGED:]))
             known = {name: rate for name, rate in rates.items() if rate is not None}
             report({**metrics, "true_success": recent, **known}, learner.env_steps)

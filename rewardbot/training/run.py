@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import math
 import subprocess
@@ -25,17 +26,22 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 import rewardbot
+from rewardbot.errors import ConfigError
 from rewardbot.training.files import StorageError, link_atomic, storing, write_atomic
 from rewardbot.training.summary import Summary
 
-LATEST = "latest"
+LATEST, CONFIG, LEARNER, METRICS = "latest", "config.yaml", "learner.yaml", "metrics.csv"
 # Generated modules, whose names no type checker knows.
 _Event: Any = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
 _Value: Any = summary_pb2.Summary.Value  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class RunFolder:
-    """One run's folder. A context manager: leaving it closes the metrics files.
+    """One run's folder, a new one or one that is gone on with. A context manager: leaving it closes the metrics files.
+
+    Raises:
+        StorageError: it cannot be written to.
+        ConfigError: another process works at it.
 
     Attributes:
         path: the folder.
@@ -47,7 +53,9 @@ class RunFolder:
         self.history: dict[str, list[tuple[float, int, float]]] = {}
         self._started = time.time()
         with storing(path):
-            self._csv: BinaryIO = (path / "metrics.csv").open("ab")
+            self._csv: BinaryIO = (path / METRICS).open("a+b")
+            _lock(self._csv, path)
+            self._started -= self._read_history()
             self._events: BinaryIO = (path / f"events.out.tfevents.{int(self._started)}.rewardbot").open("ab")
             self._records = RecordWriter(self._events)
             if self._csv.tell() == 0:
@@ -68,12 +76,27 @@ class RunFolder:
             runs.mkdir(parents=True, exist_ok=True)
             path = _make_unique(runs, name)
         head = {"rewardbot": rewardbot.__version__, "revision": revision()}
-        write_atomic(path / "config.yaml", yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True))
+        write_atomic(path / CONFIG, yaml.safe_dump({**head, **config}, sort_keys=False, allow_unicode=True))
         link_atomic(runs / LATEST, path.name)
         return cls(path)
 
+    def _read_history(self) -> float:
+        """Takes over what was logged before, without a last line that was cut off; returns the time it reaches [s]."""
+        self._csv.seek(0)
+        content = self._csv.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        self._csv.truncate(len(whole))
+        reached = 0.0
+        for row in csv.DictReader(io.StringIO(whole.decode(errors="replace"))):
+            try:
+                reached, step, value = float(row["time_s"]), int(row["step"]), float(row["value"])
+            except (KeyError, TypeError, ValueError):
+                continue  # not a line of ours
+            self.history.setdefault(row["name"], []).append((reached, step, value))
+        return reached
+
     def elapsed(self) -> float:
-        """Time since this object was made [s]."""
+        """Time that has been worked at the run [s]."""
         return time.time() - self._started
 
     def log(self, metrics: Mapping[str, float], step: int, elapsed: float | None = None) -> None:
@@ -96,7 +119,7 @@ class RunFolder:
             rows.writerow([f"{elapsed:.3f}", step, name, f"{value:.9g}"])
             event.summary.value.append(_Value(tag=name, simple_value=value))
             self.history.setdefault(name, []).append((elapsed, step, value))
-        with storing(self.path / "metrics.csv"):
+        with storing(self.path / METRICS):
             self._csv.write(text.getvalue().encode())
             self._records.write(event.SerializeToString())
             self.flush()
@@ -120,7 +143,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Closes the metrics files. May be called twice."""
-        with storing(self.path / "metrics.csv"):
+        with storing(self.path / METRICS):
             self._csv.close()
             self._events.close()
 
@@ -133,6 +156,11 @@ class RunFolder:
         except StorageError:
             if error is None:  # otherwise what went wrong first says more
                 raise
+
+
+def learner_yaml(settings: Mapping[str, Any]) -> str:
+    """The learner's settings as a ROS parameter file."""
+    return yaml.safe_dump({"/**": {"ros__parameters": dict(settings)}}, sort_keys=False)
 
 
 def revision() -> str:
@@ -150,6 +178,16 @@ def revision() -> str:
 
     commit = git("rev-parse", "HEAD")
     return f"{commit}+changes" if commit and git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keeps others out for as long as the file is open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(f"Another process works at the run {path}.", next_step="Wait for it, or stop it.") from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def _make_unique(runs: Path, name: str) -> Path:

@@ -44,6 +44,7 @@ class Summary:
     learn_s: float = setting(0.0, "time spent learning [s]", min=0.0)
     total_s: float = setting(0.0, "time of the whole run [s]", min=0.0)
     success: dict[str, float] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     episodes: int = setting(0, "evaluation episodes behind each entry of success", min=0)
     classifier: ClassifierErrors = field(default_factory=ClassifierErrors)
     curve: tuple[tuple[float, int, float], ...] = setting((), "[time s, environment steps, true success]")

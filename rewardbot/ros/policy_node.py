@@ -5,6 +5,10 @@ effect between episodes. In mode `demonstrate` the action is what the operator's
 
 An episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep the
 robot ticks once per command; in real time it ticks on, whether or not a command came in time.
+
+When the robot goes away the episode is abandoned at once; when it is back, demonstrating and exploring begin anew. An
+evaluation stops instead and goes idle: the next reset would leave out the start state of the abandoned episode, so who asked
+for it asks again, with sim_node's `first_episode`.
 """
 
 from __future__ import annotations
@@ -44,6 +48,12 @@ Mode = Literal["idle", "demonstrate", "explore", "evaluate"]
 SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "explore": "policy", "evaluate": "evaluation"}
 TELEOP = "teleop"
 
+GONE_S = 3.0
+"""Time without a joint state, or an answer to `reset`, after which the robot is gone; it repeats itself more often than that."""
+
+NAMED_AFTER_S = 5.0
+"""Time after which what is waited for is named."""
+
 
 @dataclass(frozen=True)
 class PolicySettings:
@@ -52,7 +62,7 @@ class PolicySettings:
     task: str = setting("lift", "task name, written into episodes")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     horizon: int = setting(0, "actions per episode; 0 takes the simulated task's", min=0, max=100_000)
-    give_up_s: float = setting(10.0, "time without an observation after which an episode is abandoned [s]", min=1.0, max=3600.0)
+    give_up_s: float = setting(10.0, "time without a whole observation after which an episode is abandoned [s]", min=1.0, max=3600.0)
 
 
 @dataclass(frozen=True)
@@ -91,13 +101,14 @@ class PolicyNode(RewardbotNode):
         self._policy: DeployedPolicy | None = None
         self._newest: DeployedPolicy | None = None
         self._episode: _Running | None = None
-        self._resetting: Future[Any] | None = None
-        self._done = 0
+        self._resetting: tuple[Future[Any], Request] | None = None
+        self._done = self._begun = 0  # of the request; of this process, so that no two episodes have one id
         self._finishing = False
         self._verdicts: deque[tuple[int, bool]] = deque(maxlen=100)  # time of sending [ns], the operator's word
         self._robot = RobotTicks()
         self._command: tuple[Float64MultiArray, TwistStamped] | None = None
-        self._alive = time.monotonic()
+        # Times in which this process ran, so that one that was held up does not take that for silence [s].
+        self._worked_at, self._stuck_s, self._waited_s, self._operator_silent_s = time.monotonic(), 0.0, 0.0, float("inf")
         self._process = f"{time.time_ns() // 1_000_000:x}"  # makes the ids of episodes unique over restarts
         self._early: tuple[int, dict[str, Any]] | None = None
         self._make_topics()
@@ -136,44 +147,60 @@ class PolicyNode(RewardbotNode):
     def _take_change(self, changes: list[Parameter[Any]]) -> None:
         self._request = params.rebuild(self._request, {change.name: change.value for change in changes})
         if not self._finishing:
-            self._done = 0
-            self._alive = time.monotonic()
+            self._done, self._stuck_s = 0, 0.0
 
     def work(self) -> float:
-        """Begins the next episode when there is one to do; gives up one that no longer gets observations."""
+        """Begins the next episode when there is one to do; abandons one that no longer gets observations."""
+        now = time.monotonic()
+        passed, self._worked_at = min(now - self._worked_at, 2.0 * LONGEST_WAIT_S), now
+        self._robot.waited(passed)
+        self._operator_silent_s += passed
+        self._stuck_s += passed
         self._tell()
-        silent = time.monotonic() - self._alive > self.settings.give_up_s
         if self._episode is None and self._resetting is None:
-            if self._request.mode != "idle" and self._ready():
+            absent = "" if self._request.mode == "idle" else self._absent()
+            self._name(absent, passed)
+            if self._request.mode != "idle" and not absent:
                 self._begin()
-        elif silent:
-            self._abandon(f"no observation to act on for {self.settings.give_up_s:.0f} s")
+        elif self._robot.silent_s > GONE_S:
+            self._abandon(f"nothing from the robot for {GONE_S:.0f} s")
+        elif self._resetting is not None and self._stuck_s > GONE_S:
+            self._abandon(f"'reset' was not answered for {GONE_S:.0f} s")
+        elif self._stuck_s > self.settings.give_up_s:
+            self._abandon(f"no whole observation for {self.settings.give_up_s:.0f} s; missing: {self._joiner.missing()}")
         return LONGEST_WAIT_S
 
-    def _ready(self) -> bool:
-        waiting_for = ""
+    def _absent(self) -> str:
+        """Who must be there before an episode can begin, and is not; empty when nobody is missing."""
+        if self._robot.silent_s > GONE_S:
+            return "sim_node"
         if not self._reset_client.service_is_ready():
-            waiting_for = "the service 'reset' of the robot"
-        elif self._request.mode != "demonstrate":
-            if self._newest is None:
-                waiting_for = "weights/policy"
-            elif self._newest.version < self._request.least_version:
-                waiting_for = f"weights/policy of version {self._request.least_version}"
-        if waiting_for:
-            self.get_logger().info(f"waiting for {waiting_for}", throttle_duration_sec=5.0)
-        self.metrics["waiting_for"] = waiting_for
-        return not waiting_for
+            return "the service 'reset' of sim_node"
+        if self._request.mode == "demonstrate":
+            return "" if self._operator_silent_s <= GONE_S else "the operator (teleop/delta_twist_cmds)"
+        if self._newest is None:
+            return "weights/policy"
+        if self._newest.version < self._request.least_version:
+            return f"weights/policy of version {self._request.least_version}"
+        return ""
+
+    def _name(self, absent: str, passed: float) -> None:
+        self._waited_s = self._waited_s + passed if absent else 0.0
+        self.metrics["waiting_for"] = absent if self._waited_s >= NAMED_AFTER_S else ""
+        if self.metrics["waiting_for"]:
+            self.get_logger().info(f"waiting for {absent}", throttle_duration_sec=NAMED_AFTER_S)
 
     def _begin(self) -> None:
-        request, self._alive = self._request, time.monotonic()
+        request, self._stuck_s = self._request, 0.0
         parts = [*self._parts, TELEOP] if request.mode == "demonstrate" else self._parts
         self._joiner, self._early = StampJoiner(parts), None
         self._robot.forget()
-        self._resetting = self._reset_client.call_async(Trigger.Request())
-        self._resetting.add_done_callback(lambda future: self._on_reset(future, request))
+        answer = self._reset_client.call_async(Trigger.Request())
+        self._resetting = answer, request
+        answer.add_done_callback(lambda future: self._on_reset(future, request))
 
     def _on_reset(self, future: Future[Any], request: Request) -> None:
-        if future is not self._resetting:
+        if self._resetting is None or future is not self._resetting[0]:
             return  # an answer that came after we gave up
         self._resetting = None
         response: Any = future.result()
@@ -189,12 +216,14 @@ class PolicyNode(RewardbotNode):
             self._policy.begin_episode(int(answer.get("seed", self._done)))
         seed, demonstrate = answer.get("seed"), request.mode == "demonstrate"
         info = EpisodeInfo(
-            id=f"{SOURCES[request.mode]}-{request.run:03d}-{self._done:05d}-{self._process}",
+            id=f"{SOURCES[request.mode]}-{request.run:03d}-{self._begun:05d}-{self._process}",
             task=self.settings.task, robot=self.contract.name, source=SOURCES[request.mode],
             seed=seed if isinstance(seed, int) else None,
             policy_version=0 if demonstrate or self._policy is None else self._policy.version,
             extra={"run": request.run, "index": self._done, "actor": "operator" if demonstrate else request.actor})
+        self._begun += 1
         self._verdicts.clear()
+        self._stuck_s = 0.0
         self._episode = _Running(request, info, int(answer.get("stamp_ns", 0)))
         # The first observation may have overtaken the answer of the service. A robot that does not tell its stamp: the next.
         if self._early is not None and "stamp_ns" in answer:
@@ -203,15 +232,19 @@ class PolicyNode(RewardbotNode):
     # Observations --------------------------------------------------------------------------------------------------------
 
     def _on_joint_states(self, message: JointState, info: MessageInfo) -> None:
-        self._robot.add(decode.stamp_ns(message), info["source_timestamp"], info["publication_sequence_number"])
+        if self._robot.add(decode.stamp_ns(message), info["source_timestamp"], info["publication_sequence_number"]):
+            self._operator_silent_s = float("inf")  # the simulated one went with it
+            self._abandon("the robot was started again")
         self._on_part(decode.JOINT_STATES, message)
 
     def _on_part(self, topic: str, message: Any) -> None:
+        if topic == TELEOP:
+            self._operator_silent_s = 0.0
         if topic in self._joiner.topics and (complete := self._joiner.add(topic, message)) is not None:
-            self._alive = time.monotonic()
             if self._episode is None:
                 self._early = complete
             else:
+                self._stuck_s = 0.0
                 self._on_observation(*complete)
 
     def _on_observation(self, stamp: int, parts: dict[str, Any]) -> None:
@@ -276,10 +309,19 @@ class PolicyNode(RewardbotNode):
         self.publish_metrics()
 
     def _abandon(self, reason: str) -> None:
+        """Gives up the episode or the reset that is under way."""
         if self._episode is not None:
-            self.get_logger().warning(f"episode {self._episode.info.id} abandoned: {reason}")
-            self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
-        self._episode, self._resetting, self._alive = None, None, time.monotonic()
+            name, request = self._episode.info.id, self._episode.request
+        elif self._resetting is not None:
+            name, request = "that was to begin", self._resetting[1]
+        else:
+            return
+        self.get_logger().warning(f"episode {name} abandoned: {reason}")
+        self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
+        self._episode, self._resetting, self._stuck_s = None, None, 0.0
+        if request == self._request and request.mode == "evaluate":
+            self.get_logger().warning(f"the evaluation stops after {self._done} episodes; whoever asked for it may ask again")
+            self._go_idle()
 
     # Other topics --------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ from rewardbot.ros.node import RewardbotNode, start, take_all
 from rewardbot.training.streams import start_seed
 from rewardbot.types import Observation
 
+NAMED_AFTER_S = 5.0
+"""Time within an episode without a command after which it is told who is missing."""
+
 
 @dataclass(frozen=True)
 class SimSettings:
@@ -78,7 +81,7 @@ class SimNode(RewardbotNode):
         self._make_topics()
         self.add_on_set_parameters_callback(self._check_change)
         self.add_post_set_parameters_callback(self._take_change)
-        self._stamp = 0
+        self._stamp, self._stepped_at = 0, self.steady.now().nanoseconds
         self._observe(self.robot.read())
         period = 0.25 * self.settings.timeout_s if self.settings.lockstep else 1.0 / self.contract.control_hz
         self._timer = self.create_timer(period, self._repeat if self.settings.lockstep else self._real_time, clock=self.steady)
@@ -193,13 +196,15 @@ class SimNode(RewardbotNode):
         sane = np.clip(np.nan_to_num(asked, nan=0.0), -1.0, 1.0)
         self.publish(self._requested_action, convert.action(self.contract, sane, answered))
         self.publish(self._applied_action, convert.action(self.contract, applied, answered))
-        self._warned = False
+        self._warned, self._stepped_at = False, self.steady.now().nanoseconds
         self._observe(self.robot.read())
         self.tick()
 
     def _repeat(self) -> None:
         """A lost best-effort image must not hang the graph: says the present observation again."""
         waited = (self.steady.now().nanoseconds - self._sent_at) / decode.NS_PER_S
+        silent = (self.steady.now().nanoseconds - self._stepped_at) / decode.NS_PER_S
+        self.metrics["waiting_for"] = "policy_node" if self._in_episode and silent >= NAMED_AFTER_S else ""
         if waited < self.settings.timeout_s:
             return
         if self._in_episode and not self._warned:
@@ -246,6 +251,8 @@ class SimNode(RewardbotNode):
         observation = self.robot.reset(seed)
         self._operator.begin_episode(seed)
         self._twist = self._gripper = None
+        # An episode that nobody ended is over now; the start of the next one is announced when its first observation has come.
+        self._in_episode, self._stepped_at = False, self.steady.now().nanoseconds
         self._observe(observation)
         if not self.settings.lockstep:
             self._timer.reset()  # the first tick comes a whole period later
@@ -265,11 +272,10 @@ class SimNode(RewardbotNode):
         return response
 
     def _set_operator(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        begins = request.data and not self._operator_on
-        self._operator_on = request.data
-        self._sent = [item for item in self._sent if item[0] not in (self._teleop_gripper, self._teleop_twist)]
-        if begins and self.settings.lockstep:  # time stands still, and the present observation has been sent without it
-            self._sent = [*self._operate(), *self._sent]
+        changes, self._operator_on = request.data != self._operator_on, request.data
+        if changes and self.settings.lockstep:  # time stands still, and the present observation is there already
+            present = [item for item in self._sent if item[0] not in (self._teleop_gripper, self._teleop_twist)]
+            self._sent = [*self._operate(), *present] if request.data else present
             self._send()
         response.success, response.message = True, "the simulated operator is " + ("on" if request.data else "off")
         return response

@@ -155,6 +155,9 @@ def test_an_operator_who_comes_late_commands_at_once(cell: Cell) -> None:
     assert not any(decode.stamp_ns(message) == stamp for message in cell.teleop)
     assert cell.client.call(SetBool, "simulated_operator", SetBool.Request(data=True)).success
     cell.client.wait(lambda: any(decode.stamp_ns(m) == stamp for m in cell.teleop), "a command", timeout_s=5.0)
+    assert cell.client.call(SetBool, "simulated_operator", SetBool.Request(data=True)).success
+    said = len(cell.teleop)
+    cell.client.wait(lambda: len(cell.teleop) > said, "its commands are repeated with the observation")
     assert cell.client.call(SetBool, "simulated_operator", SetBool.Request(data=False)).success
     cell.client.quiet(0.1)
     said, repeated = len(cell.teleop), len(cell.joints)

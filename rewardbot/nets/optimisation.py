@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from rewardbot.nets import parallel
+
 
 def adam(parameters: Iterable[Tensor], rate: float) -> torch.optim.Adam:
     """Adam in one call for all parameters, which on a GPU may be part of a captured graph.
@@ -20,9 +22,10 @@ def adam(parameters: Iterable[Tensor], rate: float) -> torch.optim.Adam:
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step down the gradient of `loss`."""
+    """One step down the gradient of `loss`, or of the mean loss of all processes that learn together."""
     optimiser.zero_grad()
     loss.backward()
+    parallel.average_gradients(parameter for group in optimiser.param_groups for parameter in group["params"])
     optimiser.step()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from rewardbot.nets import parallel
+
 Update = Callable[[], dict[str, Tensor]]
 """Does one update whose shapes never change, and returns metrics as tensors. It never waits for the device."""
 
@@ -15,7 +17,7 @@ WARM_UP = 3
 
 
 def on_device(update: Update, device: torch.device | str, generators: Sequence[torch.Generator] = ()) -> Update:
-    """`update` as a graph on a GPU, and as it is on a processor.
+    """`update` as a graph on a GPU, and as it is on a processor or among several processes.
 
     Making the graph does `WARM_UP` updates. What is recorded reads and writes the same memory each time: tensors that change
     between updates must be changed in place, and whatever Python does in `update` happens while recording only.
@@ -25,7 +27,7 @@ def on_device(update: Update, device: torch.device | str, generators: Sequence[t
         device: where it runs.
         generators: random generators that it draws from, beside torch's own.
     """
-    if torch.device(device).type != "cuda":
+    if torch.device(device).type != "cuda" or parallel.processes() > 1:
         return update
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())

@@ -23,6 +23,7 @@ from torch import Tensor
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch, Replay, concatenate
 from rewardbot.errors import DataError
+from rewardbot.nets import parallel
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
@@ -36,6 +37,9 @@ from rewardbot.training import checkpoint
 from rewardbot.training.device import choose, memory
 from rewardbot.training.graphed import Update, on_device
 from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo, Metrics
+
+SEEDS_APART = 2**32
+"""Between the seeds of batches in processes that learn together."""
 
 Progress = Callable[[str, float], None]
 """Called with a stage's name and the share of it that is done."""
@@ -164,6 +168,7 @@ class Learner:
             self.baseline_s = metrics["baseline_s"] = time.monotonic() - started
         finally:
             torch.set_num_threads(threads)
+        parallel.share(self.cloning, self.plain)
         self.encoder = self.cloning.frozen_encoder()
         features = [self.embed(episode) for episode in demonstrations]
         for episode, embedded in zip(demonstrations, features, strict=True):
@@ -172,6 +177,10 @@ class Learner:
         self.classifier = self._new_classifier(features, [self.embed(episode) for episode in failures])
         metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps)
         self.agent = self.new_agent()
+        agent = self.agent
+        parallel.share(self.classifier.discriminator, agent.actor, agent.average, agent.critic, agent.target)
+        if parallel.rank():
+            torch.manual_seed(self.seed + SEEDS_APART * parallel.rank())
         self.best, self.best_estimate = copy.deepcopy(self.agent.average), 0.0
         self.version += 1
         progress("goal classifier", 1.0)
@@ -328,7 +337,7 @@ class Learner:
 
     def _new_replay(self, capacity: int, seed: int) -> Replay:
         return Replay(capacity, features=self.encoder.features, proprio=len(PROPRIO_NAMES),
-                      actions=self.contract.action_dim, device=self.device, seed=seed)
+                      actions=self.contract.action_dim, device=self.device, seed=seed + SEEDS_APART * parallel.rank())
 
     def new_agent(self) -> RLPD:
         """A reinforcement learner that starts from behaviour cloning's policy."""

@@ -1,0 +1,52 @@
+"""Two processes that learn together hold the same weights, and those are what one process learns from both their batches."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from rewardbot.nets import parallel
+
+WORKER = str(Path(__file__).with_name("parallel_worker.py"))
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def weights(kind: str, processes: int, folder: Path) -> list[dict[str, Tensor]]:
+    start = TORCHRUN if processes > 1 else ()
+    command = [sys.executable, *start, WORKER, kind, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return [torch.load(folder / f"{kind}-{processes}-{rank}.pt", weights_only=True) for rank in range(processes)]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns_from_all(tmp_path: Path) -> None:
+    (one,) = weights("sac", 1, tmp_path)
+    first, second = weights("sac", 2, tmp_path)
+    assert one.pop("stop").item() is False and first.pop("stop").item() is second.pop("stop").item() is True
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        torch.testing.assert_close(value, one[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_learners_with_other_episodes_keep_the_same_weights(tmp_path: Path) -> None:
+    first, second = weights("learner", 2, tmp_path)
+    assert len(first) > 40
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_alone_nothing_is_exchanged() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    weight.sum().backward()
+    parallel.average_gradients([weight])
+    assert weight.grad is not None and weight.grad.tolist() == [1.0, 1.0]
+    assert parallel.any_of(True, torch.device("cpu")) and not parallel.any_of(False, torch.device("cpu"))
+    with parallel.group() as rank:
+        assert rank == 0 and parallel.processes() == 1

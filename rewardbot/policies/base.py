@@ -99,7 +99,7 @@ class DeployedPolicy:
         encoder, policy = self._actors[name]
         features = self._encoders[encoder](to_tensors({camera: observation.images[camera] for camera in self.cameras}))
         mean, log_std = policy(features, torch.from_numpy(observation.proprio)[None])
-        if explore:
+        if explore and name == "explore":
             mean = mean + log_std.exp() * torch.randn(mean.shape, generator=self._generator)
         return torch.tanh(mean)[0].numpy()
 

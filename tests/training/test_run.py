@@ -47,7 +47,7 @@ def test_the_summary_has_exactly_the_promised_keys(tmp_path: Path):
     with RunFolder.create(tmp_path, "lift", 3, {}) as run:
         run.finish(SUMMARY)
     content = json.loads((run.path / "summary.json").read_text())
-    assert list(content) == ["task", "seed", "demonstrations", "env_steps", "learn_s", "total_s", "success", "episodes",
+    assert list(content) == ["task", "seed", "demonstrations", "env_steps", "learn_s", "total_s", "success", "intervals", "episodes",
                              "classifier", "curve"]
     assert content["classifier"] == {"false_positive_rate": 0.03, "false_negative_rate": None}, "NaN is not JSON"
     assert content["curve"] == [[60.0, 200, 0.5], [120.0, 400, 0.9]]

@@ -13,6 +13,7 @@ import csv
 import fcntl
 import io
 import math
+import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -83,9 +84,10 @@ class RunFolder:
     def _read_history(self) -> float:
         """Takes over what was logged before, without a last line that was cut off; returns the time it reaches [s]."""
         self._csv.seek(0)
-        content = self._csv.read()
+        content = self._csv.read(os.fstat(self._csv.fileno()).st_size)  # of a device: nothing
         whole = content[: content.rfind(b"\n") + 1]
-        self._csv.truncate(len(whole))
+        if len(whole) < len(content):
+            self._csv.truncate(len(whole))
         reached = 0.0
         for row in csv.DictReader(io.StringIO(whole.decode(errors="replace"))):
             try:

@@ -9,13 +9,13 @@ from rewardbot.robots.tasks.task import Intent, Task, Vector, place, uniform_off
 
 CASE_HALF = 0.018
 NOTEBOOK_HALF = 0.03
-BEHIND = (0.03, 0.15)
+BEHIND = (0.03, 0.13)
 """Distance of the case's centre behind the notebook's [m]; nearer than the first bound they would touch."""
 
-ASIDE = 0.07
-"""Furthest that the case's centre is to the side of the notebook's [m]; nearly the notebook's half-width."""
+ASIDE = 0.05
+"""Furthest that the case's centre is to the side of the notebook's [m]; its whole width is then behind it."""
 
-PLACE_BEHIND, PLACE_ASIDE = 0.085, 0.03
+PLACE_BEHIND, PLACE_ASIDE = 0.085, 0.02
 CLEAR = 2 * NOTEBOOK_HALF + CASE_HALF + 0.012
 """Height of the case's centre at which it passes over the notebook [m]."""
 
@@ -28,7 +28,7 @@ WAIT = 0.075
 
 
 class PencilCase(Task):
-    """The case lies anywhere in a 16 cm square before the notebook, which stands somewhere in 4 x 6 cm; both are turned a little.
+    """The case lies anywhere in a 16 cm square before the notebook, which stands somewhere in 3 x 10 cm; both are turned.
 
     "Behind" is as the front camera sees it: the notebook is between camera and case.
     """
@@ -39,9 +39,9 @@ class PencilCase(Task):
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """See `Task.randomise`."""
         x, y = uniform_offset(rng) + (0.62, 0.0)
-        place(model, data, "pencil_case", np.array([x, y, CASE_HALF]), yaw=rng.uniform(-0.17, 0.17))
-        x, y = 0.455 + rng.uniform(-0.02, 0.02), rng.uniform(-0.03, 0.03)
-        place(model, data, "notebook", np.array([x, y, NOTEBOOK_HALF]), yaw=rng.uniform(-0.17, 0.17))
+        place(model, data, "pencil_case", np.array([x, y, CASE_HALF]), yaw=rng.uniform(-0.35, 0.35))
+        x, y = 0.445 + rng.uniform(-0.015, 0.015), rng.uniform(-0.05, 0.05)
+        place(model, data, "notebook", np.array([x, y, NOTEBOOK_HALF]), yaw=rng.uniform(-0.3, 0.3))
 
     def success(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> bool:
         """Behind, on the table, and the notebook still stands."""

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from rewardbot import registry
-from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
+from rewardbot.config import from_mapping, names_in
 from rewardbot.doctor.finding import DoctorOptions
-from rewardbot.errors import ConfigError, DataError, unknown_name
+from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.bench import BenchOptions, run_bench
-from rewardbot.training.files import StorageError, storing, try_out, write_atomic
-from rewardbot.training.options import SETTINGS_FILES, EvalOptions, JobOptions
-from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
+from rewardbot.training.files import StorageError, try_out, write_atomic
+from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
 
-if TYPE_CHECKING:
-    from rewardbot.training.learner import LearnerConfig
+TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""In the environment of processes that torchrun started."""
 
 VIDEO_EPISODES = 5
 POLICY_PLACES = ("", "policy.safetensors", "checkpoint/policy.safetensors")
@@ -41,7 +44,7 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     """`rewardbot demo`, or `rewardbot demo --resume RUN`.
 
     Raises:
-        RewardbotError: see `prepare`, `resuming.reopen` and `ros.job.run_demo`.
+        RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `ros.job.run_demo`.
     """
     try:
         from rewardbot.ros.job import DemoOptions, run_demo
@@ -51,6 +54,8 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     if (begun := _begin(options, resume, "demo")) is None:
         return
     options, run = begun
+    from rewardbot.training.preparing import learner_config
+
     asked = DemoOptions(
         task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
         learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config,
@@ -74,21 +79,43 @@ def train(options: JobOptions, resume: Resume | None = None) -> None:
     """`rewardbot train`, or `rewardbot train --resume RUN`.
 
     Raises:
-        RewardbotError: see `prepare`, `resuming.reopen` and `training.job.train`.
+        RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `training.job.train`; or what torchrun cannot do.
     """
-    if (begun := _begin(options, resume, "train")) is None:
-        return
-    options, run = begun
+    if TORCHRUN in os.environ:
+        _train_together(options, resume)
+    elif (begun := _begin(options, resume, "train")) is not None:
+        conclude(*_train(*begun, resume=resume is not None))
+
+
+def _train(options: JobOptions, run: RunFolder, *, resume: bool) -> tuple[RunFolder, Summary]:
     from rewardbot.training.job import train as train_here
 
     with run:
-        summary = train_here(options, run, resume=resume is not None)
-    conclude(run, summary)
+        return run, train_here(options, run, resume=resume)
+
+
+def _train_together(options: JobOptions, resume: Resume | None) -> None:
+    """As one of the processes that torchrun started. The first one leaves behind and says what a single one would."""
+    if resume is not None or options.compare:
+        raise ConfigError("Several processes can neither go on with a run nor compare.",
+                          next_step="Leave torchrun out, or --resume and --compare.")
+    from rewardbot.nets import parallel
+    from rewardbot.training.preparing import prepare
+
+    with parallel.group() as rank:
+        if rank == 0:
+            conclude(*_train(*prepare(options, "train"), resume=False))
+            return
+        with TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+            options = dataclasses.replace(options, run_dir=folder, episodes=1, compare=False)
+            _train(*prepare(options, "train"), resume=False)
 
 
 def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[JobOptions, RunFolder] | None:
     """A new run, or the one to go on with; None when that is over, which is then shown."""
     if resume is None:
+        from rewardbot.training.preparing import prepare
+
         return prepare(options, command)
     from rewardbot.training.resuming import finished, reopen
 
@@ -100,64 +127,6 @@ def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[Jo
     return None
 
 
-def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, RunFolder]:
-    """Checks everything that can be checked before a long job, and makes its run folder.
-
-    The resolved settings of the learner are in `learner.yaml` there, which the returned options name as their `config`.
-    Recorded demonstrations that were named are linked to `demonstrations/` there.
-
-    Raises:
-        ConfigError: unknown task, robot or algorithm, or a wrong setting.
-        MissingSystemLibrary: nothing can be drawn here.
-        DataError: demonstrations that cannot be used.
-        StorageError: the run folder cannot be made.
-    """
-    from rewardbot.robots.rendering import check_rendering
-    from rewardbot.robots.robot import load_contract
-    from rewardbot.robots.tasks import load_task
-
-    load_task(options.task)
-    contract = load_contract(options.robot)
-    config = learner_config(options)
-    check_rendering()
-    bags: list[Path] = []
-    if options.demonstrations:
-        bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
-        options = dataclasses.replace(options, demos=len(bags))
-    settings = {"command": command, "options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
-    run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)
-    write_atomic(run.path / LEARNER, learner_yaml(to_mapping(config)))
-    if bags:
-        with storing(run.path):
-            (run.path / "demonstrations").mkdir()
-            for bag in bags:
-                (run.path / "demonstrations" / bag.name).symlink_to(bag.resolve(), target_is_directory=True)
-        options = dataclasses.replace(options, demonstrations=str(run.path / "demonstrations"))
-    return dataclasses.replace(options, config=str(run.path / LEARNER)), run
-
-
-def learner_config(options: JobOptions) -> LearnerConfig:
-    """The learner's settings: its defaults, then each of `SETTINGS_FILES`. Algorithms that can be named here have a file there.
-
-    Raises:
-        ConfigError: unknown algorithm, unreadable file, wrong key, type or value.
-    """
-    if registry.check("policy", options.policy) not in (learners := names_in("policies")):
-        raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from images and a learned reward.",
-                          valid=f"--policy takes: {', '.join(learners)}.",
-                          next_step="bc is evaluated beside it in any case; sac, from state vectors, is for programs of yours.")
-    if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
-        raise unknown_name("reward algorithm for this job", options.reward, rewards)
-    from rewardbot.training.learner import LearnerConfig
-
-    values: dict[str, Any] = {}
-    for path in settings_files(SETTINGS_FILES, to_mapping(options)):
-        settings = read_yaml(path)
-        from_mapping(LearnerConfig, settings, where=path.name)  # so that a mistake is reported with its file
-        values = merge(values, settings)
-    return from_mapping(LearnerConfig, values)
-
-
 def _compare(options: JobOptions, run: RunFolder) -> dict[str, float]:
     """True success of the other rewards, from the same demonstrations, behaviour cloning and number of steps."""
     from rewardbot.data.episodes import read_demonstrations
@@ -165,6 +134,7 @@ def _compare(options: JobOptions, run: RunFolder) -> dict[str, float]:
     from rewardbot.robots.robot import load_contract
     from rewardbot.training.compare import ARMS, compare
     from rewardbot.training.learner import Learner
+    from rewardbot.training.preparing import learner_config
     from rewardbot.training.view import Progress, View
 
     contract = load_contract(options.robot)
@@ -371,17 +341,3 @@ def doctor(options: DoctorOptions) -> int:
 
 def _described(kind: registry.Kind) -> list[tuple[str, str]]:
     return [(name, registry.describe(kind, name)) for name in registry.names(kind)]
-
-
-def _usable_demonstrations(folder: Path, options: JobOptions, contract: Any) -> list[Path]:
-    """The bags of the folder's successful demonstrations, all read once, so that a broken one shows now."""
-    from rewardbot.data.episodes import list_episodes, read_demonstrations
-
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.", next_step="--demonstrations names a folder of recorded episodes.")
-    used = {episode.info.id for episode in read_demonstrations(folder, contract, options.task)}
-    bags = [path for path in list_episodes(folder) if path.name in used]
-    if len(bags) < 2:
-        raise DataError(f"{folder} holds {len(bags)} successful demonstrations of '{options.task}'.",
-                        valid="At least 2 are needed, 30 are good.")
-    return bags

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rewardbot import cli, commands
+from rewardbot import cli
 from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.training.options import JobOptions
+from rewardbot.training.preparing import learner_config, prepare
 
 
 def rewardbot(*argv: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +28,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(("argv", "said"), [
     (["dmo"], r"no command named 'dmo'(.|\n)*Did you mean 'demo'"),
-    (["demo", "--task", "lfit"], r"no task named 'lfit'(.|\n)*lift, push, reach(.|\n)*Did you mean 'lift'"),
+    (["demo", "--task", "lfit"], r"no task named 'lfit'(.|\n)*drawer, lift(.|\n)*Did you mean 'lift'"),
     (["train", "--robot", "sim_arn"], r"no robot named 'sim_arn'(.|\n)*Did you mean 'sim_arm'"),
     (["train", "--policy", "rlpp"], r"no policy algorithm named 'rlpp'(.|\n)*Did you mean 'rlpd'"),
     (["train", "--policy", "bc"], r"does not learn from images and a learned reward(.|\n)*rlpd"),
@@ -60,29 +61,29 @@ def test_mistakes(argv: list[str], said: str, tmp_path: Path):
 def test_a_wrong_configuration_is_refused(text: str, said: str, tmp_path: Path):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(ConfigError, match=said):
-        commands.learner_config(JobOptions(config="mine.yaml"))
+        learner_config(JobOptions(config="mine.yaml"))
 
 
 def test_the_reward_on_the_command_line_wins(tmp_path: Path):
     (tmp_path / "mine.yaml").write_text("classifier: {negatives: visited, every: 7}\n")
-    config = commands.learner_config(JobOptions(config="mine.yaml", reward="goal_classifier"))
+    config = learner_config(JobOptions(config="mine.yaml", reward="goal_classifier"))
     assert config.classifier.negatives == "offline" and config.classifier.every == 7
-    assert commands.learner_config(JobOptions(reward="vice")).classifier.negatives == "visited"
+    assert learner_config(JobOptions(reward="vice")).classifier.negatives == "visited"
 
 
 def test_prepare_writes_what_was_resolved(tmp_path: Path):
-    options, run = commands.prepare(JobOptions(task="reach", seed=4, reward="goal_classifier"))
+    options, run = prepare(JobOptions(task="reach", seed=4, reward="goal_classifier"))
     run.close()
     config = yaml.safe_load((tmp_path / "runs" / "latest" / "config.yaml").read_text())
     assert config["options"]["task"] == "reach" and config["robot"]["name"] == "sim_arm"
     assert config["learner"]["classifier"]["negatives"] == "offline"
-    assert commands.learner_config(options) == commands.learner_config(JobOptions(task="reach", reward="goal_classifier"))
+    assert learner_config(options) == learner_config(JobOptions(task="reach", reward="goal_classifier"))
 
 
 def test_demonstrations_without_a_success_are_refused(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="empty"):
-        commands.prepare(JobOptions(demonstrations="empty"))
+        prepare(JobOptions(demonstrations="empty"))
     assert not (tmp_path / "runs").exists()
 
 

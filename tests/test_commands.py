@@ -13,6 +13,7 @@ from rewardbot.data.episodes import read_demonstrations, write_episode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
 from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.preparing import prepare
 from rewardbot.types import Episode, EpisodeInfo
 
 CONTRACT = load_contract("sim_arm")
@@ -37,7 +38,7 @@ def bag(name: str, *, task: str = "reach", success: bool | None = True, contract
 
 
 def prepared() -> JobOptions:
-    options, run = commands.prepare(JobOptions(task="reach", demonstrations="bags"))
+    options, run = prepare(JobOptions(task="reach", demonstrations="bags"))
     run.close()
     return options
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardbot import commands, registry
+from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, share_path
 from rewardbot.errors import ConfigError
 from rewardbot.robots.robot import load_contract
@@ -14,6 +14,7 @@ from rewardbot.robots.tasks import task_names
 from rewardbot.ros.graph import load_graph, resolve
 from rewardbot.training.learner import LearnerConfig
 from rewardbot.training.options import JobOptions
+from rewardbot.training.preparing import learner_config
 
 SETTINGS = [f"{folder}/{name}" for folder in ("tasks", "rewards", "policies") for name in names_in(folder)]
 
@@ -38,7 +39,7 @@ def test_there_is_a_file_for_every_task_and_none_for_nothing() -> None:
 
 def test_the_defaults_in_the_code_are_those_of_the_main_job() -> None:
     """Comparisons and tests use the defaults; the main job reads the files."""
-    assert commands.learner_config(JobOptions()) == commands.learner_config(JobOptions(reward="vice")) == LearnerConfig()
+    assert learner_config(JobOptions()) == learner_config(JobOptions(reward="vice")) == LearnerConfig()
 
 
 @pytest.mark.parametrize("given", [
@@ -52,9 +53,9 @@ def test_node_and_command_line_read_the_same(given: dict[str, str], tmp_path: Pa
     for file in node.parameter_files:
         values = merge(values, read_yaml(Path(file)))
     options = from_mapping(JobOptions, given)
-    assert from_mapping(LearnerConfig, values) == commands.learner_config(options)
+    assert from_mapping(LearnerConfig, values) == learner_config(options)
     expected = {"vice": "visited", "goal_classifier": "offline"}.get(options.reward, "offline" if options.config else "visited")
-    assert commands.learner_config(options).classifier.negatives == expected
+    assert learner_config(options).classifier.negatives == expected
 
 
 @pytest.mark.parametrize(("content", "said"), [

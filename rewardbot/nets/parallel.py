@@ -1,6 +1,6 @@
 """Several processes that learn one set of weights, each with its own episodes and batches: gradients are averaged between them.
 
-`torchrun --nproc-per-node N` starts the processes. Without it, all of this does nothing.
+`torchrun --nproc-per-node N` starts the processes. Outside `group`, all of this does nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from torch import Tensor, distributed, nn
 @contextlib.contextmanager
 def group() -> Iterator[int]:
     """Joins the processes that torchrun started, each with a GPU of its own if there are any; gives this one's number."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield 0
-        return
     if on_gpu := torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if on_gpu else "gloo")

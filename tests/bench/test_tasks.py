@@ -1,0 +1,26 @@
+"""The smoke version of `rewardbot bench tasks` runs and keeps the contract of its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rewardbot import cli
+from rewardbot.bench.tasks import PROMISED
+from rewardbot.robots.tasks import task_names
+
+
+def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
+    file = tmp_path / "tasks.json"
+    cli.run(["bench", "tasks", "--json", str(file), "--quick"])
+    result = json.loads(file.read_text())
+    assert result["name"] == "tasks" and result["seeds"] == [0]
+    (row,) = result["rows"]
+    assert row["task"] == task_names()[0] and row["episodes"] == 2 and row["steps"] > 0
+    assert all(0.0 <= row[actor] <= 1.0 for actor in ("BC", "tuned BC", "RL"))
+    assert {target["name"] for target in result["targets"]} == {
+        f"{task_names()[0]}: mean true success", "longest learning [s]", "tasks on which RL is twice as good as BC"}
+
+
+def test_every_task_has_its_target() -> None:
+    assert set(PROMISED) == set(task_names())

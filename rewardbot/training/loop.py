@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from rewardbot.nets import parallel
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
@@ -56,10 +57,11 @@ def learn(
         checkpoints: where episodes go at once, and the learner every few seconds.
         report: told the metrics after each episode.
     """
-    curve, episode_index = Curve(), max(0, learner.last_seed - start_seed(stream, 0) + 1)
+    curve, episode_index = Curve(), max(0, learner.last_seed - start_seed(stream, 0) + 1) + parallel.rank()
     now = saved_at = time.monotonic()
-    while learner.learn_s < seconds and (steps is None or learner.env_steps < steps):
-        if until_converged and learner.converged:
+    while steps is None or learner.env_steps < steps:
+        over = learner.learn_s >= seconds or (until_converged and learner.converged)
+        if parallel.any_of(over, learner.device):
             break
         policy = DeployedPolicy(learner.policy_weights())
         seed = start_seed(stream, episode_index)
@@ -73,7 +75,7 @@ def learn(
             learner.add_episode(episode)
         if checkpoints is not None:
             checkpoints.keep(learner, info)
-        episode_index += 1
+        episode_index += parallel.processes()
         metrics: Metrics = {}
         while learner.agent.updates < updates_per_step * learner.env_steps:
             metrics = learner.update()
@@ -85,7 +87,7 @@ def learn(
             saved_at = now
         curve.truth.append(bool(truth[-1]))
         curve.judged.append(bool(learner.judged[-1] > THRESHOLD))
-        if episode_index % 5 == 0:
+        if len(curve.truth) % 5 == 0:
             recent = float(np.mean(curve.truth[-RECENT:]))
             curve.points.append((round(learner.learn_s, 1), learner.env_steps, recent))
             rates = asdict(error_rates(list(zip(curve.judged, curve.truth, strict=True))[-JUDGED:]))

@@ -5,6 +5,8 @@ Its weights go to FOLDER/<kind>-<processes>-<rank>.pt.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def learner(rank: int) -> list[torch.nn.Module]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     kind, folder = sys.argv[1:]
-    with parallel.group() as number:
+    with parallel.group() if "RANK" in os.environ else contextlib.nullcontext(0) as number:
         modules = {"sac": sac, "learner": learner}[kind](number)
         stop = parallel.any_of(number == 1, torch.device("cpu"))
         weights = {f"{index}.{name}": value for index, module in enumerate(modules) for name, value in module.state_dict().items()}

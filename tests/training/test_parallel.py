@@ -48,5 +48,4 @@ def test_alone_nothing_is_exchanged() -> None:
     parallel.average_gradients([weight])
     assert weight.grad is not None and weight.grad.tolist() == [1.0, 1.0]
     assert parallel.any_of(True, torch.device("cpu")) and not parallel.any_of(False, torch.device("cpu"))
-    with parallel.group() as rank:
-        assert rank == 0 and parallel.processes() == 1
+    assert parallel.rank() == 0 and parallel.processes() == 1

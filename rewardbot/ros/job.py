@@ -264,7 +264,7 @@ class _Job:
         options, node, record = self._options, self._node, self._record
         stream = STREAMS * options.seed + 1
         self._progress.begin("learning")
-        begun, last_curve, taken_before = len(node.scores.scores), 0.0, int(node.value("learner_node", "episodes") or 0)
+        begun, last_curve = len(node.scores.scores), 0.0
 
         def done() -> bool:
             nonlocal last_curve
@@ -286,9 +286,14 @@ class _Job:
             self._keeper.keep(at_least_s=2.0)
             return max(shares) >= 1.0 or node.value("learner_node", "converged") == 1.0
 
+        def first() -> int:
+            indices = [index_in(stream, score.event.info.seed) for score in node.scores.scores[begun:]]
+            record.unheard += sum(index is not None and index > record.explored for index in set(indices))
+            return record.explored + 1
+
         node.switch("learn", True, keep=True)
         self._conductor.conduct(
-            Task("explore", stream, first=lambda: record.explored + 1, done=done, needs=("sim_node", "policy_node", "learner_node"),
+            Task("explore", stream, first=first, done=done, needs=("sim_node", "policy_node", "learner_node"),
                  progress=lambda: [node.value("learner_node", key) for key in ("learn_s", "episodes", "progress")]),
             "learning")
         while True:
@@ -300,9 +305,6 @@ class _Job:
                 self._tell(str(error))
             if node.process("learner_node") == process:
                 break
-        ends = sum(score.event.info.source == "policy" for score in node.scores.scores[begun:])
-        taken = int(node.value("learner_node", "episodes") or 0) - taken_before
-        record.unheard += max(0, ends - taken)
         record.learned = {"version": int(answer["version"]), "env_steps": int(answer["env_steps"]),
                           "learn_s": float(answer["learn_s"])}
         self._keeper.keep()

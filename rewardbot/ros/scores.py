@@ -16,6 +16,9 @@ from rewardbot.data.decode import EpisodeEvent
 OBSERVED = "observed_ns"
 """Key of an end's extra information: when the robot sent the joint state of the last observation [ns]."""
 
+TOGETHER_NS = 1_000_000_000
+"""An observation's truth and its joint state are sent within less than that [ns], and a robot takes longer to start again."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -63,10 +66,19 @@ class ScoreKeeper:
         index = bisect_left(self._times, sent_ns)
         return self._truths[index - 1] if index else None
 
+    def of_observation(self, sent_ns: int) -> bool | None:
+        """The truth of the observation whose joint state was sent at `sent_ns`; None when it was lost.
+
+        An older one is of an observation before, perhaps of a robot that was started again since.
+        """
+        index = bisect_left(self._times, sent_ns)
+        return self.at(sent_ns) if index and sent_ns - self._times[index - 1] <= TOGETHER_NS else None
+
     def ended(self, sent_ns: int, event: EpisodeEvent) -> None:
         """Takes the end of an episode, sent at `sent_ns`. All truths sent before it must have been given already."""
         observed = event.info.extra.get(OBSERVED)
-        self.scores.append(Score(event, self.at(observed if isinstance(observed, int) else sent_ns)))
+        success = self.of_observation(observed) if isinstance(observed, int) else self.at(sent_ns)
+        self.scores.append(Score(event, success))
 
     def count(self, run: int) -> int:
         """Number of ended episodes of one request."""

@@ -31,6 +31,15 @@ def test_in_real_time_the_end_tells_which_observation_was_the_last() -> None:
     assert scores.of_run(1) == [True]
 
 
+def test_the_truth_of_a_robot_before_is_not_that_of_the_one_that_was_started_again() -> None:
+    scores, second = ScoreKeeper(), 10**9
+    scores.truth(1 * second, True, 900)
+    scores.ended(5 * second, end(1, **{OBSERVED: 4 * second}))  # nothing was heard of the new one
+    scores.truth(6 * second, True, 7)  # its numbers begin again; those before were lost
+    scores.ended(7 * second, end(1, **{OBSERVED: 6 * second + 1}))
+    assert [score.success for score in scores.scores] == [None, True]
+
+
 def test_without_truth_there_is_no_score() -> None:
     scores = ScoreKeeper()
     scores.ended(5, end(1))

@@ -309,15 +309,14 @@ class PolicyNode(RewardbotNode):
         self.publish_metrics()
 
     def _abandon(self, reason: str) -> None:
-        """Gives up the episode or the reset that is under way."""
-        if self._episode is not None:
-            name, request = self._episode.info.id, self._episode.request
-        elif self._resetting is not None:
-            name, request = "that was to begin", self._resetting[1]
-        else:
-            return
-        self.get_logger().warning(f"episode {name} abandoned: {reason}")
-        self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
+        """Gives up the episode or the reset that is under way, if there is one, and an evaluation in any case."""
+        request = self._request
+        if self._episode is not None or self._resetting is not None:
+            name, request = "that was to begin", self._resetting[1] if self._resetting is not None else request
+            if self._episode is not None:
+                name, request = self._episode.info.id, self._episode.request
+            self.get_logger().warning(f"episode {name} abandoned: {reason}")
+            self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
         self._episode, self._resetting, self._stuck_s = None, None, 0.0
         if request == self._request and request.mode == "evaluate":
             self.get_logger().warning(f"the evaluation stops after {self._done} episodes; whoever asked for it may ask again")

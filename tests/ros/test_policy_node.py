@@ -187,6 +187,19 @@ def test_a_robot_that_falls_silent_is_given_up_and_an_evaluation_waits_to_be_ask
     assert end.info.extra["run"] == 8 and end.info.source == "evaluation" and end.info.success is None
 
 
+def test_a_robot_whose_clock_begins_anew_is_another_one(robot: Robot) -> None:
+    robot.begin("evaluate", run=9)
+    abandoned, events = int(robot.metric("episodes_abandoned") or 0), len(robot.events)
+    robot.stamp = 0
+    robot.tick()
+    robot.client.wait(lambda: int(robot.metric("episodes_abandoned")) == abandoned + 1, "its word")
+    robot.client.wait(lambda: robot.metric("mode") == "idle", "idleness")
+    robot.begin("evaluate", run=10)
+    for _ in range(HORIZON):
+        robot.tick()
+    assert robot.ended().info.extra["run"] == 10 and len(robot.events) == events + 2, "the first one has no end"
+
+
 def test_without_an_operator_no_demonstration_begins(robot: Robot) -> None:
     robot.client.quiet(2.0 * GONE_S)  # what it was held up itself does not count as silence
     resets, known = robot.resets, len(robot.commands)

@@ -48,8 +48,8 @@ class Seen:
 
     def look(self, run: Path) -> None:
         """Takes note of what is there now."""
-        self.recorded |= _recorded(run)
-        self.visited |= set(_visited(run))
+        self.recorded |= recorded(run)
+        self.visited |= set(visited(run))
         for actor, results in JobRecord.read(run, lambda line: None).evaluations.items():
             for index, result in enumerate(results):
                 if result is not None:
@@ -58,7 +58,7 @@ class Seen:
     def lost(self, run: Path) -> int:
         """How many of the episodes seen are not in the run's result: demonstrations, episodes of learning, evaluations."""
         record = JobRecord.read(run, lambda line: None)
-        gone = len(self.recorded - _recorded(run)) + max(0, len(self.visited) - _taken(run))
+        gone = len(self.recorded - recorded(run)) + max(0, len(self.visited) - taken(run))
         return gone + sum(record.evaluations.get(actor, [])[index : index + 1] != [result]
                           for (actor, index), result in self.scored.items())
 
@@ -170,7 +170,7 @@ class _Run:
                         plan.pop(0)
                     time.sleep(0.05)
             finally:
-                for pid in (job.pid, *_nodes(job.pid).values()):
+                for pid in (job.pid, *nodes_of(job.pid).values()):
                     _signal(pid)
                 self.code = job.wait()
         self.seconds += time.monotonic() - begun
@@ -178,7 +178,7 @@ class _Run:
 
     def _kill(self, job: subprocess.Popen[bytes], what: str) -> bool:
         """Kills a node, or all and the job with them; False if it is not there now."""
-        nodes = _nodes(job.pid)
+        nodes = nodes_of(job.pid)
         if what == "all":
             pids = [job.pid, *nodes.values()]
         elif what in nodes:
@@ -190,7 +190,7 @@ class _Run:
         return True
 
 
-def _nodes(job: int) -> dict[str, int]:
+def nodes_of(job: int) -> dict[str, int]:
     """The nodes that a job has started: name -> process id."""
     found: dict[str, int] = {}
     for children in Path(f"/proc/{job}/task").glob("*/children"):
@@ -217,18 +217,19 @@ def _signal(pid: int) -> bool:
     return True
 
 
-def _recorded(run: Path) -> set[str]:
+def recorded(run: Path) -> set[str]:
+    """Ids of the recorded demonstrations of a run."""
     folder = run / "demonstrations"
     return {path.name for path in list_episodes(folder)} if folder.is_dir() else set()
 
 
-def _visited(run: Path) -> list[str]:
-    """Ids of the visited episodes on disk."""
+def visited(run: Path) -> list[str]:
+    """Ids of the visited episodes of a run that are on disk."""
     return [path.stem.partition("-")[2] for path in (run / CHECKPOINT / VISITED).glob("*/*.safetensors")]
 
 
-def _taken(run: Path) -> int:
-    """How many visited episodes the learner has at the end."""
+def taken(run: Path) -> int:
+    """How many visited episodes the newest generation of the learner knows."""
     try:
         state = torch.load(BytesIO((run / CHECKPOINT / "newest" / LEARNER).read_bytes()), map_location="cpu", weights_only=True)
     except OSError:

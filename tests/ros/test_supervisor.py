@@ -65,7 +65,21 @@ def test_a_node_that_may_be_restarted_is(domain: int) -> None:
 
         wait_until(restarted, "the restart")
         second = supervisor.pid("recorder_node")
+        assert supervisor.is_ours(first) and supervisor.is_ours(second) and not supervisor.is_ours(os.getpid())
+        assert supervisor.restarts == {"recorder_node": 1} and supervisor.is_ready("recorder_node")
     assert gone(first) and gone(second)
+
+
+def test_a_node_that_crashes_again_and_again_ends_it_all(domain: int) -> None:
+    lines: list[tuple[str, str]] = []
+    # There is no such module: Python ends with exit code 1.
+    with Supervisor([node("crashing_node", "on-failure")], log=lambda *line: lines.append(line)) as supervisor:
+        supervisor.start()
+        with pytest.raises(NodeDied, match="crashing_node ended with exit code 1") as caught:
+            wait_until(lambda: supervisor.poll(), "it to be given up")
+        assert "No module named" in str(caught.value)
+        assert supervisor.restarts == {"crashing_node": 5} and not supervisor.is_ready("crashing_node")
+    assert sum("starting it again" in line for _, line in lines) == 5
 
 
 def test_a_mistake_of_the_user_is_told_in_the_nodes_words_and_not_repeated(domain: int) -> None:

@@ -190,7 +190,7 @@ def test_a_policy_that_is_killed_waits_for_a_request_and_the_robot_for_it(cell: 
     expected = [start_seed(6, index) for index in range(ended + 2)]
     assert sorted(whole(cell.saved(ended + 2))) == expected == whole(cell.heard)
     assert len({score.event.info.id for score in job.scores.scores}) == ended + 2
-    assert job.text("sim_node", "waiting_for") == ""
+    job.wait(lambda: job.text("sim_node", "waiting_for") == "", 5.0, "nobody is missing")
 
 
 def test_an_evaluation_leaves_no_start_state_out(cell: Cell) -> None:

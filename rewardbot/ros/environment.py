@@ -6,6 +6,7 @@ import os
 from collections.abc import MutableMapping
 
 from rewardbot.config import share_path
+from rewardbot.errors import ConfigError
 
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
@@ -14,6 +15,22 @@ PARENT_VARIABLE = "REWARDBOT_PARENT"
 
 STARTER_VARIABLE = "REWARDBOT_STARTER"
 """Another in every start of a graph. A node that is started again in the same graph knows by it what it left behind."""
+
+
+HIGHEST_DOMAIN = 232
+"""A higher ROS_DOMAIN_ID gives port numbers that do not exist, and ends the process without a word of ours."""
+
+
+def check_domain() -> None:
+    """To be called before DDS is loaded.
+
+    Raises:
+        ConfigError: ROS_DOMAIN_ID is not one.
+    """
+    text = os.environ.get("ROS_DOMAIN_ID", "").strip() or "0"
+    if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_DOMAIN:
+        raise ConfigError(f"ROS_DOMAIN_ID is '{text}'.", valid=f"It must be a whole number from 0 to {HIGHEST_DOMAIN}; "
+                          "up to 101 it never meets the ports that programs get by chance.", next_step="Set another, or unset it.")
 
 
 def set_defaults(environment: MutableMapping[str, str] | None = None) -> None:

@@ -24,7 +24,7 @@ from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.ros import convert, qos
-from rewardbot.ros.environment import set_defaults
+from rewardbot.ros.environment import check_domain, set_defaults
 from rewardbot.ros.graph import NodeStart, links
 from rewardbot.ros.node import VERSION, Polled, take_all_with_info
 from rewardbot.ros.scores import ScoreKeeper
@@ -87,6 +87,7 @@ class JobNode:
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         set_defaults()
+        check_domain()
         self.scores = ScoreKeeper()
         self.metrics: dict[str, dict[str, float | str]] = {}
         self.run = 0

@@ -113,11 +113,12 @@ class LearnerNode(RewardbotNode):
         self._tell()
         if self._state != "learning":
             return LONGEST_WAIT_S
+        moving = time.monotonic() - self._heard_at < STANDSTILL_S
         metrics = self.learner.update()
         self.metrics |= metrics
         self.tick()
         now = time.monotonic()
-        if now - self._heard_at < STANDSTILL_S:
+        if moving:
             self.learner.learn_s += now - self._counted_at
         self._counted_at = now
         if time.monotonic() - self._published_at >= self.settings.publish_s:

@@ -29,7 +29,7 @@ from rclpy.subscription import MessageInfo, Subscription
 import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
-from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
+from rewardbot.ros.environment import PARENT_VARIABLE, check_domain, set_defaults
 from rewardbot.ros.executor import LeanExecutor
 
 NAMESPACE = "rewardbot"
@@ -213,6 +213,7 @@ def start(make: Callable[[], RewardbotNode]) -> None:
 
 
 def _init(arguments: Sequence[str]) -> None:
+    check_domain()
     try:
         rclpy.init(args=[sys.argv[0], *arguments], signal_handler_options=SignalHandlerOptions.NO)
     except (RCLError, RuntimeError) as error:

@@ -11,8 +11,10 @@ import pytest
 from sensor_msgs.msg import Image
 
 from rewardbot.config import share_path
+from rewardbot.errors import ConfigError
 from rewardbot.ros import qos
-from rewardbot.ros.environment import set_defaults
+from rewardbot.ros.environment import check_domain, set_defaults
+from rewardbot.ros.job_node import JobNode
 
 pytestmark = pytest.mark.ros
 
@@ -62,3 +64,19 @@ def test_images_of_900_kilobytes_arrive(client: Any) -> None:
         client.wait(lambda: len(images) >= 30, "30 of 40 large images")
     finally:
         camera.communicate(b"\n", timeout=30.0)
+
+
+@pytest.mark.parametrize("domain", ["500", "abc", "-3", "1.5"])
+def test_a_domain_that_is_none_is_refused_before_dds_is_loaded(domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    with pytest.raises(ConfigError, match=r"ROS_DOMAIN_ID is(.|\n)*0 to 232"):
+        JobNode("rewardbot", lambda: None)
+    node = subprocess.run([sys.executable, "-m", "rewardbot.ros.recorder_node"], text=True, capture_output=True, timeout=60,
+                          check=False)
+    assert node.returncode == 2 and "ROS_DOMAIN_ID is" in node.stderr and "Traceback" not in node.stderr
+
+
+@pytest.mark.parametrize("domain", ["", " 7 ", "0", "232"])
+def test_a_domain_that_is_one(domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
+    check_domain()

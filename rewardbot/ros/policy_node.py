@@ -46,6 +46,9 @@ from rewardbot.types import EpisodeInfo, Source
 
 Mode = Literal["idle", "demonstrate", "explore", "evaluate"]
 SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "explore": "policy", "evaluate": "evaluation"}
+ACTORS = {"demonstrate": "operator", "explore": "explore"}
+"""Who acts in a mode; in evaluate, who is asked for."""
+
 TELEOP = "teleop"
 
 GONE_S = 3.0
@@ -220,7 +223,7 @@ class PolicyNode(RewardbotNode):
             task=self.settings.task, robot=self.contract.name, source=SOURCES[request.mode],
             seed=seed if isinstance(seed, int) else None,
             policy_version=0 if demonstrate or self._policy is None else self._policy.version,
-            extra={"run": request.run, "index": self._done, "actor": "operator" if demonstrate else request.actor})
+            extra={"run": request.run, "index": self._done, "actor": ACTORS.get(request.mode, request.actor)})
         self._begun += 1
         self._verdicts.clear()
         self._stuck_s = 0.0

@@ -78,6 +78,8 @@ class Checkpoints:
 
     def keep(self, learner: Learner, info: EpisodeInfo) -> None:
         """Stores the episode that the learner has just taken."""
+        if self._writer is not None and not self._writer.is_alive():
+            self.finish()  # what went wrong is told soon
         self._missing[info.id] = info
         self._store_missing(learner)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -27,8 +27,8 @@ NODES = ("sim_node", "policy_node", "classifier_node", "recorder_node", "learner
 KILLS = 5
 """Of each node."""
 
-STRETCH = 1.25
-"""Kills are spread over that many times the duration of the unbroken run, because starting nodes again takes time."""
+EARLIEST, LATEST = 0.05, 0.95
+"""Kills are drawn from that part of the unbroken run."""
 
 LOOK_S = 0.3
 """Time between two looks at what is on the disk [s]."""
@@ -38,6 +38,19 @@ QUICK_OPTIONS = ("--task", "reach", "--demos", "3", "--minutes", "0.1", "--episo
 QUICK_SETTINGS = "bc: {steps: 20}\nplain_bc: {steps: 10}\nclassifier: {first_steps: 20}\n"
 
 
+Mark = tuple[int, int, int]
+"""Episodes of evaluation, of learning and of demonstration so far. It only grows, and compares as the phases follow each other."""
+
+
+@dataclass
+class Kill:
+    """What is killed, a node or all, and when: a time after a run has come so far [s]."""
+
+    what: str
+    mark: Mark
+    after_s: float
+
+
 @dataclass
 class Seen:
     """What stood on the disk at any time of a run: none of it may be lost."""
@@ -45,6 +58,11 @@ class Seen:
     recorded: set[str] = field(default_factory=set)
     visited: set[str] = field(default_factory=set)
     scored: dict[tuple[str, int], bool] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> Mark:
+        """How far the run has come."""
+        return len(self.scored), len(self.visited), len(self.recorded)
 
     def look(self, run: Path) -> None:
         """Takes note of what is there now."""
@@ -77,16 +95,17 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     unbroken = _Run(folder / "unbroken", arguments)
     report(0.0, "unbroken run")
     unbroken.go(lambda elapsed: report(0.0, f"unbroken run, {elapsed:.0f} s"))
-    duration = unbroken.seconds
+
+    def kill(what: str, earliest: float = EARLIEST) -> Kill:
+        return unbroken.moment(what, draw.uniform(earliest, LATEST))
 
     killed = _Run(folder / "killed", arguments)
     kills = 1 if options.quick else KILLS
-    plan = sorted((draw.uniform(0.1, STRETCH) * duration, node) for node in NODES for _ in range(kills))
+    plan = sorted((kill(node) for node in NODES for _ in range(kills)), key=lambda kill: (kill.mark, kill.after_s))
     killed.go(lambda elapsed: report(0.3, f"{killed.kills} of {len(plan)} kills, {elapsed:.0f} s"), plan)
 
     resumed = _Run(folder / "resumed", arguments)
-    moment = draw.uniform(0.2, 0.9) * duration
-    resumed.go(lambda elapsed: report(0.7, f"to be killed after {moment:.0f} s, {elapsed:.0f} s"), [(moment, "all")])
+    resumed.go(lambda elapsed: report(0.7, f"all of it to be killed, {elapsed:.0f} s"), [kill("all", 0.2)])
     if resumed.code == -signal.SIGKILL:
         resumed.resume(lambda elapsed: report(0.8, f"resumed, {elapsed:.0f} s"))
 
@@ -114,6 +133,7 @@ class _Run:
     def __init__(self, folder: Path, arguments: list[str]) -> None:
         self._folder, self._arguments = folder, arguments
         self._seen = Seen()
+        self._reached: list[tuple[float, Mark]] = [(0.0, (0, 0, 0))]
         self.kills, self.seconds, self.code = 0, 0.0, 0
         folder.mkdir()
 
@@ -138,9 +158,15 @@ class _Run:
         """Finished episodes that are not in the result."""
         return self._seen.lost(self.path)
 
-    def go(self, tell: Callable[[float], None], plan: list[tuple[float, str]] | None = None) -> None:
-        """Runs it to its end; `plan` says what is killed, and when [s]."""
-        self._program(["--run-dir", str(self._folder), *self._arguments], tell, list(plan or []))
+    def moment(self, what: str, share: float) -> Kill:
+        """The kill of `what` at a share of this run, by how far it had come then, for another run that is quicker or slower."""
+        at = share * self.seconds
+        since, mark = max(item for item in self._reached if item[0] <= at)
+        return Kill(what, mark, at - since)
+
+    def go(self, tell: Callable[[float], None], plan: Sequence[Kill] = ()) -> None:
+        """Runs it to its end; `plan` says what is killed, in the order of the moments."""
+        self._program(["--run-dir", str(self._folder), *self._arguments], tell, list(plan))
 
     def resume(self, tell: Callable[[float], None]) -> None:
         """Goes on with it after a kill."""
@@ -154,7 +180,7 @@ class _Run:
             "demos": len(self._seen.recorded), "episodes": len(self._seen.visited), "evaluated": len(self._seen.scored),
             "lost": self.lost, "again": record.unheard, "learn s": self.summary.get("learn_s"), "all s": round(self.seconds, 1)}
 
-    def _program(self, arguments: list[str], tell: Callable[[float], None], plan: list[tuple[float, str]]) -> None:
+    def _program(self, arguments: list[str], tell: Callable[[float], None], plan: list[Kill]) -> None:
         with (self._folder / "output.log").open("a") as output:
             job = subprocess.Popen([sys.executable, "-m", "rewardbot", "demo", *arguments], stdin=subprocess.DEVNULL,
                                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
@@ -166,7 +192,9 @@ class _Run:
                     if elapsed - looked > LOOK_S and (self._folder / "latest").exists():
                         looked = elapsed
                         self._seen.look(self.path)
-                    if plan and elapsed >= plan[0][0] and self._kill(job, plan[0][1]):
+                        if self._seen.mark != self._reached[-1][1]:
+                            self._reached.append((elapsed, self._seen.mark))
+                    if plan and self._due(plan[0], elapsed) and self._kill(job, plan[0].what):
                         plan.pop(0)
                     time.sleep(0.05)
             finally:
@@ -175,6 +203,11 @@ class _Run:
                 self.code = job.wait()
         self.seconds += time.monotonic() - begun
         self._seen.look(self.path)
+
+    def _due(self, kill: Kill, elapsed: float) -> bool:
+        passed = [at for at, mark in self._reached if mark >= kill.mark]
+        beyond = self._reached[-1][1] > kill.mark and kill.after_s < 1.0
+        return bool(passed) and (beyond or elapsed >= passed[0] + kill.after_s)
 
     def _kill(self, job: subprocess.Popen[bytes], what: str) -> bool:
         """Kills a node, or all and the job with them; False if it is not there now."""

@@ -139,7 +139,8 @@ def run_demo(
             node.wait_connected(nodes)
 
             def present(name: str) -> bool:
-                return supervisor.is_ready(name) and node.process(name).startswith(f"{supervisor.pid(name)}-")
+                ours = supervisor.is_ready(name) and node.process(name).startswith(f"{supervisor.pid(name)}-")
+                return ours and node.connected(name)
 
             try:
                 _Job(options, run_folder, node, progress, report, keeper, Conductor(node, present), tell).run()

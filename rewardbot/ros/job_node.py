@@ -94,6 +94,8 @@ class JobNode:
         self.expected: list[str] = []
         self._heard: dict[str, float] = {}
         self._every_round, self._is_ours, self._log = every_round, is_ours, log
+        self._since: dict[str, float] = {}  # when a node's present process was first heard
+        self._links: dict[str, tuple[int, int]] = {}
         self._wishes: dict[str, _Wish] = {}
         self._stranger: RewardbotError | None = None
         self._named: set[str] = set()
@@ -178,13 +180,16 @@ class JobNode:
         Raises:
             RobotError: not within `timeout_s`.
         """
-        expected = links(nodes, listens=LISTENS)
+        self._links = links(nodes, listens=LISTENS)
+        self.wait(lambda: all(map(self._complete, self._links)), timeout_s, "the nodes to find each other over DDS")
 
-        def connected() -> bool:
-            found = {name: (self.value(name, "links_out") or 0, self.value(name, "links_in") or 0) for name in expected}
-            return all(found[name][0] >= out and found[name][1] >= into for name, (out, into) in expected.items())
+    def connected(self, node: str) -> bool:
+        """Whether a node's present process has found all its counterparts, or has had 5 s for it: one of them may be away."""
+        return self._complete(node) or time.monotonic() - self._since[node] > SILENT_S
 
-        self.wait(connected, timeout_s, "the nodes to find each other over DDS")
+    def _complete(self, node: str) -> bool:
+        out, into = self._links[node]
+        return (self.value(node, "links_out") or 0) >= out and (self.value(node, "links_in") or 0) >= into
 
     def wait(self, done: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Handles messages until `done()`.
@@ -322,6 +327,8 @@ class JobNode:
     def _on_metrics(self, message: DiagnosticArray) -> None:
         now = time.monotonic()
         for name, values in convert.metrics_of(message).items():
+            if values.get("process") != self.metrics.get(name, {}).get("process"):
+                self._since[name] = now
             self.metrics[name], self._heard[name] = values, now
             version, pid = values.get("rewardbot", "of an earlier version"), str(values.get("process", "")).partition("-")[0]
             if version != VERSION:

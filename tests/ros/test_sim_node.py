@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def process(start_node: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def cell(process: Any, client: Any) -> Iterator[Cell]:
+def cell(process: Any, client: Any) -> Cell:
     return Cell(client)
 
 

@@ -85,7 +85,7 @@ class Conductor:
                 return True
             if (progress := task.progress()) != known:
                 known, since, in_vain = progress, now, 0
-            if now - since > STALLED_S or in_vain > MOST_IN_VAIN:
+            if now - since > STALLED_S or in_vain >= MOST_IN_VAIN:
                 raise RewardbotError(f"Nothing went on for {now - since:.0f} s: {what}.", valid=node.state_of_nodes(),
                                      next_step="Look at the nodes' output in nodes.log of the run folder.")
             if not all(self._present(name) for name in task.needs):

@@ -47,7 +47,7 @@ RETRY_S = 0.5
 
 @dataclass
 class _Wish:
-    """Something that a node is to be told, again by again in each new process of it.
+    """Something that a node is to be told, and told again in each new process of it.
 
     Attributes:
         told: the process that has accepted it.

@@ -15,7 +15,7 @@ from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
-from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
 from rewardbot.training.run import LATEST
 
 PROBLEMS, INTERRUPTED = 1, 130
@@ -68,6 +68,13 @@ def _up(parser: Parser, argv: Sequence[str]) -> None:
     commands.up(found.graph, [*found.arguments, *unknown])
 
 
+def _success_images(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    add_options(parser, ImageOptions)
+    options, rest = parse(parser, ImageOptions, argv)
+    commands.success_images(rest.folder, options)
+
+
 def _list(parser: Parser, argv: Sequence[str]) -> None:
     parser.parse_args(list(argv))
     commands.show_names()
@@ -90,6 +97,7 @@ COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
+    "success-images": Command("pictures of a task's goal from the simulator, for demo or train with --demos 0", _success_images),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
     "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),
     "doctor": Command("what of this machine works, what does not, and how to mend it; exit code 1 if there is a problem", _doctor),

@@ -20,8 +20,8 @@ from rewardbot.config import from_mapping, names_in
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.bench import BenchOptions, run_bench
-from rewardbot.training.files import StorageError, try_out, write_atomic
-from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.files import StorageError, storing, try_out, write_atomic
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
 
@@ -57,7 +57,8 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     from rewardbot.training.preparing import learner_config
 
     asked = DemoOptions(
-        task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, episodes=options.episodes,
+        task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, play=options.play,
+        episodes=options.episodes,
         learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config,
         resume=resume is not None)
     with run:
@@ -254,6 +255,42 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
         return write_video(video, frames(), fps=robot.contract.control_hz)
     finally:
         robot.close()
+
+
+def success_images(folder: str, options: ImageOptions) -> None:
+    """`rewardbot success-images`.
+
+    Raises:
+        ConfigError: unknown task or robot.
+        MissingSystemLibrary: nothing can be drawn here.
+        StorageError: the folder holds something, or cannot be written.
+    """
+    from rewardbot.data.success_images import write_success_images
+    from rewardbot.robots.mujoco import MujocoRobot
+    from rewardbot.robots.rendering import check_rendering
+    from rewardbot.robots.robot import load_contract
+    from rewardbot.training.collect import picture_success
+    from rewardbot.training.view import Progress, View
+
+    path = Path(folder).expanduser()
+    if path.is_dir() and any(path.iterdir()):
+        raise StorageError(f"{path} is not empty.", next_step="Name a new folder.")
+    check_rendering()
+    robot = MujocoRobot(options.task, load_contract(options.robot))
+    progress = Progress(f"rewardbot success-images: {options.task}", ("pictures",), phase="pictures")
+    try:
+        with View(progress) as view:
+
+            def report(share: float) -> None:
+                progress.share = share
+                view.refresh()
+
+            images = picture_success(robot, options.count, seed=options.seed, progress=report)
+    finally:
+        robot.close()
+    with storing(path):
+        write_success_images(path, images)
+    print(f"{path}: {options.count} moments, {', '.join(images)}")
 
 
 def up(graph: str, arguments: Sequence[str]) -> None:

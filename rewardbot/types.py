@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Metrics = dict[str, float]
 """Scalar diagnostics by name."""
 
-Source = Literal["demonstration", "policy", "evaluation", "intervention"]
-"""Who chose the actions of an episode. Learners train on all of them except `evaluation`."""
+Source = Literal["demonstration", "play", "policy", "evaluation", "intervention"]
+"""Who chose the actions of an episode; play is random motion. Learners train on all of them except `evaluation`."""
 
 PROPRIO_NAMES = ("tool_x", "tool_y", "tool_z", "gripper")
 """What `Observation.proprio` holds: tool position [m] and gripper opening as a share of fully open [0, 1]."""

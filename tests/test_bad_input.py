@@ -70,7 +70,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("argv", "said"), [
-    (("demo", "--task", "pusch"), ("no task named 'pusch'", "lift, push, reach", "Did you mean 'push'?")),
+    (("demo", "--task", "pusch"), ("no task named 'pusch'", "drawer, lift, pencil_case, push, reach", "Did you mean 'push'?")),
     (("train", "--policy", "rldp"), ("no policy algorithm named 'rldp'", "rlpd", "Did you mean 'rlpd'?")),
     (("train", "--reward", "vize"), ("no reward algorithm named 'vize'", "goal_classifier, vice", "Did you mean 'vice'?")),
     (("demo", "--demos", "0"), ("--demos is 0", "at least 2", "--demonstrations DIR")),

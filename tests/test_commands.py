@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rewardbot import commands
-from rewardbot.data.episodes import read_demonstrations, write_episode
-from rewardbot.errors import DataError
+from rewardbot.data.episodes import list_episodes, read_demonstrations, read_header, write_episode
+from rewardbot.errors import DataError, RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
-from rewardbot.training.options import EvalOptions, JobOptions
+from rewardbot.training.files import StorageError
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
 from rewardbot.training.preparing import prepare
 from rewardbot.types import Episode, EpisodeInfo
 
@@ -106,3 +108,34 @@ def test_train_then_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert "2" in capsys.readouterr().out and (tmp_path / "film.mp4").exists()
     with pytest.raises(DataError, match="'reach', not for 'lift'"):
         commands.evaluate("runs/latest", EvalOptions(task="lift"))
+
+
+@pytest.mark.slow
+def test_learning_from_nothing_but_success_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """As small as it goes, too. No demonstration exists, and nobody is cloned."""
+    commands.success_images("shown", ImageOptions(task="reach", count=12))
+    assert "shown: 12 moments" in capsys.readouterr().out
+    (tmp_path / "small.yaml").write_text("autoencoder: {steps: 3}\nclassifier: {first_steps: 3}\n")
+    commands.train(JobOptions(task="reach", demos=0, success_images="shown", play=8, minutes=0.02, episodes=2, config="small.yaml"))
+    run = tmp_path / "runs" / "latest"
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["demonstrations"] == 0 and summary["success"].keys() == {"rl"} and summary["env_steps"] > 0
+    assert not (run / "demonstrations").exists() and len(list((run / "success_images" / "front").iterdir())) == 12
+    assert {read_header(path).info.source for path in list_episodes(run / "play")} == {"play"}
+    commands.evaluate("runs/latest", EvalOptions(episodes=1))
+    with pytest.raises(StorageError, match="not empty"):
+        commands.success_images("shown", ImageOptions(task="reach", count=12))
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (JobOptions(demos=0), r"--demos is 0(.|\n)*--success-images DIR(.|\n)*rewardbot success-images"),
+    (JobOptions(demos=1), r"--demos is 1(.|\n)*at least 2"),
+    (JobOptions(demos=0, success_images="nowhere"), "no success images of camera 'front'"),
+    (JobOptions(success_images="shown"), r"without demonstrations(.|\n)*--demos 0"),
+    (JobOptions(demos=0, success_images="shown", compare=True), "--compare needs demonstrations"),
+    (JobOptions(demos=0, success_images="shown", demonstrations="bags"), "contradict"),
+])
+def test_success_images_that_cannot_be_used(options: JobOptions, said: str, tmp_path: Path):
+    with pytest.raises(RewardbotError, match=said):
+        prepare(options)
+    assert not list(tmp_path.iterdir()), "nothing was made"

@@ -52,7 +52,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_commands_and_their_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = set(re.findall(r"rewardbot ([a-z]+)", section("Commands")))
+    commands = set(re.findall(r"rewardbot ([a-z]+(?:-[a-z]+)*)", section("Commands")))
     assert commands == set(cli.COMMANDS)
     texts = []
     for command in commands:

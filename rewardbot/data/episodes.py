@@ -34,6 +34,9 @@ from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
 
+DEMONSTRATIONS, PLAY = "demonstrations", "play"
+"""Folders of a run folder: what learning begins from."""
+
 _log = logging.getLogger(__name__)
 
 _KEY = "rewardbot"  # of the bag's custom data
@@ -314,6 +317,15 @@ def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> lis
                         valid=f"Skipped: {', '.join(skipped)}." if skipped else "It holds no demonstrations at all.",
                         next_step="Record demonstrations and mark them as successes.")
     return demonstrations
+
+
+def read_play(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+    """The episodes of random motion in `folder`, by name.
+
+    Raises:
+        DataError: no such folder, or an episode that `read_episode` refuses.
+    """
+    return [read_episode(path, contract, task) for path in list_episodes(folder) if read_header(path).info.source == "play"]
 
 
 def _check_fits(path: Path, recorded: RobotContract, contract: RobotContract) -> None:

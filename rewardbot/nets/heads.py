@@ -93,6 +93,11 @@ class SquashedGaussianPolicy(nn.Module):
         nn.init.zeros_(self.log_std.weight)
         nn.init.constant_(self.log_std.bias, value)
 
+    def set_scale(self, proprio: Tensor) -> None:
+        """Standardises with the mean and spread of `proprio` (N, P)."""
+        self.proprio_mean.copy_(proprio.mean(0))  # type: ignore[operator]
+        self.proprio_std.copy_(proprio.std(0) + 1e-3)  # type: ignore[operator]
+
     def normalise(self, proprio: Tensor) -> Tensor:
         """Standardised proprioception, (N, P)."""
         return (proprio - self.proprio_mean) / self.proprio_std  # type: ignore[operator]

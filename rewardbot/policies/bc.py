@@ -82,8 +82,7 @@ class BehaviourCloning(nn.Module):
     def fit(self, data: DemonstrationSet, progress: Callable[[float], None], generator: torch.Generator) -> float:
         """Trains on `data`; returns the last tenth's mean loss. Leaves the module in evaluation mode."""
         config = self.config
-        self.policy.proprio_mean.copy_(data.proprio.mean(0))  # type: ignore[operator]
-        self.policy.proprio_std.copy_(data.proprio.std(0) + 1e-3)  # type: ignore[operator]
+        self.policy.set_scale(data.proprio)
         optimiser = torch.optim.AdamW(self.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
         self.train()

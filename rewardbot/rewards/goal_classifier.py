@@ -101,6 +101,16 @@ class GoalClassifier(RewardModel):
         with torch.no_grad():
             return torch.sigmoid(self.discriminator(batch.next_features)) / self.level
 
+    def shaped_reward(self, batch: Batch) -> Tensor:
+        """Standardised logit of the state that the action led to, (N,): r = (z - mean z) / std z over the batch.
+
+        Far from the goal, where D is next to 0 everywhere, z = log D / (1 - D) still says what is nearer (VICE-RAQ's reward:
+        Singh et al. 2019), so that a policy can find the goal that nobody showed it the way to.
+        """
+        with torch.no_grad():
+            logit = self.discriminator(batch.next_features)
+            return (logit - logit.mean()) / logit.std().clamp(min=1e-3)
+
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds beside the network: calibration and success examples."""
         return {"level": self.level, "positives": self._positives, "heldout": self._heldout}

@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot.config import setting
-from rewardbot.data.episodes import list_episodes, read_header
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header
 from rewardbot.errors import DataError, RewardbotError, RobotError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
 from rewardbot.ros.job_node import JobNode
-from rewardbot.ros.recorder_node import DEMONSTRATIONS
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.evaluate import Evaluation, error_rates
 from rewardbot.training.files import StorageError
@@ -36,7 +35,6 @@ from rewardbot.training.streams import STREAMS
 from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo
 
-PHASES = ("demonstrations", "pretraining", "learning", "evaluation")
 ACTORS = ("bc", "bc_tuned", "rl")
 CURVE_EVERY_S = 5.0
 
@@ -54,7 +52,8 @@ class DemoOptions:
     task: str = setting("lift", "task")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     seed: int = setting(0, "seed of everything", min=0, max=100_000_000)
-    demos: int = setting(30, "successful demonstrations", min=2, max=10_000)
+    demos: int = setting(30, "successful demonstrations; 0: play instead", min=0, max=10_000)
+    play: int = setting(40, "episodes of play where there are no demonstrations", min=2, max=10_000)
     episodes: int = setting(100, "evaluation episodes for each policy", min=1, max=100_000)
     learn_s: float = setting(300.0, "longest time of learning [s]", min=0.0)
     learn_steps: int = setting(0, "most environment steps while learning; 0: no limit", min=0)
@@ -95,7 +94,7 @@ def run_demo(
     arguments: dict[str, Value] = {
         "task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
         "run_folder": str(run_folder.resolve()), "config": options.config, "resume": options.resume}
-    progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", PHASES)
+    progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", _phases(options))
     nodes = resolve(load_graph("sim"), arguments)
     with (
         _signals() as stopped,
@@ -150,7 +149,11 @@ def run_demo(
 
 
 def _actors(options: DemoOptions) -> tuple[str, ...]:
-    return ACTORS if options.compare_bc else ACTORS[-1:]
+    return ACTORS if options.compare_bc and options.demos else ACTORS[-1:]
+
+
+def _phases(options: DemoOptions) -> tuple[str, ...]:
+    return ("demonstrations" if options.demos else "play", "pretraining", "learning", "evaluation")
 
 
 def _summary(options: DemoOptions, record: JobRecord, run_folder: Path) -> dict[str, Any]:
@@ -179,31 +182,35 @@ class _Job:
     ) -> None:
         self._options, self._node, self._progress, self._report = options, node, progress, report
         self._keeper, self._record, self._conductor, self._tell = keeper, keeper.record, conductor, tell
-        self._bags = Bags(run_folder / DEMONSTRATIONS)
+        self._bags = Bags(run_folder / (DEMONSTRATIONS if options.demos else PLAY))
         self._contract = load_contract(options.robot)
         self._report_failed = False
         self._pretraining = ""
 
     def run(self) -> None:
         """All phases; what comes out is in the record."""
-        self._demonstrate()
+        self._gather()
         self._pretrain()
         with ClassifierCheck(self._node, self._contract) as check:
             if not self._record.learned:
                 self._learn(check)
             self._evaluate(check)
 
-    def _demonstrate(self) -> None:
-        wanted, node, bags = self._options.demos, self._node, self._bags
+    def _gather(self) -> None:
+        """What learning begins from: demonstrations, or play where there are none."""
+        node, bags, shown = self._node, self._bags, self._options.demos > 0
+        mode, source = ("demonstrate", "demonstration") if shown else ("play", "play")
+        wanted = self._options.demos or self._options.play
         stream, name = STREAMS * self._options.seed, self._options.task
-        self._progress.begin("demonstrations")
+        have = bags.successes if shown else bags.count
+        self._progress.begin(_phases(self._options)[0])
         begun = len(node.scores.scores)
         last_end = time.monotonic()
         known = 0
 
         def ended() -> list[EpisodeInfo]:
             nonlocal known, last_end
-            infos = [score.event.info for score in node.scores.scores[begun:] if score.event.info.source == "demonstration"]
+            infos = [score.event.info for score in node.scores.scores[begun:] if score.event.info.source == source]
             if len(infos) > known:
                 known, last_end = len(infos), time.monotonic()
             return infos
@@ -223,15 +230,14 @@ class _Job:
             return waited > GIVEN_UP_S or (waited > 2.0 and node.value("recorder_node", "episodes_open") == 0)
 
         def done() -> bool:
-            have = bags.successes()
-            self._share(have / wanted, f"{have} of {wanted}")
-            return have >= wanted and settled()
+            self._share(have() / wanted, f"{have()} of {wanted}")
+            return have() >= wanted and settled()
 
-        if bags.successes() < wanted:
+        if have() < wanted:
             self._conductor.conduct(
-                Task("demonstrate", stream, first=first, done=done, settled=settled, progress=lambda: (known, bags.successes()),
-                     episodes=lambda: max(1, wanted - bags.successes()), needs=("sim_node", "policy_node", "recorder_node")),
-                "demonstrations")
+                Task(mode, stream, first=first, done=done, settled=settled, progress=lambda: (known, have()),
+                     episodes=lambda: max(1, wanted - have()), needs=("sim_node", "policy_node", "recorder_node")),
+                _phases(self._options)[0])
             node.switch("simulated_operator", False)
         node.set_parameters("recorder_node", {"record": "none"}, keep=True)
         self._keeper.keep()
@@ -396,6 +402,10 @@ class Bags:
     def successes(self) -> int:
         """Number of successful demonstrations."""
         return sum(info.success is True for info in self._look().values())
+
+    def count(self) -> int:
+        """Number of episodes."""
+        return len(self._look())
 
     def seeds(self) -> list[int | None]:
         """Start seeds of all episodes, also of those that were rejected after they had been recorded."""

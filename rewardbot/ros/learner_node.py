@@ -20,7 +20,6 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
-from rewardbot.data.episodes import read_demonstrations
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import STARTER_VARIABLE
@@ -29,6 +28,7 @@ from rewardbot.training import checkpoint
 from rewardbot.training.files import StorageError
 from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.pretraining import pretrain
 from rewardbot.types import Metrics
 
 WAITING_S = 0.02
@@ -154,13 +154,8 @@ class LearnerNode(RewardbotNode):
     # Pretraining ---------------------------------------------------------------------------------------------------------
 
     def _pretrain(self) -> None:
-        folder = Path(self.settings.demonstrations or self._run_folder / "demonstrations").expanduser()
         self._state = "pretraining"
-        self._progress("reading demonstrations", 0.0)
-        demonstrations = read_demonstrations(folder, self.contract, self.settings.task)
-        self.metrics["demonstrations"] = len(demonstrations)
-        metrics = self.learner.pretrain(demonstrations, self._progress)
-        self.metrics |= metrics
+        self.metrics |= pretrain(self.learner, self._run_folder, self._progress, demonstrations=self.settings.demonstrations)
         self._become_ready()
         self._save()
 

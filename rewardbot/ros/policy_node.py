@@ -1,7 +1,8 @@
 """Conducts episodes: resets, answers each observation with an action, and announces start and end.
 
 The job sets the parameters `mode`, `episodes`, `actor` and `run` together; each such change is a new request. A request takes
-effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp.
+effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp; in mode
+`play` it is random, and nothing else is needed.
 
 An episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep the
 robot ticks once per command; in real time it ticks on, whether or not a command came in time.
@@ -35,6 +36,7 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.base import DeployedPolicy
+from rewardbot.robots.play import RandomPlay
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.ros import convert, params, qos
@@ -44,9 +46,9 @@ from rewardbot.ros.scores import OBSERVED
 from rewardbot.ros.ticks import RobotTicks
 from rewardbot.types import EpisodeInfo, Source
 
-Mode = Literal["idle", "demonstrate", "explore", "evaluate"]
-SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "explore": "policy", "evaluate": "evaluation"}
-ACTORS = {"demonstrate": "operator", "explore": "explore"}
+Mode = Literal["idle", "demonstrate", "play", "explore", "evaluate"]
+SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "play": "play", "explore": "policy", "evaluate": "evaluation"}
+ACTORS = {"demonstrate": "operator", "play": "play", "explore": "explore"}
 """Who acts in a mode; in evaluate, who is asked for."""
 
 TELEOP = "teleop"
@@ -72,7 +74,7 @@ class PolicySettings:
 class Request:
     """What to do now; set the parameters together (set_parameters_atomically)."""
 
-    mode: Mode = setting("idle", "idle, demonstrate, explore or evaluate")
+    mode: Mode = setting("idle", "idle, demonstrate, play, explore or evaluate")
     episodes: int = setting(0, "number of episodes, then idle; 0: until changed", min=0, max=1_000_000)
     actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in evaluate: bc, bc_tuned or rl")
     run: int = setting(0, "counter; a higher one makes the same request anew", min=0)
@@ -101,6 +103,7 @@ class PolicyNode(RewardbotNode):
         self._request = params.declare_live(self, Request, self.given)
         self.contract = load_contract(self.settings.robot)
         self.horizon = self.settings.horizon or load_task(self.settings.task).horizon
+        self._player = RandomPlay(self.contract.action_dim)
         self._policy: DeployedPolicy | None = None
         self._newest: DeployedPolicy | None = None
         self._episode: _Running | None = None
@@ -181,6 +184,8 @@ class PolicyNode(RewardbotNode):
             return "the service 'reset' of sim_node"
         if self._request.mode == "demonstrate":
             return "" if self._operator_silent_s <= GONE_S else "the operator (teleop/delta_twist_cmds)"
+        if self._request.mode == "play":
+            return ""
         if self._newest is None:
             return "weights/policy"
         if self._newest.version < self._request.least_version:
@@ -213,16 +218,20 @@ class PolicyNode(RewardbotNode):
         if request != self._request:
             return  # a new request came meanwhile and begins with a reset of its own
         answer = _json_object(response.message)
-        if request.mode != "demonstrate":
+        seed, version = answer.get("seed"), 0
+        start = seed if isinstance(seed, int) else self._done
+        if request.mode == "play":
+            self._player.begin_episode(start)
+        elif request.mode != "demonstrate":
             self._policy = self._newest
             assert self._policy is not None
-            self._policy.begin_episode(int(answer.get("seed", self._done)))
-        seed, demonstrate = answer.get("seed"), request.mode == "demonstrate"
+            self._policy.begin_episode(start)
+            version = self._policy.version
         info = EpisodeInfo(
             id=f"{SOURCES[request.mode]}-{request.run:03d}-{self._begun:05d}-{self._process}",
             task=self.settings.task, robot=self.contract.name, source=SOURCES[request.mode],
             seed=seed if isinstance(seed, int) else None,
-            policy_version=0 if demonstrate or self._policy is None else self._policy.version,
+            policy_version=version,
             extra={"run": request.run, "index": self._done, "actor": ACTORS.get(request.mode, request.actor)})
         self._begun += 1
         self._verdicts.clear()
@@ -271,6 +280,9 @@ class PolicyNode(RewardbotNode):
                 self._gripper_wish = waiting[-1]
             twist: TwistStamped = parts[TELEOP]
             self._command = self._gripper_wish, twist
+        elif episode.request.mode == "play":
+            action = self._player.act()
+            self._command = convert.gripper_command(self.contract, action), convert.twist(self.contract, action, stamp)
         else:
             assert self._policy is not None
             images = {name: parts[decode.camera_topic(name)] for name in self.contract.cameras}

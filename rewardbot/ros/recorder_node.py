@@ -17,6 +17,7 @@ from rclpy.subscription import Subscription
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
 from rewardbot.data.repair import mend
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import load_contract
@@ -24,8 +25,11 @@ from rewardbot.ros import params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 from rewardbot.ros.recording import EpisodeRecorder
 
-DEMONSTRATIONS, EPISODES = "demonstrations", "episodes"
-"""Folders of the run folder: for the operator's episodes, and for all others."""
+EPISODES = "episodes"
+"""Folder of the run folder for what comes after pretraining."""
+
+FOLDERS = {"demonstration": DEMONSTRATIONS, "play": PLAY}
+"""Source of an episode that pretraining needs -> its folder."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class RecorderSettings:
     """Read-only parameters."""
 
     robot: str = setting("sim_arm", "robot contract in config/robots")
-    run_folder: str = setting("runs/up", f"folder in which '{DEMONSTRATIONS}' and '{EPISODES}' are made")
+    run_folder: str = setting("runs/up", f"folder in which '{DEMONSTRATIONS}', '{PLAY}' and '{EPISODES}' are made")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class RecorderState:
     """Parameters that may be set at any time; an episode that has begun is finished first."""
 
     record: Literal["demonstrations", "all", "none"] = setting(
-        "demonstrations", "episodes to record: demonstrations, all or none")
+        "demonstrations", "episodes to record: demonstrations (and play), all or none")
 
 
 class RecorderNode(RewardbotNode):
@@ -54,8 +58,9 @@ class RecorderNode(RewardbotNode):
         self.contract = load_contract(self.settings.robot)
         self._run_folder = Path(self.settings.run_folder).expanduser()
         self.recorder = EpisodeRecorder(self.contract, self._folder, namespace=self.get_namespace())
-        for line in mend(self._run_folder / DEMONSTRATIONS) + mend(self._run_folder / EPISODES):
-            self.get_logger().warning(line)
+        for folder in (DEMONSTRATIONS, PLAY, EPISODES):
+            for line in mend(self._run_folder / folder):
+                self.get_logger().warning(line)
         self._data: list[Subscription[Any]] = []
         self.subscribe_raw(DiagnosticArray, decode.EPISODE, self._on_event, qos.EVENTS)
         self._subscribe()
@@ -78,10 +83,10 @@ class RecorderNode(RewardbotNode):
         self.recorder.close()
 
     def _folder(self, event: EpisodeEvent) -> Path | None:
-        demonstration = event.info.source == "demonstration"
-        if self._state.record == "none" or (self._state.record == "demonstrations" and not demonstration):
+        folder = FOLDERS.get(event.info.source, EPISODES)
+        if self._state.record == "none" or (self._state.record == "demonstrations" and folder == EPISODES):
             return None
-        return self._run_folder / (DEMONSTRATIONS if demonstration else EPISODES)
+        return self._run_folder / folder
 
     def _subscribe(self) -> None:
         if self._state.record == "none":

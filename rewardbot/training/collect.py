@@ -7,11 +7,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardbot.data.success_images import Images
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.training.streams import start_seed
+from rewardbot.robots.play import RandomPlay
+from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
+
+STAY, EVERY, LIFT = 4, 3, 3
+"""Of success images: steps at the goal, then one picture in so many, and steps upwards."""
 
 Act = Callable[[Observation], NDArray[np.float32]]
 
@@ -82,3 +87,65 @@ def demonstrate(
             take(episode)
         progress(len(kept) / count)
     return kept
+
+
+def play(
+    robot: MujocoRobot, count: int, *, stream: int, first: int = 0, take: Callable[[Episode], object] = lambda episode: None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> None:
+    """`count` episodes of random motion, see `RandomPlay`; the arguments are as for `demonstrate`."""
+    player = RandomPlay(robot.contract.action_dim)
+    for index in range(first, first + count):
+        start = start_seed(stream, index)
+        player.begin_episode(start)
+        info = EpisodeInfo(f"{robot.task_name}-play-{stream}-{index}", robot.task_name, robot.contract.name, "play", seed=start)
+        take(run_episode(robot, lambda _: player.act(), info)[0])
+        progress((index + 1 - first) / count)
+
+
+def picture_success(
+    robot: MujocoRobot, count: int, *, seed: int, progress: Callable[[float], None] = lambda share: None
+) -> Images:
+    """`count` moments in which the operator sees the goal reached, from all around: no action leaves this function.
+
+    The simulated operator reaches the goal, stays a while, and then moves the hand about until the goal is lost, as a person
+    does with a key held down. Pictures with the hand in one place only would teach that the hand belongs to the goal.
+
+    Args:
+        robot: the simulator.
+        count: how many.
+        seed: seed of start states and hand.
+        progress: told the share that is done.
+
+    Raises:
+        RewardbotError: hardly ever is the goal reached.
+    """
+    operator, rng = ScriptedDemonstrator(robot, seed=seed), np.random.default_rng([seed, 2])
+    low, high = (np.asarray(corner) for corner in (robot.contract.limits.workspace_low, robot.contract.limits.workspace_high))
+    moments: list[Observation] = []
+    for episode in range(10 + count):
+        start = start_seed(STREAMS * seed, episode)
+        robot.reset(start)
+        operator.begin_episode(start)
+        stay, target = STAY, robot.tool
+        for _ in range(3 * robot.task.horizon):
+            reached = robot.true_success()
+            if stay < STAY and not reached:
+                break  # lost
+            if reached:
+                stay -= 1
+                if stay >= 0 or stay % EVERY == 0:
+                    moments.append(robot.read())
+                    progress(len(moments) / count)
+                if len(moments) == count:
+                    return {name: np.stack([moment.images[name] for moment in moments]) for name in moments[0].images}
+            if stay > 0:
+                robot.send(operator.act())
+                continue
+            if np.linalg.norm(target - robot.tool) < 0.03:
+                target = rng.uniform(np.maximum(low, high - (0.4, 0.5, 0.35)), np.minimum(high, low + (0.4, 0.5, 0.25)))
+            away = np.clip((target - robot.tool) / robot.contract.action_scale, -1.0, 1.0)
+            away[2] = 1.0 if stay > -LIFT else away[2]  # first up, away from what was reached
+            robot.send(np.array([*np.clip(away + rng.normal(scale=0.2, size=3), -1.0, 1.0), rng.choice([-1.0, 1.0])], np.float32))
+    raise RewardbotError(f"The operator reached the goal of '{robot.task_name}' in {len(moments)} moments only.",
+                         next_step="Ask for fewer with --count.")

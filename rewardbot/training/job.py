@@ -8,24 +8,28 @@ import time
 from pathlib import Path
 
 from rewardbot.config import load
-from rewardbot.data.episodes import list_episodes, read_demonstrations, read_header, write_episode
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_demonstrations, read_header, write_episode
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
-from rewardbot.training.collect import demonstrate
+from rewardbot.training.collect import demonstrate, play
 from rewardbot.training.compare import compare
 from rewardbot.training.evaluate import ClassifierCounts, error_rates, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import JobOptions
+from rewardbot.training.pretraining import pretrain
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
 from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
+
+ACTORS = ("bc", "bc_tuned", "rl")
+"""Who is evaluated; without demonstrations there is nobody to clone."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,23 +48,25 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
     contract = load_contract(options.robot)
     config = load(LearnerConfig, Path(options.config) if options.config else None)
     robot = MujocoRobot(options.task, contract)
-    progress = Progress(f"rewardbot train: {options.task}, seed {options.seed}",
-                        ("demonstrations", "pretraining", "learning", "evaluation"))
+    phases = ("demonstrations" if options.demos else "play", "pretraining", "learning", "evaluation")
+    progress = Progress(f"rewardbot train: {options.task}, seed {options.seed}", phases)
     with View(progress, live=live) as view:
 
         def share(value: float, detail: str = "") -> None:
             progress.share, progress.detail = value, detail or progress.detail
             view.refresh()
 
-        progress.begin("demonstrations")
-        folder, stream = run.path / "demonstrations", STREAMS * options.seed
-        if not options.demonstrations:
+        progress.begin(phases[0])
+        folder, stream = run.path / (DEMONSTRATIONS if options.demos else PLAY), STREAMS * options.seed
+        if not options.demos:
+            have = len(_recorded(folder))
+            play(robot, options.play - have, stream=stream, first=have, progress=share,
+                 take=lambda episode: write_episode(folder, episode, contract))
+        elif not options.demonstrations:
             seeds = _recorded(folder)
             demonstrate(robot, options.demos - len(seeds), noise=options.noise, stream=stream, seed=options.seed, progress=share,
                         first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
                         take=lambda episode: write_episode(folder, episode, contract))
-        demonstrations = read_demonstrations(Path(options.demonstrations or folder), contract, options.task)
-        demonstrations.sort(key=lambda episode: episode.info.seed or 0)
         progress.begin("pretraining")
         learner = Learner(config, contract, options.task, options.seed)
         checkpoints = Checkpoints(run.path / CHECKPOINT)
@@ -68,7 +74,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
             checkpoints.restore(learner)
         else:
             before = time.monotonic()
-            learner.pretrain(demonstrations, lambda stage, value: share(value, stage))
+            pretrain(learner, run.path, lambda stage, value: share(value, stage), demonstrations=options.demonstrations)
             record.pretrain_s = time.monotonic() - before - learner.baseline_s
             checkpoints.save(learner)
         keeper.keep()
@@ -93,7 +99,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
             keeper.keep()
         progress.begin("evaluation")
         policy = DeployedPolicy(learner.policy_weights())
-        for actor in ("bc", "bc_tuned", "rl"):
+        for actor in ACTORS if options.demos else ACTORS[-1:]:
             if record.evaluated(actor, options.episodes):
                 continue
             errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
@@ -105,6 +111,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
             keeper.keep()
         success = {actor: results.count(True) / len(results) for actor, results in record.evaluations.items()}
         if options.compare:
+            demonstrations = read_demonstrations(Path(options.demonstrations or folder), contract, options.task)
             success |= {
                 arm: result.true
                 for arm, result in compare(learner, robot, demonstrations, episodes=options.episodes, progress=share).items()
@@ -113,7 +120,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
     keeper.keep()
     intervals = {actor: wilson(results.count(True), len(results)) for actor, results in record.evaluations.items()}
     summary = Summary(
-        task=options.task, seed=options.seed, demonstrations=len(demonstrations), env_steps=int(record.learned["env_steps"]),
+        task=options.task, seed=options.seed, demonstrations=options.demos, env_steps=int(record.learned["env_steps"]),
         learn_s=round(record.pretrain_s + record.learned["learn_s"], 1), total_s=round(record.total_s, 1), success=success,
         intervals=intervals, episodes=options.episodes,
         classifier=error_rates([(judged, true) for judged, true in record.verdicts]),

@@ -11,19 +11,21 @@ import copy
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch, Replay, concatenate
 from rewardbot.errors import DataError
 from rewardbot.nets import parallel
+from rewardbot.nets.autoencoder import Autoencoder, AutoencoderConfig
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
@@ -56,6 +58,7 @@ class ClassifierConfig:
     heldout: float = setting(0.2, "share of demonstrations whose success examples only calibrate", min=0.0, max=0.9)
     early: float = setting(0.5, "share of each demonstration, from its start, that are offline negatives", min=0.01, max=0.9)
     negatives: Literal["visited", "offline"] = setting("visited", "visited: refit with the policy's states; offline: frozen")
+    reward: Literal["probability", "logit"] = setting("probability", "logit: also says what is nearer where nothing is near")
     first_steps: int = setting(500, "gradient steps before learning", min=1)
     every: int = setting(5, "learner updates per classifier step", min=1)
 
@@ -68,6 +71,9 @@ class LearnerConfig:
     plain_bc: BCConfig = setting(PLAIN, "behaviour cloning as in the textbook: a baseline only")
     discriminator: DiscriminatorConfig = setting(DiscriminatorConfig(), "the goal classifier's network")
     classifier: ClassifierConfig = setting(ClassifierConfig(), "the goal classifier's examples")
+    prior: Literal["demonstrations", "play"] = setting(
+        "demonstrations", "what is there before learning: demonstrations, or random play beside success images")
+    autoencoder: AutoencoderConfig = setting(AutoencoderConfig(), "how the encoder learns to see without demonstrations")
     rlpd: RLPDConfig = setting(RLPDConfig(), "the reinforcement learner")
     capacity: int = setting(40_000, "observations that the replay holds", min=1000)
     round_updates: int = setting(10, "updates per call of `update`", min=1)
@@ -170,11 +176,56 @@ class Learner:
             torch.set_num_threads(threads)
         parallel.share(self.cloning, self.plain)
         self.encoder = self.cloning.frozen_encoder()
-        features = [self.embed(episode) for episode in demonstrations]
-        for episode, embedded in zip(demonstrations, features, strict=True):
-            self.demonstrations.add(episode, embedded)
+        features = self._add_prior(demonstrations)
         progress("goal classifier", 0.0)
         self.classifier = self._new_classifier(features, [self.embed(episode) for episode in failures])
+        self._begin(metrics)
+        progress("goal classifier", 1.0)
+        return metrics
+
+    @memory("autoencoder.batch")
+    def pretrain_from_images(self, success: Mapping[str, NDArray[np.uint8]], play: Sequence[Episode], progress: Progress) -> Metrics:
+        """The encoder, the first classifier and the reinforcement learner's start, without any demonstration.
+
+        Args:
+            success: success images, camera name -> uint8 (N, H, W, 3).
+            play: episodes of random motion; their states are the first negatives, and they stay half of each batch.
+            progress: told of each stage.
+
+        Raises:
+            DataError: hardly any play, or images of other sizes.
+        """
+        if sum(map(len, play)) < MINIMUM:
+            raise DataError(f"{sum(map(len, play))} steps of play are too few to learn to see from.", valid=f"At least {MINIMUM}.")
+        for episode in play:
+            self._check_cameras(episode)
+        images = {name: torch.cat([to_tensors({name: of})[name] for of in (*(e.images[name] for e in play), success[name])])
+                  .contiguous().to(self.device) for name in self.cameras}
+        autoencoder = Autoencoder(self.config.autoencoder, self.cloning.encoder).to(self.device)
+        metrics: Metrics = {"autoencoder_loss": autoencoder.fit(images, lambda share: progress("encoder", share), self.generator)}
+        self.cloning.policy.set_scale(torch.from_numpy(np.concatenate([episode.proprio for episode in play])).to(self.device))
+        self.cloning.eval()
+        parallel.share(self.cloning)
+        self.encoder = self.cloning.frozen_encoder()
+        played = self._add_prior(play)
+        progress("goal classifier", 0.0)
+        shown = self.embed_images(success)
+        shown = shown[torch.randperm(len(shown), generator=self.generator, device=self.device)]
+        heldout = min(len(shown) - 1, max(1, round(self.config.classifier.heldout * len(shown))))
+        self.classifier = self.make_classifier(shown[heldout:], shown[:heldout], torch.cat(played))
+        self._begin(metrics)
+        progress("goal classifier", 1.0)
+        return metrics
+
+    def _add_prior(self, episodes: Sequence[Episode]) -> list[Tensor]:
+        """Their features, each (T + 1, F)."""
+        features = [self.embed(episode) for episode in episodes]
+        for episode, embedded in zip(episodes, features, strict=True):
+            self.demonstrations.add(episode, embedded)
+        return features
+
+    def _begin(self, metrics: Metrics) -> None:
+        """What every pretraining ends with."""
         metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps)
         self.agent = self.new_agent()
         agent = self.agent
@@ -183,8 +234,6 @@ class Learner:
             torch.manual_seed(self.seed + SEEDS_APART * parallel.rank())
         self.best, self.best_estimate = copy.deepcopy(self.agent.average), 0.0
         self.version += 1
-        progress("goal classifier", 1.0)
-        return metrics
 
     # Learning ------------------------------------------------------------------------------------------------------------
 
@@ -287,7 +336,8 @@ class Learner:
 
     def reward(self, batch: Batch) -> Tensor:
         """The reward of each transition, (N,): the goal classifier's, as it is now."""
-        return self.classifier.reward(batch)
+        shaped = self.config.classifier.reward == "logit"
+        return self.classifier.shaped_reward(batch) if shaped else self.classifier.reward(batch)
 
     # What others get -----------------------------------------------------------------------------------------------------
 
@@ -295,9 +345,12 @@ class Learner:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
                        "deployed_share": self.config.deployed_share}
-        actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor),
-                  "bc_tuned": ("encoder", self.cloning.policy), "bc": ("plain", self.plain.policy)}
-        return policy_to_bytes({"encoder": self.encoder, "plain": self.plain.encoder}, actors, description)
+        actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor)}
+        encoders = {"encoder": self.encoder}
+        if self.config.prior == "demonstrations":
+            actors |= {"bc_tuned": ("encoder", self.cloning.policy), "bc": ("plain", self.plain.policy)}
+            encoders |= {"plain": self.plain.encoder}
+        return policy_to_bytes(encoders, actors, description)
 
     def classifier_weights(self) -> bytes:
         """The goal classifier, for `DeployedClassifier`."""
@@ -323,8 +376,12 @@ class Learner:
             DataError: a camera is missing or has another size.
         """
         self._check_cameras(episode)
-        images = to_tensors({name: episode.images[name] for name in self.cameras}, device=self.device)
-        return self.encoder(images)
+        return self.embed_images(episode.images)
+
+    @torch.no_grad()
+    def embed_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
+        """Features of images, camera name -> uint8 (N, H, W, 3), float32 (N, F)."""
+        return self.encoder(to_tensors({name: images[name] for name in self.cameras}, device=self.device))
 
     # Parts ---------------------------------------------------------------------------------------------------------------
 
@@ -340,7 +397,7 @@ class Learner:
                       actions=self.contract.action_dim, device=self.device, seed=seed + SEEDS_APART * parallel.rank())
 
     def new_agent(self) -> RLPD:
-        """A reinforcement learner that starts from behaviour cloning's policy."""
+        """A reinforcement learner that starts from behaviour cloning's policy, if it is to."""
         return RLPD(self.config.rlpd, self.cloning.policy, self.encoder.features, len(PROPRIO_NAMES), self.contract.action_dim)
 
     def _new_classifier(self, demonstrations: Sequence[Tensor], failures: Sequence[Tensor]) -> GoalClassifier:

@@ -11,6 +11,9 @@ SETTINGS_FILES = ("config/tasks/{task}.yaml", "config/policies/{policy}.yaml", "
 not given is left out. The reward comes last because it is only named by who wants another than the one that is configured.
 """
 
+WITHOUT_DEMONSTRATIONS = "config/success_images.yaml"
+"""Comes after the first two of them for a job with `--demos 0`."""
+
 
 @dataclass(frozen=True)
 class JobOptions:
@@ -18,18 +21,31 @@ class JobOptions:
 
     task: str = setting("lift", "simulated task, see `rewardbot list`")
     seed: int = setting(0, "seed of start states, demonstrator, networks and batches", min=0, max=100_000_000)
-    demos: int = setting(30, "number of successful demonstrations (--demonstrations DIR takes recorded ones)", min=2, max=10_000)
+    demos: int = setting(30, "number of successful demonstrations (--demonstrations DIR takes recorded ones); 0: none, see "
+                         "--success-images", min=0, max=10_000)
     minutes: float = setting(0.0, "longest time for learning after pretraining [min]; 0: as configured for the task",
                              min=0.0, max=100_000.0)
     episodes: int = setting(100, "evaluation episodes of each policy", min=1, max=100_000)
     compare: bool = setting(False, "add the frozen classifiers and the true-reward oracle (three more times --minutes)")
     run_dir: str = setting("runs", "folder for run folders")
     demonstrations: str = setting("", "folder of recorded demonstrations; all of them are used, and no new ones made")
+    success_images: str = setting("", "with --demos 0: folder of pictures of the goal, DIR/<camera>/*.png; nothing else is shown")
+    play: int = setting(40, "with --demos 0: episodes of random motion, to learn to see from", min=2, max=10_000)
     robot: str = setting("sim_arm", "robot contract, see `rewardbot list`")
     reward: str = setting("", "vice (negatives: what the policy visits) or goal_classifier (frozen); default: as configured")
     policy: str = setting("rlpd", "policy algorithm, see `rewardbot list`")
     config: str = setting("", "YAML file with settings of the learner")
     noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """Success images from the simulator: the simulated operator reaches the goal and moves the hand about."""
+
+    task: str = setting("push", "simulated task, see `rewardbot list`")
+    count: int = setting(200, "number of moments to picture", min=10, max=100_000)
+    seed: int = setting(0, "seed of start states and hand", min=0, max=100_000_000)
+    robot: str = setting("sim_arm", "robot contract, see `rewardbot list`")
 
 
 @dataclass(frozen=True)

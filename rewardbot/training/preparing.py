@@ -8,14 +8,15 @@ from typing import Any
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
-from rewardbot.data.episodes import list_episodes, read_demonstrations
+from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, read_demonstrations
+from rewardbot.data.success_images import SUCCESS_IMAGES, Images, read_success_images, write_success_images
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import storing, write_atomic
 from rewardbot.training.learner import LearnerConfig
-from rewardbot.training.options import SETTINGS_FILES, JobOptions
+from rewardbot.training.options import SETTINGS_FILES, WITHOUT_DEMONSTRATIONS, JobOptions
 from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
 
 
@@ -35,6 +36,7 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()
+    images = _success_images(options, contract)
     bags: list[Path] = []
     if options.demonstrations:
         bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
@@ -42,12 +44,15 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     settings = {"command": command, "options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
     run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)
     write_atomic(run.path / LEARNER, learner_yaml(to_mapping(config)))
+    if images:
+        with storing(run.path):
+            write_success_images(run.path / SUCCESS_IMAGES, images)
     if bags:
         with storing(run.path):
-            (run.path / "demonstrations").mkdir()
+            (run.path / DEMONSTRATIONS).mkdir()
             for bag in bags:
-                (run.path / "demonstrations" / bag.name).symlink_to(bag.resolve(), target_is_directory=True)
-        options = dataclasses.replace(options, demonstrations=str(run.path / "demonstrations"))
+                (run.path / DEMONSTRATIONS / bag.name).symlink_to(bag.resolve(), target_is_directory=True)
+        options = dataclasses.replace(options, demonstrations=str(run.path / DEMONSTRATIONS))
     return dataclasses.replace(options, config=str(run.path / LEARNER)), run
 
 
@@ -64,11 +69,33 @@ def learner_config(options: JobOptions) -> LearnerConfig:
     if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
         raise unknown_name("reward algorithm for this job", options.reward, rewards)
     values: dict[str, Any] = {}
-    for path in settings_files(SETTINGS_FILES, to_mapping(options)):
+    ours, of_the_user = SETTINGS_FILES[:2], SETTINGS_FILES[2:]
+    without = () if options.demos else (WITHOUT_DEMONSTRATIONS,)
+    for path in settings_files((*ours, *without, *of_the_user), to_mapping(options)):
         settings = read_yaml(path)
         from_mapping(LearnerConfig, settings, where=path.name)  # so that a mistake is reported with its file
         values = merge(values, settings)
     return from_mapping(LearnerConfig, values)
+
+
+def _success_images(options: JobOptions, contract: RobotContract) -> Images:
+    """The pictures of the goal of a job without demonstrations; empty for another job."""
+    if options.demos and options.success_images:
+        raise ConfigError("--success-images is for learning without demonstrations.",
+                          valid="Of demonstrations, the last moments are the success images.", next_step="Add --demos 0.")
+    if not options.demos and not options.success_images:
+        raise ConfigError("--demos is 0.",
+                          valid="It must be at least 2 (--demonstrations DIR takes recorded ones), or 0 with --success-images DIR.",
+                          next_step="rewardbot success-images DIR takes such images in simulation.")
+    if options.demos == 1:
+        raise ConfigError("--demos is 1.", valid="It must be at least 2: one to learn the goal from and one to check it.")
+    if options.demos:
+        return {}
+    if options.compare:
+        raise ConfigError("--compare needs demonstrations: its rewards are made from them.", next_step="Leave it out.")
+    if options.demonstrations:
+        raise ConfigError("--demonstrations and --demos 0 contradict each other.", next_step="Leave one of them out.")
+    return read_success_images(Path(options.success_images).expanduser(), contract)
 
 
 def _usable_demonstrations(folder: Path, options: JobOptions, contract: RobotContract) -> list[Path]:

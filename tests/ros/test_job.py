@@ -12,16 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rewardbot.config import from_mapping
-from rewardbot.data.episodes import list_episodes, read_demonstrations
+from rewardbot.data.episodes import PLAY, list_episodes, read_demonstrations, read_episode
+from rewardbot.data.success_images import SUCCESS_IMAGES, write_success_images
 from rewardbot.errors import ConfigError, RobotError
+from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros.graph import NodeStart, load_graph, resolve
 from rewardbot.ros.job import DemoOptions, run_demo
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.supervisor import NodeDied, Supervisor, up
+from rewardbot.training.collect import picture_success
 from rewardbot.training.summary import Summary
 
 pytestmark = pytest.mark.ros
@@ -31,6 +35,13 @@ QUICK = """/**:
     bc: {steps: 20}
     plain_bc: {steps: 10}
     classifier: {first_steps: 20}
+"""
+
+PLAYED = """/**:
+  ros__parameters:
+    prior: play
+    autoencoder: {steps: 3}
+    classifier: {first_steps: 5, reward: logit}
 """
 
 
@@ -61,6 +72,25 @@ def test_the_job_goes_from_demonstrations_to_a_summary(domain: int, options: Dem
     assert run_demo(replace(options, resume=True), tmp_path, live=False) == found, "there was nothing left to do"
     log = (tmp_path / "nodes.log").read_text()
     assert "[policy_node] ready: policy_node" in log and "Traceback" not in log
+
+
+
+def test_the_job_without_demonstrations(domain: int, options: DemoOptions, tmp_path: Path) -> None:
+    """Play through the recorder, success images, and nobody who is cloned."""
+    robot = MujocoRobot("reach")
+    try:
+        write_success_images(tmp_path / SUCCESS_IMAGES, picture_success(robot, 12, seed=0))
+    finally:
+        robot.close()
+    (tmp_path / "quick.yaml").write_text(PLAYED)
+    found = run_demo(replace(options, demos=0, play=8, learn_s=3.0), tmp_path, live=False)
+    assert found["demonstrations"] == 0 and found["success"].keys() == {"rl"} and found["env_steps"] >= 15
+    played = [read_episode(path, load_contract(), "reach") for path in list_episodes(tmp_path / PLAY)]
+    assert len(played) >= 8 and {episode.info.source for episode in played} == {"play"}
+    assert len({episode.info.seed for episode in played}) == len(played), "each from a start state of its own"
+    assert not (tmp_path / "demonstrations").exists()
+    spread = np.concatenate([episode.actions for episode in played]).std(0)
+    assert (spread > 0.3).all(), "it moved about"
 
 
 def test_an_interrupted_job_ends_in_order_and_keeps_its_demonstrations(domain: int, options: DemoOptions, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The replay: raw episodes in preallocated arrays, with a cache of frozen image features beside them. No learned reward is stored.
+"""The replay: episodes in preallocated arrays, their images as features of a frozen encoder. No learned reward is stored.
 
 Rows are observations. An episode of T actions takes T + 1 consecutive rows; row i with i + 1 in the same episode is a
 transition. The oldest episodes are overwritten when the arrays are full.
@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.errors import DataError
 from rewardbot.types import Episode
 
 NUMBERS = ("features", "proprio", "actions", "continues")
-"""Names of the arrays that a checkpoint keeps; images it does not."""
+"""Names of the arrays that a checkpoint keeps."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Replay:
         features: length F of the feature cache.
         proprio: length P of the proprioception.
         actions: length A of an action.
-        device: where the numbers live; images stay in main memory.
+        device: where the numbers live.
         seed: seed of the sampling.
     """
 
@@ -72,7 +71,6 @@ class Replay:
         self.proprio = torch.zeros(capacity, proprio, device=self.device)
         self.actions = torch.zeros(capacity, actions, device=self.device)
         self.continues = torch.ones(capacity, device=self.device)
-        self.images: dict[str, NDArray[np.uint8]] = {}
         self.spans: deque[tuple[str, int, int]] = deque()
         """(episode id, first row, number of rows), oldest first."""
         self._cursor = 0
@@ -97,14 +95,8 @@ class Replay:
         actions[:steps] = torch.as_tensor(episode.applied)
         continues = torch.ones(rows)
         continues[steps - 1] = 1.0 - float(episode.terminated)
-        place = self.put(episode.info.id, {
+        return self.put(episode.info.id, {
             "features": features, "proprio": torch.as_tensor(episode.proprio), "actions": actions, "continues": continues})
-        for camera, images in episode.images.items():
-            if camera not in self.images:
-                # np.empty takes address space, not memory, until rows are written.
-                self.images[camera] = np.empty((self.capacity, *images.shape[1:]), dtype=np.uint8)
-            self.images[camera][place.start : place.stop] = images
-        return place
 
     def put(self, name: str, numbers: Mapping[str, Tensor]) -> range:
         """Stores the episode `name` of which only the numbers are left, as `numbers` gave them; returns its rows."""
@@ -186,11 +178,6 @@ class Replay:
         if episode.applied.shape[1] != self.actions.shape[1] or episode.proprio.shape != (rows, self.proprio.shape[1]):
             raise DataError(f"{name} is of another robot: actions {episode.applied.shape}, proprioception "
                             f"{episode.proprio.shape}.")
-        for camera in (*episode.images, *self.images):
-            images, kept = episode.images.get(camera), self.images.get(camera)
-            if images is None or len(images) != rows or (kept is not None and images.shape[1:] != kept.shape[1:]):
-                found = "is missing" if images is None else f"has images of shape {images.shape}"
-                raise DataError(f"{name}: camera '{camera}' {found}.", valid="Cameras stay as they were in the first episode.")
         if not (np.isfinite(episode.applied).all() and np.isfinite(episode.proprio).all()
                 and bool(torch.isfinite(features).all())):
             raise DataError(f"{name} holds NaN or infinite numbers.", next_step="Delete it: nothing can be learned from it.")

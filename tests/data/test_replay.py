@@ -21,15 +21,13 @@ EVERYTHING = 400
 """Draws after which hardly any of forty transitions is left out."""
 
 
-def episode(number: int, steps: int, *, terminated: bool = False, size: int = 2) -> tuple[Episode, torch.Tensor]:
+def episode(number: int, steps: int, *, terminated: bool = False) -> tuple[Episode, torch.Tensor]:
     """Every number in it tells its episode and its step: 1000 number + step."""
     tag = 1000.0 * number + np.arange(steps + 1, dtype=np.float32)
-    image = np.zeros((steps + 1, size, size, 3), np.uint8)
-    image[:, 0, 0, 0], image[:, 0, 0, 1] = number, np.arange(steps + 1)
     found = Episode(
         info=EpisodeInfo(f"e{number}", "reach", "small", "policy"),
         stamps=np.arange(steps + 1) / 10.0,
-        images={"front": image},
+        images={},
         proprio=np.repeat(tag[:, None], 4, axis=1),
         actions=np.zeros((steps, 2), np.float32),
         applied=np.repeat(tag[:-1, None], 2, axis=1),
@@ -42,7 +40,7 @@ def empty(capacity: int = CAPACITY, seed: int = 0) -> Replay:
     return Replay(capacity, features=FEATURES, proprio=4, actions=2, seed=seed)
 
 
-def check(replay: Replay, batch: Batch, ends: dict[int, tuple[int, bool]]) -> None:
+def check(batch: Batch, ends: dict[int, tuple[int, bool]]) -> None:
     """`ends`: episode number -> (steps, terminated)."""
     tag = batch.features[:, 0]
     numbers, steps = (tag // 1000).long(), (tag % 1000).long()
@@ -50,12 +48,10 @@ def check(replay: Replay, batch: Batch, ends: dict[int, tuple[int, bool]]) -> No
     for name in ("features", "proprio", "actions"):
         assert (getattr(batch, name) == tag[:, None]).all(), name
     assert torch.equal(batch.next_proprio, batch.proprio + 1)
-    for number, step, continues, row in zip(numbers.tolist(), steps.tolist(), batch.continues, batch.rows, strict=True):
+    for number, step, continues in zip(numbers.tolist(), steps.tolist(), batch.continues, strict=True):
         count, terminated = ends[number]
         assert step < count
         assert continues == (0.0 if terminated and step == count - 1 else 1.0)
-        assert replay.images["front"][row, 0, 0, :2].tolist() == [number, step]
-        assert replay.images["front"][row + 1, 0, 0, :2].tolist() == [number, step + 1]
 
 
 @given(st.lists(st.tuples(st.integers(1, CAPACITY - 1), st.booleans()), min_size=1, max_size=25))
@@ -74,7 +70,7 @@ def test_a_transition_is_a_step_of_one_episode(lengths: list[tuple[int, bool]]) 
         assert len(taken) == len(set(taken)), "no row belongs to two episodes"
         assert len(replay) == sum(count - 1 for _, _, count in held)
         batch = replay.sample(EVERYTHING)
-        check(replay, batch, ends)
+        check(batch, ends)
         assert set((batch.features[:, 0] // 1000).long().tolist()) <= {name for name, _, _ in held}
 
 
@@ -126,8 +122,6 @@ def broken(field: str, value: Any) -> tuple[Episode, torch.Tensor]:
     found, features = episode(9, 5)
     if field == "features":
         return found, value(features)
-    if field == "images":
-        return replace(found, images={name: value(image) for name, image in found.images.items()}), features
     return replace(found, **{field: value(getattr(found, field))}), features
 
 
@@ -149,8 +143,6 @@ REFUSED = [
     (("proprio", lambda p: p[:-1]), "another robot"),
     (("features", lambda f: f[:, :2]), r"features of shape \(6, 2\)"),
     (("features", lambda f: f[:-1]), r"features of shape \(5, 3\)"),
-    (("images", lambda i: i[:, :, :1]), r"camera 'front' has images of shape \(6, 2, 1, 3\)"),
-    (("images", lambda i: i[:-1]), r"camera 'front' has images of shape \(5, 2, 2, 3\)"),
 ]
 
 
@@ -164,15 +156,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(change: tuple[str, Any
     after = (replay.features, replay.proprio, replay.actions, replay.continues)
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
     assert len(replay) == 6 and list(replay.spans) == [("e1", 0, 7)]
-    check(replay, replay.sample(EVERYTHING), {1: (6, False)})
-
-
-def test_a_camera_that_is_missing_later_is_refused() -> None:
-    replay = empty()
-    replay.add(*episode(1, 2))
-    found, features = episode(2, 2)
-    with pytest.raises(DataError, match="camera 'front' is missing"):
-        replay.add(replace(found, images={}), features)
+    check(replay.sample(EVERYTHING), {1: (6, False)})
 
 
 def test_lengths_that_do_not_fit_are_refused() -> None:

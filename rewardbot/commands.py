@@ -49,6 +49,8 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     try:
         from rewardbot.ros.job import DemoOptions, run_demo
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("rewardbot"):
+            raise  # a mistake of ours
         raise ConfigError(f"ROS 2 is not here: {error}.",
                           next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
     if (begun := _begin(options, resume, "demo")) is None:
@@ -192,7 +194,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
         load_task(options.task)
         raise DataError(f"{path} was trained for task '{policy.task}', not for '{options.task}'.",
                         next_step="Leave --task out, or name another run.")
-    robot = MujocoRobot(policy.task, load_contract(str(policy.description["robot"])))
+    robot = MujocoRobot(policy.task, load_contract(policy.robot))
     progress = Progress(f"rewardbot eval: {policy.task}, {options.actor}", ("evaluation",), phase="evaluation")
     try:
         with View(progress) as view:
@@ -240,7 +242,7 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
     from rewardbot.training.video import side_by_side, write_video
 
     policy = DeployedPolicy(policy_path.read_bytes())
-    robot = MujocoRobot(policy.task, load_contract(str(policy.description["robot"])))
+    robot = MujocoRobot(policy.task, load_contract(policy.robot))
 
     def frames() -> Any:
         for episode in range(episodes):

@@ -40,6 +40,11 @@ def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float = 10
     # Slow to import, and only needed here.
     import imageio_ffmpeg
 
+    try:
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise StorageError(f"There is no video encoder: {next(iter(str(error).splitlines()), '')}",
+                           next_step="pip install --force-reinstall imageio-ffmpeg, or name one in IMAGEIO_FFMPEG_EXE.") from None
     source = iter(frames)
     first = next(source, None)
     if first is None:

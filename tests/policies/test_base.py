@@ -67,7 +67,7 @@ def test_the_action_is_the_learners(actor: str, policy: DeployedPolicy, parts: t
 
 def test_what_it_says_about_itself(policy: DeployedPolicy) -> None:
     assert (policy.version, policy.task, policy.cameras) == (12, "push", CAMERAS)
-    assert policy.description["robot"] == "sim_arm"
+    assert policy.robot == "sim_arm"
 
 
 def test_actors_are_told_apart(policy: DeployedPolicy) -> None:

@@ -12,8 +12,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.errors import ConfigError, unknown_name
@@ -59,10 +60,19 @@ def declare(node: Node, cls: type[C], given: Mapping[str, Any], *, prefix: str =
 
 
 def declare_live(node: Node, cls: type[C], given: Mapping[str, Any]) -> C:
-    """As `declare`, but the parameters may be set while the node runs; `rebuild` checks and reads a change."""
+    """As `declare`, but the parameters may be set while the node runs: what is wrong is refused, `rebuild` reads a change."""
     config = from_mapping(cls, _within(given, names(cls, ""), ""))
     for name, value, spec in _flat(config, ""):
         node.declare_parameter(name, value, describe(value, spec, read_only=False), ignore_override=True)
+
+    def check(changes: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            rebuild(config, {change.name: change.value for change in changes})
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    node.add_on_set_parameters_callback(check)
     return config
 
 

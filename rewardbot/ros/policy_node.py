@@ -24,7 +24,6 @@ from typing import Any, Literal
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.subscription import MessageInfo
 from rclpy.task import Future
@@ -34,7 +33,7 @@ from std_srvs.srv import Trigger
 
 from rewardbot.config import setting
 from rewardbot.data import decode
-from rewardbot.errors import ConfigError, DataError
+from rewardbot.errors import DataError
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.robots.play import RandomPlay
 from rewardbot.robots.robot import load_contract
@@ -119,7 +118,6 @@ class PolicyNode(RewardbotNode):
         self._early: tuple[int, dict[str, Any]] | None = None
         self._make_topics()
         self._joiner = StampJoiner(self._parts)
-        self.add_on_set_parameters_callback(self._check_change)
         self.add_post_set_parameters_callback(self._take_change)
 
     def _make_topics(self) -> None:
@@ -142,13 +140,6 @@ class PolicyNode(RewardbotNode):
         self._gripper_wish = Float64MultiArray(data=[0.0])
 
     # Requests ------------------------------------------------------------------------------------------------------------
-
-    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        try:
-            params.rebuild(self._request, {change.name: change.value for change in changes})
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
 
     def _take_change(self, changes: list[Parameter[Any]]) -> None:
         self._request = params.rebuild(self._request, {change.name: change.value for change in changes})

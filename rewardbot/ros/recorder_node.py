@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
@@ -19,7 +18,7 @@ from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
 from rewardbot.data.repair import mend
-from rewardbot.errors import ConfigError, DataError
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
@@ -64,7 +63,6 @@ class RecorderNode(RewardbotNode):
         self._data: list[Subscription[Any]] = []
         self.subscribe_raw(DiagnosticArray, decode.EPISODE, self._on_event, qos.EVENTS)
         self._subscribe()
-        self.add_on_set_parameters_callback(self._check_change)
         self.add_post_set_parameters_callback(self._take_change)
 
     def work(self) -> float:
@@ -110,13 +108,6 @@ class RecorderNode(RewardbotNode):
     def _on_data(self, topic: str, cdr: bytes) -> None:
         self.recorder.add(topic, cdr)
         self.tick()
-
-    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        try:
-            params.rebuild(self._state, {change.name: change.value for change in changes})
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
 
     def _take_change(self, changes: list[Parameter[Any]]) -> None:
         self._state = params.rebuild(self._state, {change.name: change.value for change in changes})

@@ -17,7 +17,6 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from numpy.typing import NDArray
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rosgraph_msgs.msg import Clock
@@ -27,7 +26,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.config import setting
 from rewardbot.data import decode
-from rewardbot.errors import ConfigError, DataError
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import RewardbotNode, start, take_all
@@ -79,7 +78,6 @@ class SimNode(RewardbotNode):
         self._gripper: Float64MultiArray | None = None
         self._sent: list[tuple[Publisher[Any], Any]] = []  # the present observation, to be repeated if need be
         self._make_topics()
-        self.add_on_set_parameters_callback(self._check_change)
         self.add_post_set_parameters_callback(self._take_change)
         self._stamp, self._stepped_at = 0, self.steady.now().nanoseconds
         self._observe(self.robot.read())
@@ -279,13 +277,6 @@ class SimNode(RewardbotNode):
             self._send()
         response.success, response.message = True, "the simulated operator is " + ("on" if request.data else "off")
         return response
-
-    def _check_change(self, changes: list[Parameter[Any]]) -> SetParametersResult:
-        try:
-            params.rebuild(self._state, {change.name: change.value for change in changes})
-        except ConfigError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
 
     def _take_change(self, changes: list[Parameter[Any]]) -> None:
         values = {change.name: change.value for change in changes}

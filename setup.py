@@ -40,7 +40,7 @@ setup(
     packages=find_namespace_packages(include=["rewardbot", "rewardbot.*"]),
     python_requires=">=3.11",
     install_requires=[
-        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "PyYAML", "rich",
+        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "pillow", "PyYAML", "rich",
         "rosbags", "safetensors", "tensorboard", "torch",
     ],
     extras_require={"ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"]},

@@ -41,6 +41,9 @@ SILENT_S = 5.0
 RESEND_S = 3.0
 """A request is sent again when there is no answer after this time: the node that was to answer may have died [s]."""
 
+MOST_AT_ONCE = 20
+"""Messages that are handled in a row; twice what the nodes of a graph say in a second."""
+
 RETRY_S = 0.5
 """Time until a node that is not ready yet for what it shall do is asked again [s]."""
 
@@ -147,11 +150,22 @@ class JobNode:
         return {name: self.value(name, "rate_hz") if now - heard < SILENT_S else None
                 for name, heard in sorted(self._heard.items())}
 
-    def refuse_company(self, seconds: float = 0.5, patience_s: float = 5.0) -> None:
+    def refuse_strangers(self) -> None:
+        """To be called while the nodes run, if not in `wait`: what `refuse_company` did not see in time is heard by now.
+
+        Raises:
+            ConfigError: there is a node that is not ours, or one of another version.
+        """
+        for _ in range(MOST_AT_ONCE):
+            self._executor.spin_once(timeout_sec=0.0)
+        if self._stranger is not None:
+            raise self._stranger
+
+    def refuse_company(self, seconds: float = 1.0, patience_s: float = 5.0) -> None:
         """To be called before the nodes are started: two graphs under the same names would drive each other's robots.
 
         Args:
-            seconds: time that other nodes are given to answer; on one machine a tenth of it is enough.
+            seconds: time that other nodes are given to answer; on one quiet machine a tenth of it is enough.
             patience_s: time that they are given to go away: those of a job that was killed end by themselves, but not at once.
 
         Raises:

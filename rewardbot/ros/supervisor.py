@@ -216,15 +216,18 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
 
     loaded = load_graph(graph)
     nodes = resolve(loaded, arguments)
-    with JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None) as node:
-        node.refuse_company()
     asked = threading.Event()
     before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with Supervisor(nodes, log=log) as supervisor:
+        with (
+            Supervisor(nodes, log=log) as supervisor,
+            JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None, is_ours=supervisor.is_ours) as node,
+        ):
+            node.refuse_company()
             supervisor.start()
             while not asked.wait(0.2):
                 supervisor.poll()
+                node.refuse_strangers()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -185,7 +185,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.robots.robot import load_contract
     from rewardbot.training.evaluate import evaluate as judge
     from rewardbot.training.streams import STREAMS
-    from rewardbot.training.view import Progress, View
+    from rewardbot.training.view import bar
 
     policy = DeployedPolicy(path.read_bytes())
     if options.task and options.task != policy.task:
@@ -195,14 +195,8 @@ def evaluate(name: str, options: EvalOptions) -> None:
         raise DataError(f"{path} was trained for task '{policy.task}', not for '{options.task}'.",
                         next_step="Leave --task out, or name another run.")
     robot = MujocoRobot(policy.task, load_contract(policy.robot))
-    progress = Progress(f"rewardbot eval: {policy.task}, {options.actor}", ("evaluation",), phase="evaluation")
     try:
-        with View(progress) as view:
-
-            def report(share: float) -> None:
-                progress.share = share
-                view.refresh()
-
+        with bar(f"rewardbot eval: {policy.task}, {options.actor}", "evaluation") as report:
             result = judge(robot, policy, actor=options.actor, episodes=options.episodes,
                            stream=STREAMS * options.seed + 2, progress=report)
     finally:
@@ -272,21 +266,15 @@ def success_images(folder: str, options: ImageOptions) -> None:
     from rewardbot.robots.rendering import check_rendering
     from rewardbot.robots.robot import load_contract
     from rewardbot.training.collect import picture_success
-    from rewardbot.training.view import Progress, View
+    from rewardbot.training.view import bar
 
     path = Path(folder).expanduser()
     if path.is_dir() and any(path.iterdir()):
         raise StorageError(f"{path} is not empty.", next_step="Name a new folder.")
     check_rendering()
     robot = MujocoRobot(options.task, load_contract(options.robot))
-    progress = Progress(f"rewardbot success-images: {options.task}", ("pictures",), phase="pictures")
     try:
-        with View(progress) as view:
-
-            def report(share: float) -> None:
-                progress.share = share
-                view.refresh()
-
+        with bar(f"rewardbot success-images: {options.task}", "pictures") as report:
             images = picture_success(robot, options.count, seed=options.seed, progress=report)
     finally:
         robot.close()

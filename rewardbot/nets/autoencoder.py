@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from rewardbot.config import setting
 from rewardbot.nets.encoders import Encoder
+from rewardbot.nets.optimisation import train
 
 LEAST_SPREAD = 0.03
 """Added to a pixel's spread, so that its noise does not count as much as a thing that moves."""
@@ -63,18 +64,10 @@ class Autoencoder(nn.Module):
     def fit(self, images: dict[str, Tensor], progress: Callable[[float], None], generator: torch.Generator) -> float:
         """Trains on `images`, camera name -> uint8 (N, 3, H, W); returns the last tenth's mean loss."""
         config, targets = self.config, self.targets(images)
-        optimiser = torch.optim.AdamW(self.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
-        self.train()
-        last: list[Tensor] = []
-        for step in range(config.steps):
+
+        def loss_of_a_batch() -> Tensor:
             rows = torch.randint(len(targets), (config.batch,), generator=generator, device=targets.device)
-            loss = self.reconstruction_loss({name: image[rows] for name, image in images.items()}, targets[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            last = [*last, loss.detach()][-max(1, config.steps // 10) :]
-            progress((step + 1) / config.steps)
-        self.eval()
-        return float(torch.stack(last).mean())
+            return self.reconstruction_loss({name: image[rows] for name, image in images.items()}, targets[rows])
+
+        return train(self, loss_of_a_batch, steps=config.steps, rate=config.learning_rate, weight_decay=config.weight_decay,
+                     progress=progress)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from rewardbot.config import setting
 from rewardbot.nets.encoders import WIDTH, Encoder, random_shift
 from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.optimisation import train
 
 
 @dataclass(frozen=True)
@@ -83,22 +84,14 @@ class BehaviourCloning(nn.Module):
         """Trains on `data`; returns the last tenth's mean loss. Leaves the module in evaluation mode."""
         config = self.config
         self.policy.set_scale(data.proprio)
-        optimiser = torch.optim.AdamW(self.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=config.steps)
-        self.train()
-        last: list[Tensor] = []
-        for step in range(config.steps):
+
+        def loss_of_a_batch() -> Tensor:
             rows = torch.randint(len(data.proprio), (config.batch,), generator=generator, device=generator.device)
             images = {name: image[rows] for name, image in data.images.items()}
-            loss = self.bc_loss(images, data.proprio[rows], data.actions[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            last = [*last, loss.detach()][-max(1, config.steps // 10) :]
-            progress((step + 1) / config.steps)
-        self.eval()
-        return float(torch.stack(last).mean())
+            return self.bc_loss(images, data.proprio[rows], data.actions[rows])
+
+        return train(self, loss_of_a_batch, steps=config.steps, rate=config.learning_rate, weight_decay=config.weight_decay,
+                     progress=progress)
 
     def frozen_encoder(self) -> Encoder:
         """A copy of the encoder that no gradient changes."""

@@ -30,12 +30,12 @@ from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.evaluate import Evaluation, error_rates
 from rewardbot.training.files import StorageError
 from rewardbot.training.loop import JUDGED, RECENT
+from rewardbot.training.options import ACTORS, phases
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.streams import STREAMS
 from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo
 
-ACTORS = ("bc", "bc_tuned", "rl")
 CURVE_EVERY_S = 5.0
 
 GIVEN_UP_S = 15.0
@@ -94,7 +94,7 @@ def run_demo(
     arguments: dict[str, Value] = {
         "task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
         "run_folder": str(run_folder.resolve()), "config": options.config, "resume": options.resume}
-    progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", _phases(options))
+    progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", phases(options.demos))
     nodes = resolve(load_graph("sim"), arguments)
     with (
         _signals() as stopped,
@@ -152,10 +152,6 @@ def _actors(options: DemoOptions) -> tuple[str, ...]:
     return ACTORS if options.compare_bc and options.demos else ACTORS[-1:]
 
 
-def _phases(options: DemoOptions) -> tuple[str, ...]:
-    return ("demonstrations" if options.demos else "play", "pretraining", "learning", "evaluation")
-
-
 def _summary(options: DemoOptions, record: JobRecord, run_folder: Path) -> dict[str, Any]:
     evaluations = {actor: Evaluation.of(record.evaluations[actor].count(True), options.episodes) for actor in _actors(options)}
     return {
@@ -203,7 +199,7 @@ class _Job:
         wanted = self._options.demos or self._options.play
         stream, name = STREAMS * self._options.seed, self._options.task
         have = bags.successes if shown else bags.count
-        self._progress.begin(_phases(self._options)[0])
+        self._progress.begin(self._progress.phases[0])
         begun = len(node.scores.scores)
         last_end = time.monotonic()
         known = 0
@@ -237,7 +233,7 @@ class _Job:
             self._conductor.conduct(
                 Task(mode, stream, first=first, done=done, settled=settled, progress=lambda: (known, have()),
                      episodes=lambda: max(1, wanted - have()), needs=("sim_node", "policy_node", "recorder_node")),
-                _phases(self._options)[0])
+                self._progress.phases[0])
             node.switch("simulated_operator", False)
         node.set_parameters("recorder_node", {"record": "none"}, keep=True)
         self._keeper.keep()

@@ -19,7 +19,7 @@ from rewardbot.training.compare import compare
 from rewardbot.training.evaluate import ClassifierCounts, error_rates, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import learn
-from rewardbot.training.options import JobOptions
+from rewardbot.training.options import ACTORS, JobOptions, phases
 from rewardbot.training.pretraining import pretrain
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
@@ -27,9 +27,6 @@ from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
-
-ACTORS = ("bc", "bc_tuned", "rl")
-"""Who is evaluated; without demonstrations there is nobody to clone."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,15 +45,14 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
     contract = load_contract(options.robot)
     config = load(LearnerConfig, Path(options.config) if options.config else None)
     robot = MujocoRobot(options.task, contract)
-    phases = ("demonstrations" if options.demos else "play", "pretraining", "learning", "evaluation")
-    progress = Progress(f"rewardbot train: {options.task}, seed {options.seed}", phases)
+    progress = Progress(f"rewardbot train: {options.task}, seed {options.seed}", phases(options.demos))
     with View(progress, live=live) as view:
 
         def share(value: float, detail: str = "") -> None:
             progress.share, progress.detail = value, detail or progress.detail
             view.refresh()
 
-        progress.begin(phases[0])
+        progress.begin(progress.phases[0])
         folder, stream = run.path / (DEMONSTRATIONS if options.demos else PLAY), STREAMS * options.seed
         if not options.demos:
             have = len(_recorded(folder))

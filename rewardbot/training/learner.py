@@ -3,6 +3,8 @@
     demonstrations --> behaviour cloning --> frozen encoder --> features of every image, cached
     success images  + negatives (visited states) --> goal classifier, refitted all the time
     half demonstrations, half visited transitions, reward = goal classifier, computed now --> RLPD --> policy
+
+Without demonstrations, random play stands in their place, and an autoencoder in that of behaviour cloning.
 """
 
 from __future__ import annotations
@@ -103,6 +105,8 @@ class Learner:
         learn_s: time spent learning that the networks embody, kept by whoever calls `update` [s].
         lineage: the same in all checkpoints that came out of one pretraining.
         version: grows with every change of the weights.
+        best: the policy that is deployed, see `_keep_best`.
+        best_estimate: the highest success estimate so far.
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
 

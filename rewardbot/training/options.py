@@ -14,6 +14,14 @@ not given is left out. The reward comes last because it is only named by who wan
 WITHOUT_DEMONSTRATIONS = "config/success_images.yaml"
 """Comes after the first two of them for a job with `--demos 0`."""
 
+ACTORS = ("bc", "bc_tuned", "rl")
+"""Who is evaluated in the end; without demonstrations there is nobody to clone, and only the last is."""
+
+
+def phases(demos: int) -> tuple[str, ...]:
+    """What a job with so many demonstrations goes through."""
+    return ("demonstrations" if demos else "play", "pretraining", "learning", "evaluation")
+
 
 @dataclass(frozen=True)
 class JobOptions:

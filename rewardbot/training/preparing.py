@@ -9,7 +9,7 @@ from typing import Any
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, read_demonstrations
-from rewardbot.data.success_images import SUCCESS_IMAGES, Images, read_success_images, write_success_images
+from rewardbot.data.success_images import SUCCESS_IMAGES, read_success_images, write_success_images
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
@@ -32,11 +32,12 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
         DataError: demonstrations that cannot be used.
         StorageError: the run folder cannot be made.
     """
+    _check_sources(options)
     load_task(options.task)
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()
-    images = _success_images(options, contract)
+    images = {} if options.demos else read_success_images(Path(options.success_images).expanduser(), contract)
     bags: list[Path] = []
     if options.demonstrations:
         bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
@@ -78,8 +79,8 @@ def learner_config(options: JobOptions) -> LearnerConfig:
     return from_mapping(LearnerConfig, values)
 
 
-def _success_images(options: JobOptions, contract: RobotContract) -> Images:
-    """The pictures of the goal of a job without demonstrations; empty for another job."""
+def _check_sources(options: JobOptions) -> None:
+    """Refuses options that contradict each other about what the goal is learned from."""
     if options.demos and options.success_images:
         raise ConfigError("--success-images is for learning without demonstrations.",
                           valid="Of demonstrations, the last moments are the success images.", next_step="Add --demos 0.")
@@ -89,13 +90,10 @@ def _success_images(options: JobOptions, contract: RobotContract) -> Images:
                           next_step="rewardbot success-images DIR takes such images in simulation.")
     if options.demos == 1:
         raise ConfigError("--demos is 1.", valid="It must be at least 2: one to learn the goal from and one to check it.")
-    if options.demos:
-        return {}
-    if options.compare:
+    if not options.demos and options.compare:
         raise ConfigError("--compare needs demonstrations: its rewards are made from them.", next_step="Leave it out.")
-    if options.demonstrations:
+    if not options.demos and options.demonstrations:
         raise ConfigError("--demonstrations and --demos 0 contradict each other.", next_step="Leave one of them out.")
-    return read_success_images(Path(options.success_images).expanduser(), contract)
 
 
 def _usable_demonstrations(folder: Path, options: JobOptions, contract: RobotContract) -> list[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -88,6 +90,19 @@ class View:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live is not None:
             self._live.stop()
+
+
+@contextmanager
+def bar(title: str, phase: str) -> Iterator[Callable[[float], None]]:
+    """A view of a single phase; what it gives is to be told the share that is done."""
+    progress = Progress(title, (phase,), phase=phase)
+    with View(progress) as view:
+
+        def report(share: float) -> None:
+            progress.share = share
+            view.refresh()
+
+        yield report
 
 
 def plain_line(progress: Progress) -> str:

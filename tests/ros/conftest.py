@@ -82,13 +82,18 @@ class Client:
         return publisher
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
-        """Calls a service."""
+        """Calls a service and returns its answer."""
+        future = self.send(kind, service, request)
+        self.wait(future.done, f"an answer of {service}")
+        return future.result()
+
+    def send(self, kind: Any, service: str, request: Any) -> Any:
+        """Calls a service without waiting: the future answer."""
         client = self.node.create_client(kind, service)
         self.wait(client.service_is_ready, f"service {service}")
         future = client.call_async(request)
-        self.wait(future.done, f"an answer of {service}")
-        self.node.destroy_client(client)
-        return future.result()
+        future.add_done_callback(lambda _: self.node.destroy_client(client))
+        return future
 
     def close(self) -> None:
         """Takes it down."""

@@ -74,7 +74,7 @@ def test_a_wrong_key_in_a_parameter_file(start_node: Any, tmp_path: Path) -> Non
 def test_demonstrations_without_a_success(start_node: Any, client: Any, tmp_path: Path) -> None:
     (tmp_path / "demonstrations").mkdir()
     process = start_node("learner_node", "-p", "task:=reach", "-p", f"run_folder:={tmp_path}")
-    assert client.call(Trigger, "pretrain", Trigger.Request()).success
+    client.send(Trigger, "pretrain", Trigger.Request())  # it ends at once: an answer may be lost with it
     text = ended(process, "holds no successful demonstration of 'reach'")
     assert "Record demonstrations and mark them as successes" in text
 

@@ -13,7 +13,7 @@ NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy
 ROS = ["ros-rclpy[fastrtps]", "ros-common-interfaces"]
 DEVELOPMENT = [
     "basedpyright", "colcon-core", "colcon-library-path", "colcon-recursive-crawl", "colcon-ros", "hypothesis",
-    "import-linter", "pytest", "ruff",
+    "import-linter", "pytest", "pytest-qt", "python-xlib", "ruff",
 ]
 
 
@@ -40,10 +40,13 @@ setup(
     packages=find_namespace_packages(include=["rewardbot", "rewardbot.*"]),
     python_requires=">=3.11",
     install_requires=[
-        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "pillow", "PyYAML", "rich",
-        "rosbags", "safetensors", "tensorboard", "torch",
+        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "opencv-python-headless", "pillow",
+        "PyYAML", "rich", "rosbags", "safetensors", "tensorboard", "torch",
     ],
-    extras_require={"ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"]},
+    extras_require={
+        "ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"], "gui": ["PyQt5"], "devices": ["pyspacemouse"],
+        "exchange": ["h5py", "minari", "pyarrow"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/rewardbot"]),
         ("share/rewardbot", ["package.xml"]),

@@ -67,7 +67,7 @@ pip() { "$VENV/bin/python" -m pip --disable-pip-version-check --no-input install
 # setuptools first and no build isolation: an isolated build would fetch versions that nobody pinned.
 pip pip setuptools wheel
 # (setuptools warns of every editable install with a folder named like its package.)
-PYTHONWARNINGS=ignore pip --no-build-isolation -e '.[ros,dev,bench]'
+PYTHONWARNINGS=ignore pip --no-build-isolation -e '.[ros,dev,bench,gui,devices,exchange]'
 
 can_draw() { "$VENV/bin/python" -c 'from rewardbot.robots.rendering import check_rendering as c; c()' 2>/dev/null; }
 # Now for real: this also finds a missing renderer or OpenGL library behind EGL.

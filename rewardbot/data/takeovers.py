@@ -1,0 +1,36 @@
+"""Which steps of an episode an operator took over. They are in the episode's information, so they go wherever the episode goes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardbot.errors import DataError
+from rewardbot.types import EpisodeInfo
+
+TAKEOVERS = "takeovers"
+"""Key of `EpisodeInfo.extra`: [[start, stop), ...], steps in which the operator acted instead of the policy."""
+
+
+def steps_taken_over(info: EpisodeInfo, length: int) -> NDArray[np.bool_]:
+    """True for each of the `length` steps in which the operator acted, bool (T,).
+
+    Raises:
+        DataError: the information is not pairs of steps within the episode.
+    """
+    mask = np.zeros(length, np.bool_)
+    for span in info.extra.get(TAKEOVERS, ()):
+        try:
+            start, stop = (int(step) for step in span)
+        except (TypeError, ValueError):
+            raise DataError(f"Episode {info.id} has the takeover {span!r}.", valid="[first step, step after the last].") from None
+        if not 0 <= start < stop <= length:
+            raise DataError(f"Episode {info.id} of {length} steps has a takeover from step {start} to {stop}.")
+        mask[start:stop] = True
+    return mask
+
+
+def spans(mask: NDArray[np.bool_]) -> list[list[int]]:
+    """The inverse of `steps_taken_over`: bool (T,) -> [[start, stop), ...]."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return edges.reshape(-1, 2).tolist()

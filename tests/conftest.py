@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,3 +19,26 @@ def one_thread():
     """Only where torch is there already: most tests need none of it, and its import takes seconds."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    """An X server for windows that nobody sees; its name (`:7`) is in DISPLAY for the rest of the test run."""
+    if (program := shutil.which("Xvfb")) is None:
+        pytest.skip("Xvfb is not installed: apt-get install -y xvfb")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        [program, "-displayfd", str(writing), "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        number = told.readline().strip()  # it writes the line when it takes connections
+    assert number, "Xvfb did not start"
+    before = {name: os.environ.get(name) for name in ("DISPLAY", "QT_QPA_PLATFORM", "WAYLAND_DISPLAY")}
+    os.environ |= {"DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb"}
+    os.environ.pop("WAYLAND_DISPLAY", None)
+    yield f":{number}"
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    server.terminate()
+    server.wait(timeout=10)

@@ -146,7 +146,7 @@ class Polled(CallbackGroup):
         pass
 
 
-class _Signals:
+class Signals:
     """SIGINT and SIGTERM as a flag, and the end of the process that started us as another."""
 
     def __init__(self) -> None:
@@ -165,27 +165,32 @@ class _Signals:
 
 
 def run(make: Callable[[], RewardbotNode], arguments: Sequence[str] | None = None) -> int:
-    """Runs one node until a signal comes; returns the exit code.
+    """Runs one node until a signal comes; returns the exit code. See `serve`."""
+    return serve(make, Signals().stopping, arguments)
+
+
+def serve(make: Callable[[], RewardbotNode], stopping: Callable[[], bool], arguments: Sequence[str] | None = None) -> int:
+    """Runs one node until `stopping()`; returns the exit code. Unlike `run` in any thread.
 
     Args:
         make: creates the node, after rclpy is up.
+        stopping: asked ten times a second.
         arguments: command line after the program's name, `sys.argv[1:]` if not given.
 
     Returns:
-        0 after SIGINT or SIGTERM; 2 after a `RewardbotError`, whose text is then on stderr.
+        0 when it was stopped; 2 after a `RewardbotError`, whose text is then on stderr.
     """
     set_defaults()
-    signals = _Signals()
     node: RewardbotNode | None = None
     executor: LeanExecutor | None = None
     try:
         _init(sys.argv[1:] if arguments is None else arguments)
         executor = LeanExecutor()
         node = _make(make)
-        node.stopping = signals.stopping
+        node.stopping = stopping
         executor.add_node(node)
         print(f"{READY} {node.get_name()}", flush=True)
-        while not signals.stopping():
+        while not stopping():
             executor.spin_once(timeout_sec=node.work())
     except Interrupted:
         pass

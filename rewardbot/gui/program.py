@@ -1,0 +1,52 @@
+"""A window as a program: the screen is checked, the node runs behind it, a signal or the closed window ends both in order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rewardbot.errors import RewardbotError
+from rewardbot.gui.screen import check_screen
+from rewardbot.ros.node import Signals
+
+if TYPE_CHECKING:
+    from PyQt5.QtWidgets import QWidget
+
+    from rewardbot.gui.bridge import Bridge
+
+SIGNALS_MS = 100
+"""How often Python gets to run its signal handlers, which Qt's loop alone would never let it [ms]."""
+
+
+def start(make_bridge: Callable[[], Bridge[Any]], make_window: Callable[[Bridge[Any]], QWidget], *, name: str) -> NoReturn:
+    """The whole of a program. PyQt5 is imported only in here and by what the arguments import.
+
+    Args:
+        make_bridge: makes the bridge, which is then started; called when there is an application.
+        make_window: makes the window, which is then shown.
+        name: of the program, for errors.
+    """
+    signals = Signals()
+    try:
+        check_screen()
+    except RewardbotError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
+    from PyQt5.QtCore import Qt, QTimer
+    from PyQt5.QtWidgets import QApplication
+
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    application = QApplication([name])
+    bridge = make_bridge()
+    if not bridge.start():
+        sys.exit(bridge.exit_code)
+    window = make_window(bridge)
+    bridge.ended.connect(application.quit)
+    timer = QTimer()
+    timer.timeout.connect(lambda: application.quit() if signals.stopping() else None)
+    timer.start(SIGNALS_MS)
+    window.show()
+    application.exec_()
+    bridge.close()
+    sys.exit(bridge.exit_code)

@@ -37,9 +37,11 @@ from rewardbot.types import Episode, EpisodeInfo
 DEMONSTRATIONS, PLAY = "demonstrations", "play"
 """Folders of a run folder: what learning begins from."""
 
+KEY = "rewardbot"
+"""Of a bag's custom data: its header."""
+
 _log = logging.getLogger(__name__)
 
-_KEY = "rewardbot"  # of the bag's custom data
 _FORMAT = 1
 _CHUNK_BYTES, _CHUNK_S = 256 << 10, 1.0  # a kill loses at most this much of the present episode
 _FOREVER = QosTime(9223372036, 854775807)  # rmw's infinite duration
@@ -152,7 +154,7 @@ class BagWriter:
             raise DataError(f"Episode {self._header.info.id} cannot be closed as '{info.id}'.")
         header = dataclasses.replace(self._header, info=info)
         with _writing(self.path):
-            self._writer.set_custom_data(_KEY, header.to_json())
+            self._writer.set_custom_data(KEY, header.to_json())
             self._writer.close()
             bag = self._part / self.path.name
             for path in (*bag.iterdir(), bag):
@@ -273,6 +275,20 @@ def read_episode(path: Path, contract: RobotContract | None = None, task: str | 
     return dataclasses.replace(episode, info=header.info)
 
 
+def raw_messages(path: Path) -> Generator[tuple[str, str, int, bytes]]:
+    """Topic relative to the namespace, message type, stamp [ns] and bytes of every message in the bag at `path`, as they were
+    recorded, by their stamps.
+
+    Raises:
+        DataError: no bag, damaged, or not recorded by rewardbot.
+    """
+    with _open(path) as reader:
+        namespace = _header(reader, path).namespace
+        prefix = f"/{namespace}/" if namespace else "/"
+        for connection, stamp, cdr in reader.messages():
+            yield connection.topic.removeprefix(prefix), connection.msgtype, stamp, bytes(cdr)
+
+
 def list_episodes(folder: Path) -> list[Path]:
     """The finished bags in `folder`, by name, without those named `<id>.rejected`.
 
@@ -346,9 +362,9 @@ def _check_fits(path: Path, recorded: RobotContract, contract: RobotContract) ->
 
 def _header(reader: Reader, path: Path) -> BagHeader:
     custom = reader.storage.metadata.custom or {}
-    if _KEY not in custom:
+    if KEY not in custom:
         raise DataError(f"{path} was not recorded by rewardbot.", next_step="Use bags from the 'demonstrations' folder of a run.")
-    return BagHeader.from_json(custom[_KEY], path)
+    return BagHeader.from_json(custom[KEY], path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -21,6 +22,8 @@ NS_PER_S = 1_000_000_000
 
 JOINT_STATES, TOOL_POSE, EPISODE = "joint_states", "tool_pose", "episode"
 REQUESTED_ACTION, APPLIED_ACTION = "requested_action", "applied_action"
+COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
+_COMPRESSED = "/compressed"
 
 _PIXELS = {"rgb8": (3, slice(0, 3)), "rgba8": (4, slice(0, 3)), "bgr8": (3, slice(2, None, -1)),
            "bgra8": (4, slice(2, None, -1))}  # encoding -> bytes per pixel, where red, green, blue are in them
@@ -31,12 +34,42 @@ def camera_topic(name: str) -> str:
     return f"camera/{name}/image_raw"
 
 
+def compressed_topic(name: str) -> str:
+    """The relative topic of the compressed images of camera `name`, as image_transport calls it."""
+    return f"{camera_topic(name)}{_COMPRESSED}"
+
+
+def uncompressed(topic: str) -> str:
+    """The topic that a topic of compressed images stands for; any other as it is."""
+    return topic.removesuffix(_COMPRESSED)
+
+
 def episode_topics(contract: RobotContract) -> dict[str, str]:
     """Relative topic -> message type of all that an episode is made of, which an EpisodeAssembler needs."""
     joint_state = "sensor_msgs/msg/JointState"
     return {JOINT_STATES: joint_state, TOOL_POSE: "geometry_msgs/msg/PoseStamped",
             REQUESTED_ACTION: joint_state, APPLIED_ACTION: joint_state, EPISODE: "diagnostic_msgs/msg/DiagnosticArray",
             **{camera_topic(name): "sensor_msgs/msg/Image" for name in contract.cameras}}
+
+
+def bag_topics(contract: RobotContract) -> dict[str, str]:
+    """As `episode_topics`, with those of compressed images: what a bag of an episode may hold."""
+    return {**episode_topics(contract), **{compressed_topic(name): COMPRESSED_IMAGE for name in contract.cameras}}
+
+
+def decoders(contract: RobotContract) -> dict[str, Callable[[Any], NDArray[Any]]]:
+    """Relative topic -> what an episode takes of its messages; raises DataError for one that does not fit the contract.
+
+    `joint_states`: the gripper, float32 (1,). `tool_pose`: the position [m], float32 (3,). Actions: float32 (A,). Cameras: uint8
+    (H, W, 3) RGB, of an Image or a CompressedImage.
+    """
+    return {
+        JOINT_STATES: lambda message: np.array([gripper(message, contract)], np.float32),
+        TOOL_POSE: lambda message: tool_pose(message, contract.base_frame)[:3].astype(np.float32),
+        REQUESTED_ACTION: partial(action, contract=contract),
+        APPLIED_ACTION: partial(action, contract=contract),
+        **{camera_topic(name): partial(image, camera=camera) for name, camera in contract.cameras.items()},
+    }
 
 
 def stamp_ns(message: Any) -> int:
@@ -57,14 +90,16 @@ def nanoseconds(stamp: float) -> int:
 
 
 def image(message: Any, camera: CameraContract) -> NDArray[np.uint8]:
-    """An Image as uint8 (H, W, 3) RGB; a view of the message for rgb8 without padding.
+    """An Image or a CompressedImage as uint8 (H, W, 3) RGB; a view of the message for an Image of rgb8 without padding.
 
     Raises:
         DataError: another size than the contract's, an unknown encoding, or data that do not fit the size.
     """
-    if (message.width, message.height) != (camera.width, camera.height):
-        raise DataError(f"The image is {message.width}x{message.height}.",
-                        valid=f"The robot contract says {camera.width}x{camera.height} (width x height).")
+    if hasattr(message, "format"):
+        pixels = _decompressed(message)
+        _check_size(pixels.shape[1], pixels.shape[0], camera)
+        return pixels
+    _check_size(message.width, message.height, camera)
     if message.encoding not in _PIXELS:
         raise DataError(f"The image is encoded as '{message.encoding}'.", valid=f"Valid: {', '.join(_PIXELS)}.")
     channels, rgb = _PIXELS[message.encoding]
@@ -98,12 +133,14 @@ def positions(message: Any, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def gripper(message: Any, contract: RobotContract) -> float:
-    """The gripper's opening in a JointState as a share of fully open. Needs no other joint. Not clipped to [0, 1].
+    """The gripper's opening in a JointState as a share of fully open. Not clipped to [0, 1].
+
+    The message may hold the gripper joint alone.
 
     Raises:
-        DataError: the gripper joint is missing, or any joint of the arm in the message is not finite.
+        DataError: the gripper joint is missing, or some joints of the arm are and others are not, or one of them is not finite.
     """
-    arm = [name for name in contract.joint_names if name in message.name]
+    arm = contract.joint_names if not set(contract.joint_names).isdisjoint(message.name) else ()
     return float(positions(message, [*arm, contract.gripper_joint])[-1]) / contract.gripper_open
 
 
@@ -141,19 +178,23 @@ def observation(
     )
 
 
+EventKind = Literal["start", "end", "verdict", "discard"]
+"""`verdict`: what an episode that ended before is called now. `discard`: an episode is given up, running or ended."""
+
+
 @dataclass(frozen=True)
 class EpisodeEvent:
     """A message of the `episode` topic.
 
     Attributes:
         kind: what it announces.
-        stamp_ns: stamp of the first (start) or last (end) observation [ns].
-        info: what was known then; the end's is final.
+        stamp_ns: stamp of the first (start) or last (end) observation, or of the newest one (verdict, discard) [ns].
+        info: what was known then; the end's is final but for a later verdict.
         terminated: the last observation is a true end (end only).
         steps: number of actions (end only).
     """
 
-    kind: Literal["start", "end"]
+    kind: EventKind
     stamp_ns: int
     info: EpisodeInfo
     terminated: bool = False
@@ -163,7 +204,7 @@ class EpisodeEvent:
 def event_values(info: EpisodeInfo, *, terminated: bool = False, steps: int | None = None) -> dict[str, str]:
     """The key-values of an `episode` event, for its one DiagnosticStatus.
 
-    Give `steps` for an end, leave it for a start. None is the empty text; a key of `extra` holds JSON.
+    Give `steps` for an end only. None is the empty text; a key of `extra` holds JSON.
 
     Raises:
         DataError: `extra` uses one of our keys or is not JSON.
@@ -187,8 +228,9 @@ def episode_event(message: Any) -> EpisodeEvent:
     Raises:
         DataError: not exactly one status, an unknown event, or a missing or wrong value.
     """
-    if len(message.status) != 1 or message.status[0].name not in ("start", "end"):
-        raise DataError("A message on 'episode' is not an episode event.", valid="One status named 'start' or 'end'.")
+    if len(message.status) != 1 or message.status[0].name not in get_args(EventKind):
+        raise DataError("A message on 'episode' is not an episode event.",
+                        valid=f"One status named {', '.join(map(repr, get_args(EventKind)))}.")
     kind = message.status[0].name
     values = {item.key: item.value for item in message.status[0].values}
 
@@ -206,12 +248,32 @@ def episode_event(message: Any) -> EpisodeEvent:
     return EpisodeEvent(kind, stamp_ns(message), info, terminated, steps)
 
 
+def _check_size(width: int, height: int, camera: CameraContract) -> None:
+    if (width, height) != (camera.width, camera.height):
+        raise DataError(f"The image is {width}x{height}.",
+                        valid=f"The robot contract says {camera.width}x{camera.height} (width x height).")
+
+
+def _decompressed(message: Any) -> NDArray[np.uint8]:
+    import cv2  # slow to load, and most never need it
+
+    data = np.frombuffer(message.data, np.uint8)
+    try:
+        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if len(data) else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise DataError(f"The image of {len(data)} bytes ('{message.format}') cannot be decompressed.", valid="PNG or JPEG.")
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def _by_name(present: Sequence[str], values: Any, names: Sequence[str]) -> NDArray[np.float64]:
     if len(present) != len(values):
         raise DataError(f"A joint state names {len(present)} entries and holds {len(values)}.")
     index = {name: i for i, name in enumerate(present)}
     if missing := [name for name in names if name not in index]:
-        raise DataError(f"'{missing[0]}' is missing.", valid=f"The message holds: {', '.join(present) or '(nothing)'}.")
+        quoted = "', '".join(missing)
+        raise DataError(f"'{quoted}' {'is' if len(missing) == 1 else 'are'} missing.", valid=f"The message holds: {', '.join(present) or '(nothing)'}.")
     return np.asarray(values, np.float64)[[index[name] for name in names]]
 
 

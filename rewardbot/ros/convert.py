@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -110,10 +111,13 @@ def action_of_command(contract: RobotContract, command: TwistStamped, gripper: F
     return np.array([values.get(name, 0.0) for name in contract.action_names])
 
 
-def episode_event(info: EpisodeInfo, stamp: int, *, terminated: bool = False, steps: int | None = None) -> DiagnosticArray:
-    """The start of an episode or, when `steps` is given, its end; `stamp` [ns] of the first or last observation."""
+def episode_event(
+    info: EpisodeInfo, stamp: int, *, terminated: bool = False, steps: int | None = None,
+    kind: Literal["verdict", "discard"] | None = None,
+) -> DiagnosticArray:
+    """The start of an episode or, when `steps` is given, its end, or another `kind`; see `EpisodeEvent` for the `stamp` [ns]."""
     values = decode.event_values(info, terminated=terminated, steps=steps)
-    return _status("start" if steps is None else "end", values, stamp, hardware=info.robot)
+    return _status(kind or ("start" if steps is None else "end"), values, stamp, hardware=info.robot)
 
 
 def metrics(node: str, values: Mapping[str, float | int | str], stamp: int) -> DiagnosticArray:

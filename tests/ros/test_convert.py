@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +94,12 @@ def test_episode_events_survive() -> None:
     end = decode.episode_event(convert.episode_event(info, STAMP, steps=25))
     assert (start.kind, start.info, start.stamp_ns) == ("start", info, STAMP)
     assert (end.kind, end.info, end.steps, end.terminated) == ("end", info, 25, False)
+
+
+@pytest.mark.parametrize("kind", ["verdict", "discard"])
+def test_what_is_said_of_an_episode_later_survives(kind: Any) -> None:
+    info = EpisodeInfo("a-1", "lift", CONTRACT.name, "demonstration", success=False)
+    assert decode.episode_event(convert.episode_event(info, STAMP, kind=kind)) == decode.EpisodeEvent(kind, STAMP, info)
 
 
 def test_metrics_survive() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Episode
 
+_NO_PIXELS = np.zeros(0, np.uint8)
 _CLOCK = "the clock went back, as that of a robot that was started again"
 
 
@@ -37,24 +36,19 @@ class EpisodeAssembler:
         keep_s: age from which a message outside an episode is forgotten [s].
         wait_s: how long an ended episode waits for a topic that has not reached its end [s], by the messages' stamps.
         max_bytes: most memory held, for all topics; an episode whose end never comes is rejected there.
+        pixels: False: images are checked like all else, and not kept; `Episode.images` is empty then.
 
     Attributes:
         rejected: (episode id, reason) of each rejected episode, oldest first. The caller may clear it.
     """
 
     def __init__(
-        self, contract: RobotContract, *, keep_s: float = 5.0, wait_s: float = 30.0, max_bytes: int = 2 << 30
+        self, contract: RobotContract, *, keep_s: float = 5.0, wait_s: float = 30.0, max_bytes: int = 2 << 30,
+        pixels: bool = True,
     ) -> None:
         self.rejected: list[tuple[str, str]] = []
         self._contract = contract
-        self._decoders: dict[str, Callable[[Any], NDArray[Any]]] = {
-            decode.JOINT_STATES: lambda message: np.array([decode.gripper(message, contract)], np.float32),
-            decode.TOOL_POSE: lambda message: decode.tool_pose(message, contract.base_frame)[:3].astype(np.float32),
-            decode.REQUESTED_ACTION: partial(decode.action, contract=contract),
-            decode.APPLIED_ACTION: partial(decode.action, contract=contract),
-            **{decode.camera_topic(name): partial(decode.image, camera=camera)
-               for name, camera in contract.cameras.items()},
-        }
+        self._decoders, self._pixels = decode.decoders(contract), pixels
         self._tracks = {topic: _Track() for topic in self._decoders}
         self._sensors = [t for t in self._tracks if t not in (decode.REQUESTED_ACTION, decode.APPLIED_ACTION)]
         self._half_period = round(0.5 / contract.control_hz * decode.NS_PER_S)
@@ -79,6 +73,7 @@ class EpisodeAssembler:
         Returns:
             The episode that this message completed: its end was announced and every topic has reached the end's stamp.
         """
+        topic = decode.uncompressed(topic)
         if topic == decode.EPISODE:
             self._event(message)
         elif (track := self._tracks.get(topic)) is not None:
@@ -90,6 +85,8 @@ class EpisodeAssembler:
                 self._went_back(topic, self._open if self._open is not None and self._open.stamp_ns >= stamp else None)
             try:
                 item = self._decoders[topic](message)
+                if not self._pixels and item.dtype == np.uint8:
+                    item = _NO_PIXELS
             except DataError as error:
                 item = " ".join(str(error).split())  # the reason, should an episode need this message
             self._bytes += track.add(stamp, item)
@@ -116,6 +113,8 @@ class EpisodeAssembler:
         except DataError as error:
             self.rejected.append(("(unknown)", " ".join(str(error).split())))
             return
+        if event.kind not in ("start", "end"):
+            return  # what people say of an episode later is not of its data
         if self._is_of_before(decode.EPISODE, event.stamp_ns):
             if event.info.id not in self._closed:
                 self._reject(event, _CLOCK)
@@ -181,7 +180,9 @@ class EpisodeAssembler:
         """The episode, or why there is none."""
         applied = self._tracks[decode.APPLIED_ACTION]
         ticks = [*applied.stamps[applied.index(start.stamp_ns) : applied.index(end.stamp_ns)], end.stamp_ns]
-        if len(ticks) != end.steps + 1 or end.steps < 1:
+        if end.steps < 1:
+            return "it has no steps"
+        if len(ticks) != end.steps + 1:
             return f"{len(ticks) - 1} applied actions of {end.steps} steps"
         columns: dict[str, list[NDArray[Any]]] = {}
         for topic, track in self._tracks.items():
@@ -196,7 +197,7 @@ class EpisodeAssembler:
         return Episode(
             info=end.info,
             stamps=np.array([decode.seconds(tick) for tick in ticks]),
-            images={name: np.stack(columns[decode.camera_topic(name)]) for name in self._contract.cameras},
+            images={name: np.stack(columns[decode.camera_topic(name)]) for name in self._contract.cameras if self._pixels},
             proprio=np.hstack([np.stack(columns[decode.TOOL_POSE]), np.stack(columns[decode.JOINT_STATES])]),
             actions=np.stack(columns[decode.REQUESTED_ACTION]),
             applied=np.stack(columns[decode.APPLIED_ACTION]),

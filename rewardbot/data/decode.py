@@ -273,7 +273,8 @@ def _by_name(present: Sequence[str], values: Any, names: Sequence[str]) -> NDArr
     index = {name: i for i, name in enumerate(present)}
     if missing := [name for name in names if name not in index]:
         quoted = "', '".join(missing)
-        raise DataError(f"'{quoted}' {'is' if len(missing) == 1 else 'are'} missing.", valid=f"The message holds: {', '.join(present) or '(nothing)'}.")
+        raise DataError(f"'{quoted}' {'is' if len(missing) == 1 else 'are'} missing.",
+                        valid=f"The message holds: {', '.join(present) or '(nothing)'}.")
     return np.asarray(values, np.float64)[[index[name] for name in names]]
 
 

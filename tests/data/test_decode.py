@@ -104,7 +104,16 @@ def test_wrong_joint_states_are_refused(contract: RobotContract) -> None:
     with pytest.raises(DataError, match="not finite"):
         decode.action(joints(x=0.0, y=0.0, z=float("inf"), gripper=0.0), contract)
     with pytest.raises(DataError, match="not finite"):
-        decode.gripper(joints(arm_joint2=float("nan"), finger_joint1=0.01), contract)
+        arm = dict.fromkeys(contract.joint_names, 0.0) | {"arm_joint2": float("nan")}
+        decode.gripper(joints(finger_joint1=0.01, **arm), contract)
+    with pytest.raises(DataError, match=r"'arm_joint1', 'arm_joint3', .*'arm_joint7' are missing") as caught:
+        decode.gripper(joints(arm_joint2=0.0, finger_joint1=0.01), contract)
+    assert "The message holds: arm_joint2, finger_joint1." in str(caught.value)
+
+
+@given(st.permutations([*RobotContract().joint_names, "finger_joint1", "other"]))
+def test_joints_may_come_in_any_order(names: list[str]) -> None:
+    assert decode.gripper(joints(**{name: 0.01 if name == "finger_joint1" else 9.0 for name in names}), RobotContract()) == 0.25
 
 
 def test_gripper_needs_no_other_joint(contract: RobotContract) -> None:

@@ -2,25 +2,29 @@
 
 A bag is written in `<id>.part/` and renamed when it is whole, so that no reader ever sees an unfinished one. What is
 known about the episode and the robot contract it was recorded with are JSON in the bag's custom data, which rosbag2
-keeps in metadata.yaml and in the MCAP file's own metadata record. The folders are ordinary rosbag2 bags of version 9.
+keeps in metadata.yaml and in the MCAP file's own metadata record. Of the two, metadata.yaml counts: `ros2 bag` and the
+functions here read it, and a later verdict is written there alone. The folders are ordinary rosbag2 bags of version 9.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import logging
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import yaml
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 from rosbags.rosbag2.storage_mcap import McapWriter
@@ -28,8 +32,9 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.cdr import deserialize, serialize, typestore
-from rewardbot.data.decode import episode_topics
+from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
+from rewardbot.data.quality import PROBLEMS
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
@@ -43,8 +48,21 @@ KEY = "rewardbot"
 _log = logging.getLogger(__name__)
 
 _FORMAT = 1
-_CHUNK_BYTES, _CHUNK_S = 256 << 10, 1.0  # a kill loses at most this much of the present episode
+_CHUNK_BYTES, _CHUNK_S = 256 << 10, 0.5  # a kill loses at most this much of the present episode
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FOREVER = QosTime(9223372036, 854775807)  # rmw's infinite duration
+
+
+class DiskFull(DataError):
+    """There is no space left for an episode. What was stored before is whole."""
+
+
+class NotWhole(DataError):
+    """A bag that can be read, but whose episode has a hole or something that cannot be used; `reason` says which."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{path} is not a whole episode: {reason}.", next_step=f"Delete it, or rename it to {path.name}.rejected.")
 
 
 @dataclass(frozen=True)
@@ -80,8 +98,8 @@ class BagHeader:
 class BagWriter:
     """Writes the serialised messages of one episode, as `create_subscription(..., raw=True)` delivers them.
 
-    A kill -9 loses at most the last second or 256 KiB; `repair` recovers the rest from the `.part` folder. As a
-    context manager it closes the bag, or discards it when an exception passes.
+    A kill -9 loses at most the last second; `repair` recovers the rest from the `.part` folder. As a context manager it
+    closes the bag, or discards it when an exception passes.
 
     Args:
         folder: where the episode's folder `<info.id>` goes; made if it does not exist.
@@ -95,6 +113,7 @@ class BagWriter:
 
     Raises:
         DataError: an id that is not a file name, an episode of that id exists, or the folder cannot be written.
+        DiskFull: from here on whenever the disk is.
     """
 
     def __init__(
@@ -115,7 +134,7 @@ class BagWriter:
             raise DataError(f"Episode {self.path} exists already.", next_step="Give each episode an id of its own.")
         if self._part.exists():
             raise DataError(f"{self._part} was left by an interrupted recording.", next_step="Repair or delete it.")
-        with _writing(self.path):
+        with writing(self.path):
             self._part.mkdir(parents=True)
             (self._part / "header.json").write_text(self._header.to_json())  # for repair; the bag has it from close on
             self._writer = Writer(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -133,40 +152,70 @@ class BagWriter:
             cdr: the serialised message.
 
         Raises:
-            DataError: unknown message type, negative stamp, or the disk is full.
+            DataError: unknown message type or negative stamp, or the folder cannot be written.
         """
         if stamp_ns < 0:
             raise DataError(f"A message of {topic} has the negative stamp {stamp_ns}.")
-        with _writing(self.path):
+        with writing(self.path):
             self._writer.write(self._connections.get(topic) or self._connect(topic, msgtype), stamp_ns, cdr)
             self._limit_loss()
 
+    def flush(self) -> None:
+        """Hands everything to the operating system: a kill loses nothing of it."""
+        storage = self._writer.storage
+        if not isinstance(storage, McapWriter):
+            return
+        with writing(self.path):
+            if storage.chunk.bio.tell():
+                storage.close_chunk()
+            storage.bio.flush()
+        self._chunk_opened = None
+
     def close(self, info: EpisodeInfo) -> Path:
-        """Finishes the bag and puts it in its place at once; it is on the disk when this returns.
+        """Finishes the bag and puts it in its place: `finish` and `place`.
 
         Args:
             info: the final information, with the verdict; its id must be the one given at the start.
 
         Raises:
-            DataError: another id, or the disk is full; the recording then stays in the `.part` folder.
+            DataError: another id, or it cannot be written; the recording then stays in the `.part` folder.
+        """
+        self.finish(info)
+        return self.place()
+
+    def finish(self, info: EpisodeInfo) -> Path:
+        """Makes the recording a bag, which is on the disk when this returns, but still where nobody looks for one.
+
+        Returns:
+            The bag; `place` moves it.
+
+        Raises:
+            DataError: see `close`.
         """
         if info.id != self._header.info.id:
             raise DataError(f"Episode {self._header.info.id} cannot be closed as '{info.id}'.")
         header = dataclasses.replace(self._header, info=info)
-        with _writing(self.path):
+        bag = self._part / self.path.name
+        with writing(self.path):
             self._writer.set_custom_data(KEY, header.to_json())
             self._writer.close()
-            bag = self._part / self.path.name
             for path in (*bag.iterdir(), bag):
                 _sync(path)
-            bag.rename(self.path)
-            _sync(self.path.parent)
+        return bag
+
+    def place(self, suffix: str = "") -> Path:
+        """Renames the finished bag to `<id>` and the suffix, and returns that path."""
+        place = self.path.with_name(f"{self.path.name}{suffix}")
+        with writing(place):
+            (self._part / self.path.name).rename(place)
+            _sync(place.parent)
             shutil.rmtree(self._part)
-        return self.path
+        return place
 
     def discard(self) -> None:
         """Deletes the recording."""
-        self._writer.abort()
+        with suppress(OSError):  # the disk may be full
+            self._writer.abort()
         shutil.rmtree(self._part, ignore_errors=True)
 
     def __enter__(self) -> BagWriter:
@@ -197,14 +246,11 @@ class BagWriter:
             return
         now = time.monotonic()
         pending = storage.chunk.bio.tell()
-        if pending and (pending >= _CHUNK_BYTES or now - (self._chunk_opened or now) >= _CHUNK_S):
-            storage.close_chunk()
-            pending = 0
-        if pending:
+        # There is nothing when rosbags has just written a large image by itself.
+        if not pending or pending >= _CHUNK_BYTES or now - (self._chunk_opened or now) >= _CHUNK_S:
+            self.flush()
+        else:
             self._chunk_opened = self._chunk_opened or now
-        else:  # closed here, or by rosbags after a large image
-            storage.bio.flush()
-            self._chunk_opened = None
 
 
 def write_episode(folder: Path, episode: Episode, contract: RobotContract) -> Path:
@@ -232,7 +278,9 @@ def read_header(path: Path) -> BagHeader:
         return _header(reader, path)
 
 
-def read_episode(path: Path, contract: RobotContract | None = None, task: str | None = None) -> Episode:
+def read_episode(
+    path: Path, contract: RobotContract | None = None, task: str | None = None, *, pixels: bool = True
+) -> Episode:
     """The episode in the bag at `path`.
 
     Args:
@@ -240,10 +288,12 @@ def read_episode(path: Path, contract: RobotContract | None = None, task: str | 
         contract: the robot that will use it: the cameras to read, and the actions that must mean the same. The one it
             was recorded with, if None.
         task: the task that it must be of, if given.
+        pixels: False: images are checked like all else, and left out, so that long episodes take no memory.
 
     Raises:
-        DataError: no bag, cut off or damaged, of another task, without one of the cameras or with another image size,
-            with other actions, or with a hole or a value that is not finite.
+        DataError: no bag, cut off or damaged, of another task, without one of the cameras or with another image size, or
+            with other actions.
+        NotWhole: it has a hole or a value that is not finite.
     """
     with _open(path) as reader:
         header = _header(reader, path)
@@ -255,9 +305,9 @@ def read_episode(path: Path, contract: RobotContract | None = None, task: str | 
             raise DataError(f"{path} is of task '{header.info.task}'.", valid=f"Expected: '{task}'.",
                             next_step="Choose a folder that holds this task's episodes only.")
         prefix = f"/{header.namespace}/" if header.namespace else "/"
-        wanted = episode_topics(recorded)
+        wanted = bag_topics(recorded)
         connections = [c for c in reader.connections if wanted.get(c.topic.removeprefix(prefix)) == c.msgtype]
-        assembler = EpisodeAssembler(recorded)
+        assembler = EpisodeAssembler(recorded, max_bytes=sys.maxsize, pixels=pixels)  # the bag itself is limit enough
         episode = None
         # An empty selection would mean all topics to the reader.
         for connection, _, cdr in reader.messages(connections) if connections else ():
@@ -268,9 +318,7 @@ def read_episode(path: Path, contract: RobotContract | None = None, task: str | 
             episode = assembler.add(connection.topic.removeprefix(prefix), message) or episode
         assembler.flush()
     if episode is None:
-        reason = assembler.rejected[-1][1] if assembler.rejected else "it holds no episode"
-        raise DataError(f"{path} is not a whole episode: {reason}.",
-                        next_step=f"Delete it, or rename it to {path.name}.rejected.")
+        raise NotWhole(path, assembler.rejected[-1][1] if assembler.rejected else "it holds no episode")
     # The header's is what the recording was closed with: the operator's verdict may come after the end event.
     return dataclasses.replace(episode, info=header.info)
 
@@ -290,7 +338,7 @@ def raw_messages(path: Path) -> Generator[tuple[str, str, int, bytes]]:
 
 
 def list_episodes(folder: Path) -> list[Path]:
-    """The finished bags in `folder`, by name, without those named `<id>.rejected`.
+    """The finished bags in `folder`, by name, without those named `<id>.rejected` or `<id>.discarded`.
 
     Raises:
         DataError: the folder does not exist.
@@ -300,12 +348,38 @@ def list_episodes(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/metadata.yaml") if "." not in path.parent.name)
 
 
+def change_info(path: Path, info: EpisodeInfo) -> None:
+    """Puts other information into a finished bag, such as a later verdict. A kill leaves the old one or the new one.
+
+    Only metadata.yaml is written; the record in the MCAP file keeps what was known when it was closed.
+
+    Raises:
+        DataError: no bag of rewardbot, information with another id, or it cannot be written.
+    """
+    header = read_header(path)
+    if info.id != header.info.id:
+        raise DataError(f"{path} cannot become episode '{info.id}'.")
+    file, new = path / "metadata.yaml", path / "metadata.yaml.new"
+    about = yaml.safe_load(file.read_text("utf-8"))
+    about["rosbag2_bagfile_information"]["custom_data"][KEY] = dataclasses.replace(header, info=info).to_json()
+    with writing(path):
+        try:
+            new.write_text(yaml.safe_dump(about, sort_keys=False), "utf-8")
+            _sync(new)
+            new.replace(file)
+        finally:
+            new.unlink(missing_ok=True)
+        _sync(path)
+
+
 def reject(path: Path) -> Path:
     """Renames the bag `<id>` to `<id>.rejected`, which `list_episodes` leaves out, and returns that path."""
-    rejected = path.with_name(f"{path.name}.rejected")
-    with _writing(path):
-        path.rename(rejected)
-    return rejected
+    return _renamed(path, ".rejected")
+
+
+def discard(path: Path) -> Path:
+    """As `reject`, for one that whoever recorded it does not want: `<id>.discarded`."""
+    return _renamed(path, ".discarded")
 
 
 def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
@@ -324,6 +398,7 @@ def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> lis
             continue
         if info.success is not True:
             verdict = "nobody called it a success" if info.success is None else "it was called a failure"
+            verdict = f"it has problems: {'; '.join(problems)}" if (problems := info.extra.get(PROBLEMS)) else verdict
             skipped.append(f"{path.name} ({verdict})")
             _log.warning("Demonstration %s is skipped: %s.", path, verdict)
             continue
@@ -388,11 +463,22 @@ def _open(path: Path) -> Generator[Reader]:
 
 
 @contextmanager
-def _writing(path: Path) -> Generator[None]:
+def writing(path: Path) -> Generator[None]:
+    """Turns an OSError of the body into a DataError that names the episode at `path`, or DiskFull."""
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(f"Cannot write episode {path}: {error.strerror}.", valid="What was stored before is whole.",
+                           next_step="Free some space, or record to another disk.") from error
         raise DataError(f"Cannot write episode {path}: {error.strerror or error}.") from error
+
+
+def _renamed(path: Path, suffix: str) -> Path:
+    place = path.with_name(f"{path.name}{suffix}")
+    with writing(path):
+        path.rename(place)
+    return place
 
 
 def _sync(path: Path) -> None:

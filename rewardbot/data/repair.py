@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections import defaultdict
 from pathlib import Path
 
 from rosbags.rosbag2.storage_mcap import McapReader
 
-from rewardbot.data import decode
+from rewardbot.data import decode, quality
 from rewardbot.data.cdr import deserialize
-from rewardbot.data.episodes import BagHeader, BagWriter, list_episodes, read_episode, reject
+from rewardbot.data.decode import EpisodeEvent
+from rewardbot.data.episodes import BagHeader, BagWriter, NotWhole, change_info, read_episode, writing
 from rewardbot.errors import DataError
 
 _MAGIC = b"\x89MCAP0\r\n"
 _DATA_END = 0x0F
 _NO_SUMMARY = struct.pack("<BQI", _DATA_END, 4, 0) + struct.pack("<BQQQI", 0x02, 20, 0, 0, 0) + _MAGIC
+
+
+class _Empty(DataError):
+    """Nothing is lost with it."""
 
 
 def repair(part: Path) -> Path:
@@ -27,40 +33,54 @@ def repair(part: Path) -> Path:
         part: the folder `<id>.part` that a BagWriter left, or `<id>.broken` that an interrupted repair left.
 
     Returns:
-        `<id>`, if the whole episode is there; else `<id>.rejected`, for people to look at.
+        `<id>`, if the whole episode is there; else `<id>.rejected`, for people to look at. What is wrong is in the bag.
 
     Raises:
         DataError: not such a folder, or nothing was written before the interruption.
+        DiskFull: there is no space for the bag; the recording is still there, as `<id>.part` or `<id>.broken`.
     """
     if part.suffix not in (".part", ".broken") or not (part / "header.json").is_file():
         raise DataError(f"{part} is not an interrupted recording.", valid="A folder <id>.part with a header.json.")
     header = BagHeader.from_json((part / "header.json").read_text(), part)
     inside = Path(part.stem) / f"{part.stem}.mcap"
     if not (part / inside).is_file() or not _close_file(part / inside):
-        raise DataError(f"{part} holds no messages.", next_step="Delete it.")
-    broken = part.rename(part.with_suffix(".broken"))
+        raise _Empty(f"{part} holds no messages.", next_step="Delete it.")
+    broken = part if part.suffix == ".broken" else part.rename(part.with_suffix(".broken"))
     info, prefix = header.info, f"/{header.namespace}/" if header.namespace else "/"
-    writer = BagWriter(part.parent, header.contract, info, namespace=header.namespace)
+    events: dict[str, EpisodeEvent] = {}
+    stamps: dict[str, list[int]] = defaultdict(list)
     reader = McapReader(broken / inside)
     reader.open()
+    writer: BagWriter | None = None
     try:
+        writer = BagWriter(part.parent, header.contract, info, namespace=header.namespace)
         for connection, stamp, cdr in reader.messages_scan(reader.connections):
             topic = connection.topic.removeprefix(prefix)
             writer.write(topic, connection.msgtype, stamp, cdr)
             if topic == decode.EPISODE:
-                info = decode.episode_event(deserialize(cdr, connection.msgtype)).info
-        writer.close(info)
+                event = decode.episode_event(deserialize(cdr, connection.msgtype))
+                events[event.kind], info = event, event.info
+            else:
+                stamps[decode.uncompressed(topic)].append(stamp)
+        if "start" in events and "end" in events:
+            found = quality.problems(stamps, header.contract, events["start"].stamp_ns, events["end"].stamp_ns)
+            info = quality.marked(info, [problem.text for problem in found])
+        bag = writer.finish(info)
+        try:
+            read_episode(bag, pixels=False)
+        except NotWhole as error:
+            change_info(bag, quality.marked(info, [error.reason]))
+            place = writer.place(".rejected")
+        else:
+            place = writer.place()
     except BaseException:
-        writer.discard()
+        if writer is not None:
+            writer.discard()
         raise
     finally:
         reader.close()
     shutil.rmtree(broken)
-    try:
-        read_episode(writer.path)
-    except DataError:
-        return reject(writer.path)
-    return writer.path
+    return place
 
 
 def mend(folder: Path) -> list[str]:
@@ -74,7 +94,8 @@ def mend(folder: Path) -> list[str]:
     for part in sorted(folder.glob("*.broken")) + sorted(folder.glob("*.part")):
         if not part.exists():
             continue  # what an interrupted repair had begun anew
-        if part.with_suffix("").exists() or not (part / "header.json").is_file():  # killed after the end, or before it had begun
+        placed = any(part.with_suffix(suffix).exists() for suffix in ("", ".rejected"))
+        if placed or not (part / "header.json").is_file():  # killed after the end, or before it had begun
             shutil.rmtree(part)
             said.append(f"{part} was left by an interrupted recording and held nothing more; removed.")
             continue
@@ -85,22 +106,18 @@ def mend(folder: Path) -> list[str]:
             whole = found.suffix != ".rejected"
             said.append(f"{part} was left by an interrupted recording; " + (
                 f"the episode is whole: {found}." if whole else f"not all of the episode is there: {found}."))
-        except DataError as error:
+        except _Empty as error:
             shutil.rmtree(part)
             said.append(f"{part} was left by an interrupted recording and is removed: {error.what}")
-    # A recorder that was killed may not have read back the last one.
-    for path in sorted(list_episodes(folder) if folder.is_dir() else [], key=lambda path: path.stat().st_mtime)[-1:]:
-        try:
-            read_episode(path)
         except DataError as error:
-            said.append(f"{reject(path)}: {' '.join(str(error).split())}")
+            said.append(f"{part} was left by an interrupted recording and cannot be repaired now: {error.what}")
     return said
 
 
 def _close_file(mcap: Path) -> bool:
     """Cuts the file after its last complete record and ends it as MCAP asks; False if it holds no record at all."""
     size = mcap.stat().st_size
-    with mcap.open("r+b") as file:
+    with writing(mcap), mcap.open("r+b") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return False
         end = file.tell()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,16 @@ from hypothesis import strategies as st
 from rosbags.interfaces import QosReliability
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
+from rewardbot.data import decode
 from rewardbot.data.cdr import serialize
+from rewardbot.data.compression import Compression, compress
 from rewardbot.data.encode import StampedMessage, episode_messages
 from rewardbot.data.episodes import (
     BagWriter,
+    DiskFull,
+    NotWhole,
+    change_info,
+    discard,
     list_episodes,
     read_demonstrations,
     read_episode,
@@ -277,6 +284,169 @@ def test_demonstrations(
         assert_same(one, other)
     assert [r.getMessage().split(" is skipped: ")[1] for r in caplog.records] == [
         "it was called a failure.", "nobody called it a success."]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_compressed_images(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, kind: Compression
+) -> None:
+    """Some of them are, as when there was no time to compress all."""
+    episode = make_episode()
+    with BagWriter(tmp_path, contract, episode.info) as writer:
+        for k, message in enumerate(episode_messages(episode, contract)):
+            if message.msgtype != "sensor_msgs/msg/Image" or k % 4 == 0:
+                put(writer, message)
+                continue
+            camera = contract.cameras[message.topic.split("/")[1]]
+            data = compress(bytes(serialize(message.message, message.msgtype)), camera, kind)
+            writer.write(f"{message.topic}/compressed", decode.COMPRESSED_IMAGE, message.stamp_ns, data)
+    found = read_episode(writer.path, contract, "reach")
+    if kind == "png":
+        assert_same(found, episode)
+    else:
+        assert_same(replace(found, images=episode.images), episode)
+        assert found.images["front"].shape == episode.images["front"].shape
+    with Reader(writer.path) as reader:
+        assert "/rewardbot/camera/front/image_raw/compressed" in reader.topics
+
+
+def test_without_pixels_all_is_checked_and_none_are_kept(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    episode = make_episode()
+    found = read_episode(write_episode(tmp_path / "good", episode, contract), pixels=False)
+    assert found.images == {} and found.applied.tobytes() == episode.applied.tobytes()
+
+    def spoil(message: StampedMessage) -> bool:
+        if message.topic == FRONT and message.stamp_ns == 900_000_000:
+            message.message.encoding = "mono8"
+        return True
+
+    with pytest.raises(NotWhole, match="mono8") as caught:
+        read_episode(record(tmp_path / "bad", episode, contract, spoil), pixels=False)
+    assert caught.value.reason.startswith(f"{FRONT}: The image is encoded as 'mono8'.")
+
+
+def test_messages_before_the_episode_change_nothing(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same
+) -> None:
+    """What went before, with actions of its own, and what comes after."""
+    before, episode, after = (make_episode(f"e{k}", start_ns=(1 + 5 * k) * 10**8, seed=k) for k in range(3))
+    with BagWriter(tmp_path, contract, episode.info) as writer:
+        for one in (before, episode, after):
+            for message in episode_messages(one, contract):
+                if one is episode or message.topic != "episode":
+                    put(writer, message)
+    assert_same(read_episode(writer.path), episode)
+
+
+def test_an_episode_of_one_step(tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same) -> None:
+    one = make_episode(steps=1)
+    assert_same(read_episode(write_episode(tmp_path, one, contract)), one)
+
+
+def test_an_episode_of_no_step(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    start, *messages, end = episode_messages(make_episode(steps=1), contract)
+    end.message.header = start.message.header
+    next(item for item in end.message.status[0].values if item.key == "steps").value = "0"
+    with BagWriter(tmp_path, contract, make_episode().info) as writer:
+        for message in (start, *messages, end._replace(stamp_ns=start.stamp_ns)):
+            put(writer, message)
+    with pytest.raises(NotWhole, match="it has no steps"):
+        read_episode(writer.path)
+
+
+def test_a_later_verdict_is_all_that_changes(tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same) -> None:
+    episode = make_episode(success=None)
+    path = write_episode(tmp_path, episode, contract)
+    before = yaml.safe_load((path / "metadata.yaml").read_text())
+    judged = replace(episode, info=replace(episode.info, success=True, extra={**episode.info.extra, "who": "Ä"}))
+    change_info(path, judged.info)
+    assert read_header(path).info == judged.info
+    assert_same(read_episode(path), judged)
+    after = yaml.safe_load((path / "metadata.yaml").read_text())
+    for about in (before, after):
+        about["rosbag2_bagfile_information"].pop("custom_data")
+    assert before == after and sorted(file.name for file in path.iterdir()) == ["e1.mcap", "metadata.yaml"]
+    with Reader(path) as reader:
+        (connection,) = reader.topics[f"/rewardbot/{FRONT}"].connections
+        (qos,) = getattr(connection.ext, "offered_qos_profiles")  # noqa: B009  (its type is a union)
+        assert qos.reliability == QosReliability.BEST_EFFORT
+    with pytest.raises(DataError, match="cannot become episode 'e2'"):
+        change_info(path, replace(episode.info, id="e2"))
+
+
+VERDICTS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from rewardbot.data.episodes import change_info, read_header
+path = Path(sys.argv[1])
+info = read_header(path).info
+print("begun", flush=True)
+while True:
+    info = replace(info, success=not info.success)
+    change_info(path, info)
+"""
+
+
+def test_a_kill_leaves_the_old_verdict_or_the_new_one(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    for delay in (0.02, 0.045, 0.1):
+        judge = subprocess.Popen([sys.executable, "-c", VERDICTS, str(path)], stdout=subprocess.PIPE)
+        assert judge.stdout is not None and judge.stdout.readline() == b"begun\n"
+        time.sleep(delay)
+        judge.kill()
+        judge.communicate()
+        assert read_header(path).info.success in (True, False)
+        assert len(read_episode(path)) == 4
+
+
+def test_a_verdict_on_a_full_disk(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, full_disk: Callable[[int | None], None]
+) -> None:
+    path = write_episode(tmp_path, make_episode(), contract)
+    full_disk(100)
+    with pytest.raises(DiskFull, match="What was stored before is whole"):
+        change_info(path, replace(make_episode().info, success=False))
+    full_disk(None)
+    assert read_header(path).info == make_episode().info
+    assert sorted(file.name for file in path.iterdir()) == ["e1.mcap", "metadata.yaml"]
+
+
+def test_discarded_episodes_are_kept_and_not_listed(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
+    path = discard(write_episode(tmp_path, make_episode(), contract))
+    assert path == tmp_path / "e1.discarded" and read_header(path).info.id == "e1" and list_episodes(tmp_path) == []
+
+
+def test_a_demonstration_with_problems_is_skipped_with_them(
+    tmp_path: Path, contract: RobotContract, make_episode: Make
+) -> None:
+    bad = make_episode(success=None)
+    write_episode(tmp_path, replace(bad, info=replace(bad.info, extra={"problems": ["front: 3 dropped frames", "b"]})), contract)
+    with pytest.raises(DataError, match=r"e1 \(it has problems: front: 3 dropped frames; b\)"):
+        read_demonstrations(tmp_path, contract, "reach")
+
+
+def test_a_disk_that_fills_up_while_recording(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, full_disk: Callable[[int | None], None]
+) -> None:
+    """The writer says so and can be discarded; a bag that cannot be finished stays for `repair`."""
+    messages = list(episode_messages(make_episode(steps=400), contract))
+    writer = BagWriter(tmp_path, contract, make_episode().info)
+    full_disk(100_000)
+    with pytest.raises(DiskFull, match="Cannot write episode"):
+        for message in messages:
+            put(writer, message)
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+    full_disk(None)
+    writer = BagWriter(tmp_path, contract, make_episode().info)
+    for message in messages:
+        put(writer, message)
+    full_disk(2000)
+    with pytest.raises(DiskFull):
+        writer.close(make_episode().info)
+    full_disk(None)
+    assert repair(tmp_path / "e1.part") in (tmp_path / "e1", tmp_path / "e1.rejected")
 
 
 RECORDER = """

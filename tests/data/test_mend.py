@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,8 @@ import pytest
 
 from rewardbot.data.cdr import serialize
 from rewardbot.data.encode import episode_messages
-from rewardbot.data.episodes import BagWriter, list_episodes, read_episode, write_episode
-from rewardbot.data.repair import mend
+from rewardbot.data.episodes import BagWriter, list_episodes, read_episode, read_header, write_episode
+from rewardbot.data.repair import mend, repair
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
 
@@ -82,12 +84,45 @@ def test_an_interrupted_repair_is_repeated(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["killed.rejected"]
 
 
-def test_a_last_bag_that_nobody_read_back_is_read(tmp_path: Path) -> None:
-    write_episode(tmp_path, episode("last"), CONTRACT)
-    (mcap,) = (tmp_path / "last").glob("*.mcap")
-    mcap.write_bytes(mcap.read_bytes()[:-1000])
+def test_a_repair_that_was_killed_at_its_end_is_not_done_twice(tmp_path: Path) -> None:
+    killed_recording(tmp_path, "killed", 0.7)
+    shutil.copytree(tmp_path / "killed.part", tmp_path / "copy")
+    assert repair(tmp_path / "killed.part") == tmp_path / "killed.rejected"
+    (tmp_path / "copy").rename(tmp_path / "killed.broken")
+    mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["killed.rejected"]
+
+
+def test_what_is_wrong_is_in_the_bag(tmp_path: Path) -> None:
+    killed_recording(tmp_path, "killed", 0.7)
+    info = read_header(repair(tmp_path / "killed.part")).info
+    assert info.extra["problems"] == ["not ended"] and info.success is None
+
+
+def test_a_whole_episode_with_a_problem_is_no_success(tmp_path: Path) -> None:
+    """The robot stood still in the middle of it; the recorder was killed before it could say so."""
+    whole = episode("still")
+    stamps = whole.stamps + np.where(np.arange(STEPS + 1) > 5, 3.0, 0.0)
+    messages = list(episode_messages(replace(whole, stamps=stamps), CONTRACT))
+    writer = BagWriter(tmp_path, CONTRACT, whole.info)
+    for topic, msgtype, stamp, message in messages:
+        writer.write(topic, msgtype, stamp, serialize(message, msgtype))
+    writer.flush()
+    path = repair(tmp_path / "still.part")
+    assert path == tmp_path / "still" and len(read_episode(path)) == STEPS
+    info = read_header(path).info
+    assert info.success is None and info.extra["problems"] == ["the clock jumped forward, or the robot stood still, by 3.1 s"]
+
+
+def test_a_repair_without_space_waits_for_it(tmp_path: Path, full_disk: Callable[[int | None], None]) -> None:
+    killed_recording(tmp_path, "killed", 0.7)
+    full_disk(40_000)
     (said,) = mend(tmp_path)
-    assert "last.rejected" in said and "damaged" in said and list_episodes(tmp_path) == []
+    assert "cannot be repaired now" in said and "killed" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["killed.part"]
+    full_disk(None)
+    mend(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["killed.rejected"]
 
 
 def test_no_folder_is_nothing_to_mend(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Algorithms by name: a file name in `rewards/`, `policies/` or `bench/`. Nothing is imported before it is asked for."""
+"""Algorithms by name: a file name in `rewards/`, `policies/`, `bench/` or `data/exchange/`, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Literal
 
 from rewardbot.errors import unknown_name
 
-Kind = Literal["reward", "policy", "bench"]
+Kind = Literal["reward", "policy", "bench", "exchange"]
 
-_FOLDERS: dict[Kind, str] = {"reward": "rewards", "policy": "policies", "bench": "bench"}
+_FOLDERS: dict[Kind, str] = {"reward": "rewards", "policy": "policies", "bench": "bench", "exchange": "data/exchange"}
+_CALLED: dict[Kind, str] = {
+    "reward": "reward algorithm", "policy": "policy algorithm", "bench": "comparison", "exchange": "format"}
 # What several algorithms of a folder share is no algorithm.
 _SHARED = {"__init__", "base", "discriminator"}
 
@@ -29,7 +31,7 @@ def check(kind: Kind, name: str) -> str:
         ConfigError: it does not exist; lists the valid ones and suggests the nearest.
     """
     if name not in names(kind):
-        raise unknown_name("comparison" if kind == "bench" else f"{kind} algorithm", name, names(kind))
+        raise unknown_name(_CALLED[kind], name, names(kind))
     return name
 
 
@@ -39,7 +41,8 @@ def load(kind: Kind, name: str) -> ModuleType:
     Raises:
         ConfigError: unknown name.
     """
-    return importlib.import_module(f"rewardbot.{_FOLDERS[kind]}.{check(kind, name)}")
+    folder = _FOLDERS[kind].replace("/", ".")
+    return importlib.import_module(f"rewardbot.{folder}.{check(kind, name)}")
 
 
 def describe(kind: Kind, name: str) -> str:

@@ -17,7 +17,7 @@ def test_names():
     assert not {"base", "__init__", "discriminator"} & {n for kind in ("reward", "policy") for n in registry.names(kind)}
 
 
-@pytest.mark.parametrize("kind", ["reward", "policy", "bench"])
+@pytest.mark.parametrize("kind", ["reward", "policy", "bench", "exchange"])
 def test_every_algorithm_says_what_it_is(kind: registry.Kind):
     for name in registry.names(kind):
         assert len(registry.describe(kind, name)) > 10, name

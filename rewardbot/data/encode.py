@@ -42,13 +42,7 @@ def episode_messages(episode: Episode, contract: RobotContract) -> Iterator[Stam
     def stamped(topic: str, stamp: int, message: Any) -> StampedMessage:
         return StampedMessage(topic, types[topic], stamp, message)
 
-    def event(kind: str, stamp: int, values: dict[str, str]) -> StampedMessage:
-        pairs = [_new("diagnostic_msgs/msg/KeyValue", key=key, value=value) for key, value in values.items()]
-        status = _new("diagnostic_msgs/msg/DiagnosticStatus", level=0, name=kind, message="", hardware_id=contract.name,
-                      values=pairs)
-        return stamped(decode.EPISODE, stamp, _new(types[decode.EPISODE], header=_header(stamp), status=[status]))
-
-    yield event("start", stamps[0], decode.event_values(episode.info))
+    yield event_message(decode.EpisodeEvent("start", stamps[0], episode.info))
     for k, stamp in enumerate(stamps):
         gripper = np.float64(episode.proprio[k, 3]) * contract.gripper_open
         yield stamped(decode.JOINT_STATES, stamp, _joint_state(stamp, [contract.gripper_joint], np.array([gripper])))
@@ -66,8 +60,23 @@ def episode_messages(episode: Episode, contract: RobotContract) -> Iterator[Stam
             requested, applied = episode.actions[k].astype(np.float64), episode.applied[k].astype(np.float64)
             yield stamped(decode.REQUESTED_ACTION, stamp, _joint_state(stamp, contract.action_names, requested))
             yield stamped(decode.APPLIED_ACTION, stamp, _joint_state(stamp, contract.action_names, applied))
-    end = decode.event_values(episode.info, terminated=episode.terminated, steps=len(episode))
-    yield event("end", stamps[-1], end)
+    yield event_message(decode.EpisodeEvent("end", stamps[-1], episode.info, episode.terminated, len(episode)))
+
+
+def event_message(event: decode.EpisodeEvent) -> StampedMessage:
+    """The message of an episode's event, the inverse of `decode.episode_event`.
+
+    Raises:
+        DataError: the episode's extra information cannot be told.
+    """
+    msgtype = "diagnostic_msgs/msg/DiagnosticArray"
+    values = decode.event_values(
+        event.info, terminated=event.terminated, steps=event.steps if event.kind == "end" else None)
+    pairs = [_new("diagnostic_msgs/msg/KeyValue", key=key, value=value) for key, value in values.items()]
+    status = _new("diagnostic_msgs/msg/DiagnosticStatus", level=0, name=event.kind, message="", hardware_id=event.info.robot,
+                  values=pairs)
+    message = _new(msgtype, header=_header(event.stamp_ns), status=[status])
+    return StampedMessage(decode.EPISODE, msgtype, event.stamp_ns, message)
 
 
 def check_episode(episode: Episode, contract: RobotContract) -> None:

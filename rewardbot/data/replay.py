@@ -87,6 +87,14 @@ class Replay:
         """Stores an episode with its features, float32 (T + 1, F); returns its rows.
 
         Raises:
+            DataError: see `numbers_of`.
+        """
+        return self.put(episode.info.id, self.numbers_of(episode, features))
+
+    def numbers_of(self, episode: Episode, features: Tensor) -> dict[str, Tensor]:
+        """What `put` stores of an episode with its features, float32 (T + 1, F).
+
+        Raises:
             DataError: an episode without a step, longer than the replay, of other sizes, or with NaN in its numbers.
         """
         steps, rows = len(episode), len(episode) + 1
@@ -95,8 +103,7 @@ class Replay:
         actions[:steps] = torch.as_tensor(episode.applied)
         continues = torch.ones(rows)
         continues[steps - 1] = 1.0 - float(episode.terminated)
-        return self.put(episode.info.id, {
-            "features": features, "proprio": torch.as_tensor(episode.proprio), "actions": actions, "continues": continues})
+        return {"features": features, "proprio": torch.as_tensor(episode.proprio), "actions": actions, "continues": continues}
 
     def put(self, name: str, numbers: Mapping[str, Tensor]) -> range:
         """Stores the episode `name` of which only the numbers are left, as `numbers` gave them; returns its rows."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.config import from_mapping, to_mapping
+from rewardbot.data.pool import Pool
 from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
 from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
@@ -43,6 +44,9 @@ class GoalClassifier(RewardModel):
         heldout: features of success examples that are never trained on, (M, F).
         negatives: sampler of negatives.
 
+    Attributes:
+        positives: the success examples; more of them may be added.
+
     Raises:
         DataError: no success example.
     """
@@ -56,7 +60,7 @@ class GoalClassifier(RewardModel):
         # Evaluation mode except within `fit`: a restored classifier is asked for rewards before it is fitted.
         self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device).eval()
         self.level = torch.ones((), device=positives.device)
-        self._positives, self._heldout, self._negatives = positives, heldout, negatives
+        self.positives, self._heldout, self._negatives = Pool(positives), heldout, negatives
         self.optimiser = torch.optim.AdamW(self.discriminator.parameters(), config.learning_rate,
                                            weight_decay=config.weight_decay, capturable=positives.is_cuda)
         self.discriminator.set_scale(torch.cat([positives, negatives(max(1000, 4 * len(positives)))]))
@@ -79,8 +83,7 @@ class GoalClassifier(RewardModel):
     def _descend(self) -> Tensor:
         n = self.discriminator.config.batch
         self.discriminator.train()
-        rows = torch.randint(len(self._positives), (n,), device=self._positives.device)
-        loss = self.discriminator.bce_loss(self._positives[rows], self._negatives(n))
+        loss = self.discriminator.bce_loss(self.positives.sample(n), self._negatives(n))
         descend(self.optimiser, loss)
         self.discriminator.eval()
         return loss.detach()
@@ -113,7 +116,8 @@ class GoalClassifier(RewardModel):
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint holds beside the network: calibration and success examples."""
-        return {"level": self.level, "positives": self._positives, "heldout": self._heldout}
+        return {"level": self.level, "positives": self.positives.fixed, "more_positives": self.positives.added,
+                "heldout": self._heldout}
 
     def to_bytes(self, encoder: Encoder, description: Mapping[str, Any]) -> bytes:
         """The deployable classifier, with the encoder it looks through."""

@@ -191,6 +191,10 @@ class MujocoRobot(Robot):
         """Whether the task's goal holds now. For evaluation only: never for a learner or a classifier."""
         return self.task.success(self.model, self.data, self.tool)
 
+    def true_progress(self) -> float:
+        """How far the task has come, 0 to 1; 1 when its goal holds. For an operator's stand-in only."""
+        return 1.0 if self.true_success() else self.task.progress(self.model, self.data, self.tool)
+
 
 def with_shadows(task: str) -> mujoco.MjModel:
     """The task's scene with a lamp above the table, whose shadow map has MuJoCo's usual size."""

@@ -33,7 +33,7 @@ from rewardbot.types import EpisodeInfo
 if TYPE_CHECKING:
     from rewardbot.training.learner import Learner
 
-FORMAT = 3
+FORMAT = 4
 POLICY, CLASSIFIER, LEARNER = "policy.safetensors", "classifier.safetensors", "learner.pt"
 CHECKPOINT, VISITED = "checkpoint", "visited"
 """Names of the run folder's checkpoint folder, and of the folder for visited episodes in it."""
@@ -148,8 +148,7 @@ class Checkpoints:
         self._before = _Snapshot({}, {}, [], int(kept["last"]), frozenset(name for name, _, _ in spans))
         for name in [name for name, number in journal.stored.items() if number > kept["last"]]:
             if name not in self._before.needs and (found := self._read_visited(journal, name)) is not None:
-                learner.visited.put(name, found[1])
-                learner.count_episode(found[0], found[1]["features"].to(learner.device))
+                learner.take(*found)
         return path
 
     # Parts ---------------------------------------------------------------------------------------------------------------
@@ -259,7 +258,7 @@ def _state(learner: Learner, last: int) -> dict[str, Any]:
         "modules": {name: module.state_dict() for name, module in _modules(learner).items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in _optimisers(learner).items()},
         "temperature": agent.log_temperature.detach(),
-        "classifier": {**classifier.state(), "offline": learner.offline},
+        "classifier": {**classifier.state(), "offline": learner.offline.fixed, "more_offline": learner.offline.added},
         "demonstrations": _replay_state(learner.demonstrations),
         "visited": {"lineage": learner.lineage, "last": last, "spans": [list(span) for span in learner.visited.spans]},
         "random": {"torch": torch.get_rng_state(),
@@ -300,6 +299,8 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
     kept = state["classifier"]
     learner.classifier = learner.make_classifier(kept["positives"], kept["heldout"], kept["offline"])
     learner.classifier.level = kept["level"]
+    learner.classifier.positives.add(kept["more_positives"])
+    learner.offline.add(kept["more_offline"])
     for name, module in _modules(learner).items():
         module.load_state_dict(state["modules"][name])
     for name, optimiser in _optimisers(learner).items():

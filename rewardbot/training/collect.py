@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardbot.data.success_images import Images
+from rewardbot.data.takeovers import TAKEOVERS, spans
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.play import RandomPlay
+from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
@@ -21,8 +24,16 @@ STAY, EVERY, LIFT = 4, 3, 3
 Act = Callable[[Observation], NDArray[np.float32]]
 
 
-def run_episode(robot: MujocoRobot, act: Act, info: EpisodeInfo) -> tuple[Episode, NDArray[np.bool_]]:
+def run_episode(
+    robot: MujocoRobot, act: Act, info: EpisodeInfo, operator: WatchingOperator | None = None
+) -> tuple[Episode, NDArray[np.bool_]]:
     """One episode from the start state that `info.seed` names.
+
+    Args:
+        robot: the simulator.
+        act: who acts.
+        info: of the episode; what an operator did and said is added.
+        operator: who watches and takes over, if anybody does. He judges the episodes in which he did.
 
     Returns:
         The episode, and the simulator's true success at each of its T + 1 observations, bool (T + 1,), which is for
@@ -30,13 +41,18 @@ def run_episode(robot: MujocoRobot, act: Act, info: EpisodeInfo) -> tuple[Episod
     """
     observations = [robot.reset(info.seed)]
     truth = [robot.true_success()]
-    asked, applied = [], []
+    asked, applied, taken = [], [], []
+    if operator is not None:
+        operator.begin_episode(info.seed or 0)
     for _ in range(robot.task.horizon):
-        action = act(observations[-1])
+        taken.append(operator is not None and operator.acts())
+        action = operator.act() if operator is not None and taken[-1] else act(observations[-1])
         asked.append(action)
         applied.append(robot.send(action))
         observations.append(robot.read())
         truth.append(robot.true_success())
+    if any(taken):
+        info = replace(info, success=truth[-1], extra={**info.extra, TAKEOVERS: spans(np.array(taken))})
     episode = Episode(
         info=info,
         stamps=np.array([observation.stamp for observation in observations]),

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.config import setting
+from rewardbot.data.pool import Pool
 from rewardbot.data.replay import Batch, Replay, concatenate
+from rewardbot.data.takeovers import spans, steps_before, steps_taken_over
 from rewardbot.errors import DataError
 from rewardbot.nets import parallel
 from rewardbot.nets.autoencoder import Autoencoder, AutoencoderConfig
@@ -63,6 +65,7 @@ class ClassifierConfig:
     reward: Literal["probability", "logit"] = setting("probability", "logit: also says what is nearer where nothing is near")
     first_steps: int = setting(500, "gradient steps before learning", min=1)
     every: int = setting(5, "learner updates per classifier step", min=1)
+    before_takeover: int = setting(5, "steps before an operator's takeover whose outcomes are certain negatives", min=0)
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Learner:
         learn_s: time spent learning that the networks embody, kept by whoever calls `update` [s].
         lineage: the same in all checkpoints that came out of one pretraining.
         version: grows with every change of the weights.
+        offline: observations that are certainly not the goal: those given at the start, and those before takeovers.
         best: the policy that is deployed, see `_keep_best`.
         best_estimate: the highest success estimate so far.
         baseline_s: time spent on the plain baseline, which is not learning [s].
@@ -242,24 +246,41 @@ class Learner:
     # Learning ------------------------------------------------------------------------------------------------------------
 
     def add_episode(self, episode: Episode) -> range:
-        """Takes an episode that the policy or an operator's takeover went through; returns its rows in the replay.
+        """Takes an episode that the policy, an operator or both in turn went through; returns its rows in the replay.
 
         Raises:
-            DataError: it does not fit, see `Replay.add`.
+            DataError: it does not fit, see `Replay.numbers_of`, or its takeovers are none, see `data.takeovers`.
         """
-        features = self.embed(episode)
-        rows = self.visited.add(episode, features)
-        self.count_episode(episode.info, features)
-        return rows
+        return self.take(episode.info, self.visited.numbers_of(episode, self.embed(episode)))
 
-    def count_episode(self, info: EpisodeInfo, features: Tensor) -> None:
-        """Counts and judges an episode that the replay has taken; its features are (T + 1, F)."""
+    def take(self, info: EpisodeInfo, numbers: Mapping[str, Tensor]) -> range:
+        """As `add_episode`, for an episode of which only the numbers are left, see `Replay.put`."""
+        features = numbers["features"].to(self.device)
+        taken = steps_taken_over(info, len(features) - 1)
+        rows = self.visited.put(info.id, numbers)
+        self._correct(info, numbers, taken)
         if info.source == "policy":
-            self.judged.append(float(self.classifier.probability(features[-1:])[0]))
+            # What needed help is no success of the policy, however it ended.
+            self.judged.append(0.0 if taken.any() else float(self.classifier.probability(features[-1:])[0]))
             self._keep_best()
-        self.env_steps += len(features) - 1
+        self.env_steps += len(taken)
         self.episodes += 1
         self.last_seed = self.last_seed if info.seed is None else info.seed
+        return rows
+
+    def _correct(self, info: EpisodeInfo, numbers: Mapping[str, Tensor], taken: NDArray[np.bool_]) -> None:
+        """Learns from the steps (T,) in which an operator took over (HG-DAgger: Kelly et al. 2019).
+
+        They are demonstrations. What the policy's last steps before them led to is certainly not the goal. If the operator had the
+        robot to the end and calls that a success, the last observation shows the goal.
+        """
+        features = numbers["features"].to(self.device)
+        for start, stop in spans(taken):
+            self.demonstrations.put(f"{info.id}/{start}-{stop}", {name: rows[start : stop + 1] for name, rows in numbers.items()})
+        before = np.flatnonzero(steps_before(taken, self.config.classifier.before_takeover))
+        self.offline.add(features[before + 1])
+        if info.success and taken[-1:].any():
+            self.classifier.positives.add(features[-1:])
 
     @property
     def success_estimate(self) -> float:
@@ -413,10 +434,10 @@ class Learner:
 
     def make_classifier(self, positives: Tensor, heldout: Tensor, offline: Tensor) -> GoalClassifier:
         """A classifier with fixed examples (N, F) each, and the visited states where the configuration says so."""
-        self.offline = offline
+        pool = self.offline = Pool(offline)
 
         def sample(n: int) -> Tensor:
-            return offline[torch.randint(len(offline), (n,), generator=self.generator, device=self.device)]
+            return pool.sample(n, self.generator)
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)

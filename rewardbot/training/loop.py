@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.nets import parallel
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.collect import run_episode
 from rewardbot.training.evaluate import error_rates
@@ -31,17 +33,25 @@ Report = Callable[[Metrics, int], None]
 
 @dataclass
 class Curve:
-    """What learning looked like; true success is recorded beside, for people."""
+    """What learning looked like; true success is recorded beside, for people.
+
+    Attributes:
+        points: [seconds of learning, steps, true success of the last episodes].
+        judged: the classifier's verdict on each episode.
+        truth: whether the policy truly succeeded in each; not where it needed help.
+        takeovers: how often an operator took over in each.
+    """
 
     points: list[tuple[float, int, float]] = field(default_factory=list)
     judged: list[bool] = field(default_factory=list)
     truth: list[bool] = field(default_factory=list)
+    takeovers: list[int] = field(default_factory=list)
 
 
 def learn(
     learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
-    until_converged: bool = False, updates_per_step: float = UPDATES_PER_STEP, checkpoints: Checkpoints | None = None,
-    report: Report = lambda metrics, steps: None,
+    until_converged: bool = False, updates_per_step: float = UPDATES_PER_STEP, operator: WatchingOperator | None = None,
+    checkpoints: Checkpoints | None = None, report: Report = lambda metrics, steps: None,
 ) -> Curve:
     """Collects an episode, then updates until the updates have caught up with the steps; until time or steps are over. What a
     learner that was restored has done already counts.
@@ -54,6 +64,7 @@ def learn(
         steps: most environment steps.
         until_converged: end as soon as the learner has converged.
         updates_per_step: updates to catch up to.
+        operator: who watches and takes over, if anybody does.
         checkpoints: where episodes go at once, and the learner every few seconds.
         report: told the metrics after each episode.
     """
@@ -68,13 +79,13 @@ def learn(
         policy.begin_episode(seed)
         info = EpisodeInfo(f"{learner.task}-policy-{stream}-{episode_index}", learner.task, robot.contract.name, "policy",
                            seed=seed, policy_version=policy.version)
-        episode, truth = run_episode(robot, lambda o, policy=policy: policy.act(o, explore=True), info)
+        episode, truth = run_episode(robot, lambda o, policy=policy: policy.act(o, explore=True), info, operator)
         if isinstance(learner, OracleLearner):
             learner.add_scored(episode, truth)
         else:
             learner.add_episode(episode)
         if checkpoints is not None:
-            checkpoints.keep(learner, info)
+            checkpoints.keep(learner, episode.info)
         episode_index += parallel.processes()
         metrics: Metrics = {}
         while learner.agent.updates < updates_per_step * learner.env_steps:
@@ -85,12 +96,18 @@ def learn(
         learner.learn_s += now - before
         if checkpoints is not None and now - saved_at >= CHECKPOINT_EVERY_S and checkpoints.snapshot(learner):
             saved_at = now
-        curve.truth.append(bool(truth[-1]))
+        curve.takeovers.append(len(episode.info.extra.get(TAKEOVERS, ())))
+        curve.truth.append(bool(truth[-1]) and not curve.takeovers[-1])
         curve.judged.append(bool(learner.judged[-1] > THRESHOLD))
         if len(curve.truth) % 5 == 0:
             recent = float(np.mean(curve.truth[-RECENT:]))
             curve.points.append((round(learner.learn_s, 1), learner.env_steps, recent))
-            rates = asdict(error_rates(list(zip(curve.judged, curve.truth, strict=True))[-JUDGED:]))
+            alone = [(judged, true) for judged, true, helped in zip(curve.judged, curve.truth, curve.takeovers, strict=True)
+                     if not helped]
+            rates = asdict(error_rates(alone[-JUDGED:]))
             known = {name: rate for name, rate in rates.items() if rate is not None}
+            if operator is not None:
+                minutes = len(curve.takeovers[-RECENT:]) * len(episode) / robot.contract.control_hz / 60.0
+                known["takeovers_per_minute"] = sum(curve.takeovers[-RECENT:]) / minutes
             report({**metrics, "true_success": recent, **known}, learner.env_steps)
     return curve

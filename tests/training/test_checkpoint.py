@@ -15,6 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import DataError
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
@@ -135,6 +136,45 @@ def test_a_later_format(saved: Path, config: LearnerConfig, contract: RobotContr
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     with pytest.raises(DataError, match=rf"has format {checkpoint.FORMAT - 1}(.|\n)*reads {checkpoint.FORMAT}"):
         Learner(config, contract, "reach").load(saved)
+
+
+# Takeovers
+
+
+def taken_over(episode: Episode, *spans: list[int]) -> Episode:
+    """The same, but an operator acted in these steps."""
+    return dataclasses.replace(episode, info=dataclasses.replace(episode.info, extra={TAKEOVERS: list(spans)}))
+
+
+def corrections(learner: Learner) -> tuple[list[tuple[str, int, int]], list[list[float]], list[list[float]]]:
+    """What it has learned from takeovers: its demonstrations, negatives and success examples."""
+    return list(learner.demonstrations.spans), learner.offline.added.tolist(), learner.classifier.positives.added.tolist()
+
+
+@pytest.mark.parametrize("saved_first", [True, False])
+def test_what_was_learned_from_takeovers_is_kept(
+    saved_first: bool, config: LearnerConfig, contract: RobotContract, make_episode: Make, tmp_path: Path
+) -> None:
+    """In a generation, and from episodes that came after it."""
+    learner, checkpoints = trained(config, contract, make_episode), Checkpoints(tmp_path)
+    if not saved_first:
+        checkpoints.save(learner)
+    for number, spans in ((300, [[2, 6]]), (301, [[0, 2], [4, 5]]), (302, [])):
+        episode = taken_over(make_episode(number, source="policy"), *spans)
+        learner.add_episode(episode)
+        checkpoints.keep(learner, episode.info)
+    if saved_first:
+        checkpoints.save(learner)
+    shown, negatives, successes = corrections(learner)
+    assert [name for name, _, _ in shown[4:]] == ["policy-300/2-6", "policy-301/0-2", "policy-301/4-5"]
+    assert len(negatives) == 2 + 2 and len(successes) == 1
+    judged, actions = list(learner.judged), learner.demonstrations.numbers(0, 60)["actions"]
+    expected = future(learner, make_episode)
+    again, _, said = restored(tmp_path, config, contract)
+    assert not said and corrections(again) == (shown, negatives, successes) and list(again.judged) == judged
+    assert again.demonstrations.numbers(0, 60)["actions"].equal(actions)
+    if saved_first:
+        assert future(again, make_episode) == expected
 
 
 # Generations

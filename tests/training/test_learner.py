@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from rewardbot.data.replay import concatenate
+from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import DataError
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD, DeployedClassifier
@@ -111,7 +113,7 @@ def test_the_classifiers_examples(config: LearnerConfig, contract: RobotContract
     kept = learner.classifier.state()
     assert torch.equal(kept["heldout"], features[0][-2:])
     assert torch.equal(kept["positives"], torch.cat([f[-2:] for f in features[1:]]))
-    assert torch.equal(learner.offline, torch.cat([*(f[:4] for f in features), learner.embed(failures[0])]))
+    assert torch.equal(learner.offline.fixed, torch.cat([*(f[:4] for f in features), learner.embed(failures[0])]))
 
 
 @pytest.mark.parametrize("heldout", [0.0, 0.5, 0.9])
@@ -211,6 +213,90 @@ def test_the_last_observation_is_judged(learner: Learner, make_episode: Make) ->
 def test_an_operators_intervention_teaches_but_is_not_judged(learner: Learner, make_episode: Make) -> None:
     learner.add_episode(make_episode(80, source="intervention"))
     assert learner.env_steps == 6 and not learner.judged
+
+
+# Takeovers.
+
+
+def taken_over(episode: Episode, *spans: list[int], success: bool | None = None) -> Episode:
+    """The same, but an operator acted in these steps."""
+    return dataclasses.replace(episode, info=dataclasses.replace(episode.info, success=success, extra={TAKEOVERS: list(spans)}))
+
+
+@pytest.fixture
+def supervised(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> Learner:
+    """Pretrained on three demonstrations; the last two steps before a takeover are negatives."""
+    config = dataclasses.replace(config, classifier=dataclasses.replace(config.classifier, before_takeover=2))
+    found = Learner(config, contract, "reach", seed=1)
+    found.pretrain([make_episode(n) for n in range(3)], ignore, baseline=False)
+    return found
+
+
+def test_where_each_step_of_a_corrected_episode_goes(supervised: Learner, make_episode: Make) -> None:
+    """The operator has steps 0, 1, 5, 6 and 7 of 8."""
+    episode = taken_over(make_episode(80, steps=8, source="policy", terminated=True), [0, 2], [5, 8], success=True)
+    rows = supervised.add_episode(episode)
+    features, applied = supervised.embed(episode), torch.from_numpy(episode.applied)
+    visited, shown = supervised.visited, supervised.demonstrations
+    assert rows == range(9) and len(visited) == 8 and torch.equal(visited.features[:9], features), "all of it was visited"
+    assert list(shown.spans)[3:] == [("policy-80/0-2", 21, 3), ("policy-80/5-8", 24, 4)] and len(shown) == 3 * 6 + 2 + 3
+    first, second = shown.at(torch.tensor([21, 22])), shown.at(torch.tensor([24, 25, 26]))
+    assert torch.equal(first.features, features[0:2]) and torch.equal(first.next_features, features[1:3])
+    assert torch.equal(second.features, features[5:8]) and torch.equal(second.next_features, features[6:9])
+    assert torch.equal(first.actions, applied[0:2]) and torch.equal(second.actions, applied[5:8])
+    assert first.continues.tolist() == [1.0, 1.0] and second.continues.tolist() == [1.0, 1.0, 0.0]
+    assert torch.equal(supervised.offline.added, features[[4, 5]]), "what the steps 3 and 4 led to"
+    assert torch.equal(supervised.classifier.positives.added, features[-1:])
+    assert (supervised.env_steps, supervised.episodes, supervised.last_seed) == (8, 1, 80)
+
+
+def test_corrections_are_in_the_demonstrations_half_of_a_batch_and_the_policys_own_steps_are_not(
+    supervised: Learner, make_episode: Make
+) -> None:
+    episode = taken_over(make_episode(80, steps=8, source="policy"), [2, 4])
+    supervised.add_episode(episode)
+    drawn = {tuple(row) for row in supervised.demonstrations.sample(2000).actions.tolist()}
+    inside = [tuple(row) in drawn for row in episode.applied.tolist()]
+    assert inside == [False, False, True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize(("spans", "success", "shown"), [
+    ([[5, 8]], True, 1), ([[5, 8]], False, 0), ([[5, 8]], None, 0), ([[5, 7]], True, 0), ([], True, 0)])
+def test_the_end_is_a_success_example_if_the_operator_had_it_and_says_so(
+    spans: list[list[int]], success: bool | None, shown: int, supervised: Learner, make_episode: Make
+) -> None:
+    supervised.add_episode(taken_over(make_episode(80, steps=8, source="policy"), *spans, success=success))
+    assert len(supervised.classifier.positives.added) == shown
+
+
+def test_an_episode_that_needed_help_is_no_success_of_the_policy(
+    supervised: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervised.classifier, "probability", lambda features: torch.ones(len(features)))
+    supervised.add_episode(taken_over(make_episode(80, source="policy"), [2, 4], success=True))
+    supervised.add_episode(taken_over(make_episode(81, source="policy"), success=True))
+    assert list(supervised.judged) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("spans", [[[0, 7]], [[3, 3]], [[-1, 2]], [5], ["all"]])
+def test_takeovers_that_cannot_be_are_refused_and_nothing_of_the_episode_is_kept(
+    spans: list[Any], supervised: Learner, make_episode: Make
+) -> None:
+    with pytest.raises(DataError, match=r"Episode policy-80 .*takeover"):
+        supervised.add_episode(taken_over(make_episode(80, source="policy"), *spans, success=True))
+    assert (supervised.env_steps, supervised.episodes, len(supervised.visited), len(supervised.demonstrations)) == (0, 0, 0, 18)
+    assert not supervised.judged and not len(supervised.offline.added) and not len(supervised.classifier.positives.added)
+
+
+def test_states_before_a_takeover_become_less_likely_to_be_the_goal(supervised: Learner, make_episode: Make) -> None:
+    """Only negatives tell the two episodes apart, and only by them does the classifier learn."""
+    helped = [taken_over(make_episode(n, steps=8, source="policy"), [4, 8]) for n in range(80, 84)]
+    alone = [make_episode(n, steps=8, source="policy") for n in range(84, 88)]
+    before, other = (torch.cat([supervised.embed(one)[3:5] for one in of]) for of in (helped, alone))
+    for episode in helped:
+        supervised.add_episode(episode)
+    supervised.classifier.fit(300)
+    assert supervised.classifier.probability(before).mean() < supervised.classifier.probability(other).mean() - 0.1
 
 
 # Updates.

@@ -44,7 +44,7 @@ def test_reach_is_learned_from_pixels_and_only_from_true_success_labels(monkeypa
     control = Learner(CONFIG, robot.contract, "reach", SEED)
     control.pretrain(demonstrations, lambda stage, share: None, baseline=False, cloning=learner.cloning)
     labelled = control.classifier.state()
-    control.classifier = control.make_classifier(labelled["positives"], labelled["heldout"], control.offline)
+    control.classifier = control.make_classifier(labelled["positives"], labelled["heldout"], control.offline.fixed)
     discriminator = control.classifier.discriminator
     true_loss = discriminator.bce_loss
 

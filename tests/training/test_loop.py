@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import RewardbotError
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract
@@ -173,6 +174,52 @@ def test_learning_collects_an_episode_and_catches_up(learner: Learner, line: Any
     assert [steps for _, steps in reported] == [25, 50]
     assert all(metrics["true_success"] == np.mean(curve.truth[: steps // HORIZON]) for metrics, steps in reported)
     assert curve.judged[-1] == (learner.judged[-1] > 0.5)
+
+
+class Helper:
+    """An operator who takes over for the last two steps of each episode that begins behind 0."""
+
+    def __init__(self, line: Line) -> None:
+        self.line, self.left, self.helps = line, 0, False
+
+    def begin_episode(self, start: int) -> None:
+        assert start == self.line.seeds[-1]
+        self.left, self.helps = HORIZON, self.line.place < 0.0
+
+    def acts(self) -> bool:
+        self.left -= 1
+        return self.helps and self.left < 2
+
+    def act(self) -> Any:
+        return np.array([0.5, 0.1, 0, 0], np.float32)
+
+
+def test_an_operator_takes_over_and_judges_where_he_did(line: Any) -> None:
+    for seed in range(8):
+        info = EpisodeInfo("e", "line", "sim_arm", "policy", seed=seed, extra={"run": 3})
+        helper: Any = Helper(line)
+        episode, truth = collect.run_episode(line, lambda seen: np.array([0.2, 0, 0, 0], np.float32), info, helper)
+        if helper.helps:
+            assert episode.info.extra == {"run": 3, TAKEOVERS: [[3, 5]]} and episode.info.success is bool(truth[-1])
+            assert episode.actions[:, 1].tolist() == np.float32([0, 0, 0, 0.1, 0.1]).tolist()
+        else:
+            assert episode.info is info and not episode.actions[:, 1].any()
+
+
+def test_learning_from_takeovers(learner: Learner, line: Any) -> None:
+    """Everything that was learned from is the operator's, and no success with his help is the policy's."""
+    reported: list[dict[str, float]] = []
+    before, helper = len(learner.demonstrations), cast(Any, Helper(line))
+    curve = learn(learner, line, stream=4, steps=50, operator=helper, report=lambda metrics, steps: reported.append(metrics))
+    helped = [np.random.default_rng(seed).uniform(-1, 1) < 0.0 for seed in line.seeds]
+    assert curve.takeovers == helped and 0 < sum(helped) < 10
+    assert len(learner.demonstrations) == before + 2 * sum(helped)
+    actions = learner.demonstrations.actions[learner.demonstrations.spans[-1][1]]
+    np.testing.assert_allclose(actions.numpy(), [0.5, 0.1, 0, 0])
+    assert not any(true for true, with_help in zip(curve.truth, helped, strict=True) if with_help)
+    assert not any(judged for judged, with_help in zip(curve.judged, helped, strict=True) if with_help)
+    # Ten episodes of half a second.
+    assert reported[-1]["takeovers_per_minute"] == pytest.approx(sum(helped) / (10 * HORIZON / 10.0 / 60.0))
 
 
 def test_learning_ends_with_its_time(learner: Learner, line: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from rewardbot.robots.tasks.task import Intent, Task, Vector, uniform_offset
+from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, uniform_offset
 
 OPEN = 0.08
 PULL = 0.11
@@ -46,3 +46,8 @@ class Drawer(Task):
         if beside < 0.015 or (beside < 0.022 and up < 0.03):
             return Intent(over, 1.0)
         return Intent(np.array([over[0], over[1], handle[2] + 0.05 + max(0.0, beside - 0.03)]), 1.0)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """Half of it is the way to the handle, half the drawer's."""
+        opened = float(np.clip(data.joint("drawer").qpos[0] / OPEN, 0.0, 1.0))
+        return 0.5 * nearness(tool, data.geom("handle").xpos) + 0.5 * opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from rewardbot.robots.tasks.task import Intent, Task, Vector, place, uniform_offset
+from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, place, uniform_offset
 
 CUBE_HALF = 0.02
 LIFTED = 0.06
@@ -43,3 +43,8 @@ class Lift(Task):
         # Come in from above, the closer the lower, so that the fingers never sweep the cube away.
         height = cube[2] + 0.055 if beside < 0.06 or tool[2] < cube[2] + 0.05 else tool[2]
         return Intent(np.array([cube[0], cube[1], height]), 1.0)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """Half of it is the way to the cube, half the cube's way up."""
+        cube = data.body("cube").xpos
+        return 0.5 * nearness(tool, cube) + 0.5 * float(np.clip((cube[2] - CUBE_HALF) / LIFTED, 0.0, 1.0))

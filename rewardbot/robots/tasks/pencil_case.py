@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from rewardbot.robots.tasks.task import Intent, Task, Vector, place, uniform_offset
+from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, place, uniform_offset
 
 CASE_HALF = 0.018
 NOTEBOOK_HALF = 0.03
@@ -22,6 +22,9 @@ CLEAR = 2 * NOTEBOOK_HALF + CASE_HALF + 0.012
 CARRY_HEIGHT = CLEAR + 0.03
 RETREAT_HEIGHT = 0.17
 """From there the wrist camera sees both things [m]."""
+
+WHOLE_WAY = 0.5
+"""Longest way that the case is carried [m]."""
 
 WAIT = 0.075
 """How far before the notebook the case waits until it is high enough [m]."""
@@ -71,6 +74,13 @@ class PencilCase(Task):
         # Come in from above, the closer the lower, so that the fingers never sweep the case away.
         over = case[2] + 0.05 + max(0.0, float(np.linalg.norm((tool - case)[:2])) - 0.03)
         return Intent(np.array([case[0], case[1], over]), 1.0)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """A third of it is the way to the case, the rest the case's: up, over the notebook, and down."""
+        behind, aside, height = _case_from_notebook(data)
+        left = abs(behind - PLACE_BEHIND) + max(0.0, abs(aside) - PLACE_ASIDE)
+        left += max(0.0, CLEAR - height) + CLEAR - CASE_HALF if behind < BEHIND[0] else max(0.0, height - CASE_HALF)
+        return (nearness(tool, data.body("pencil_case").xpos) + 2.0 * max(0.0, 1.0 - left / WHOLE_WAY)) / 3.0
 
 
 def _case_from_notebook(data: mujoco.MjData) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from rewardbot.robots.tasks.task import Intent, Task, Vector, place, uniform_offset
+from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, place, uniform_offset
 
 GOAL = np.array([0.5, 0.15])
 NEAR = 0.035
@@ -54,3 +54,10 @@ class Push(Task):
             return Intent(np.array([*behind, LOW]), -1.0)
         # Come in from above, the closer the lower, but over the puck where that lies in between.
         return Intent(np.array([*behind, max(0.06 + 0.5 * off, 0.09 if along > -0.05 else 0.0)]), -1.0)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """A third of it is the way to behind the puck, the rest the puck's."""
+        puck = data.body("puck").xpos[:2]
+        way = GOAL - puck
+        behind = puck - 0.08 * way / max(1e-6, float(np.linalg.norm(way)))
+        return (nearness(tool[:2], behind) + 2.0 * nearness(puck, GOAL)) / 3.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from rewardbot.robots.tasks.task import Intent, Task, Vector, uniform_offset
+from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, uniform_offset
 
 NEAR = 0.025
 
@@ -28,3 +28,7 @@ class Reach(Task):
     def intent(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector, gripper: float) -> Intent:
         """Straight to the ball with closed fingers."""
         return Intent(data.mocap_pos[0].copy(), -1.0)
+
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """The way to the ball."""
+        return nearness(tool, data.mocap_pos[0])

@@ -1,6 +1,6 @@
 """What a simulated task is: a scene, a randomised start, a true success function for evaluation, and a demonstrator's script.
 
-True state lives in this folder and in `demonstrators.py` only; learners and classifiers never see it.
+True state lives in this folder, in `demonstrators.py` and in `takeovers.py` only; learners and classifiers never see it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,21 @@ class Task(ABC):
     def intent(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector, gripper: float) -> Intent:
         """What an operator would do now, from the true state; `gripper` is the opening, 0 to 1. Needs no memory."""
 
+    def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
+        """How far the task has come, 0 to 1, while the goal does not hold yet. It rises all the way of `intent`, but for a few
+        steps in between. The truth: for the stand-in of an operator who watches, see `takeovers.py`, and for nobody else.
+        """
+        return 0.0
+
 
 def uniform_offset(rng: np.random.Generator, half: float = OBJECT_RANGE) -> Vector:
     """A random (x, y) offset in the square of side 2 `half` [m]."""
     return rng.uniform(-half, half, size=2)
+
+
+def nearness(here: Vector, there: Vector, far: float = 0.3) -> float:
+    """1 at the same place, falling to 0 where they are `far` apart [m]."""
+    return max(0.0, 1.0 - float(np.linalg.norm(here - there)) / far)
 
 
 def place(model: mujoco.MjModel, data: mujoco.MjData, name: str, position: Vector, yaw: float = 0.0) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rosbags.rosbag2.storage_mcap import McapReader
 
 from rewardbot.data import decode, quality
+from rewardbot.data.bags import summarise
 from rewardbot.data.cdr import deserialize
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import BagHeader, BagWriter, NotWhole, change_info, read_episode, writing
@@ -90,28 +91,33 @@ def mend(folder: Path) -> list[str]:
     Returns:
         What was found and what became of it, a line each.
     """
-    said: list[str] = []
-    for part in sorted(folder.glob("*.broken")) + sorted(folder.glob("*.part")):
-        if not part.exists():
-            continue  # what an interrupted repair had begun anew
-        placed = any(part.with_suffix(suffix).exists() for suffix in ("", ".rejected"))
-        if placed or not (part / "header.json").is_file():  # killed after the end, or before it had begun
-            shutil.rmtree(part)
-            said.append(f"{part} was left by an interrupted recording and held nothing more; removed.")
-            continue
-        try:
-            if part.suffix == ".broken":  # its repair was interrupted
-                shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
-            found = repair(part)
-            whole = found.suffix != ".rejected"
-            said.append(f"{part} was left by an interrupted recording; " + (
-                f"the episode is whole: {found}." if whole else f"not all of the episode is there: {found}."))
-        except _Empty as error:
-            shutil.rmtree(part)
-            said.append(f"{part} was left by an interrupted recording and is removed: {error.what}")
-        except DataError as error:
-            said.append(f"{part} was left by an interrupted recording and cannot be repaired now: {error.what}")
-    return said
+    # A repair that was interrupted may have begun a recording anew: it goes with the first of the two.
+    return [mend_part(part) for part in leftovers(folder) if part.exists()]
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What interrupted recordings and repairs left in a folder, by name."""
+    return sorted(folder.glob("*.broken")) + sorted(folder.glob("*.part"))
+
+
+def mend_part(part: Path) -> str:
+    """As `mend`, for one of the `leftovers`. It is still there afterwards only if it cannot be repaired now."""
+    left = f"{part} was left by an interrupted recording"
+    placed = any(part.with_suffix(suffix).exists() for suffix in ("", ".rejected"))
+    if placed or not (part / "header.json").is_file():  # killed after the end, or before it had begun
+        shutil.rmtree(part)
+        return f"{left} and held nothing more; removed."
+    try:
+        if part.suffix == ".broken":  # its repair was interrupted
+            shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
+        found = summarise(repair(part))
+    except _Empty as error:
+        shutil.rmtree(part)
+        return f"{left} and is removed: {error.what}"
+    except DataError as error:
+        return f"{left} and cannot be repaired now: {error.what}"
+    whole = "not all of the episode is there" if found.state == "rejected" else "the episode is whole"
+    return f"{left}; {whole}, {found.steps or 0} steps and {found.seconds or 0.0:.1f} s: {found.path}."
 
 
 def _close_file(mcap: Path) -> bool:

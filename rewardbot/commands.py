@@ -322,6 +322,7 @@ def show_names() -> None:
         "Policy algorithms (--policy)": _described("policy"),
         "Node graphs (rewardbot up NAME name:=value ...)": graphs,
         "Comparisons (rewardbot bench NAME)": _described("bench"),
+        "Formats (rewardbot bags export|import NAME)": _described("exchange"),
     }
     console = Console(highlight=False)
     for title, rows in sections.items():

@@ -104,11 +104,11 @@ def write_out(
 
 def read_in(
     name: str, source: Path, folder: Path, asked: Asked, *, progress: Callable[[int], None] = lambda count: None
-) -> list[str]:
+) -> tuple[int, list[str]]:
     """Writes the episodes in `source`, of the format `name`, as bags to the new or empty `folder`.
 
     Returns:
-        A line for each episode that was left out, with the reason.
+        The number of bags, and a line for each episode that was left out, with the reason.
 
     Raises:
         ConfigError: unknown format, robot or name, or the format's library is missing.
@@ -120,19 +120,20 @@ def read_in(
     contract = _contract(source, first, asked)
     if wrong := sorted(set(asked.names) - {PROPRIO, ACTION, *contract.cameras}):
         raise unknown_name(f"part of robot '{contract.name}'", wrong[0], (PROPRIO, ACTION, *contract.cameras))
-    left_out: list[str] = []
+    count, left_out = 0, list[str]()
     with staged(folder) as place:
         place.mkdir()
         for number, recorded in enumerate(_each(module.read(source, contract, asked.names), source, name)):
             episode = _episode(recorded, f"{name}-{number:04d}", contract, asked)
             if len(episode):
                 write_episode(place, episode, contract)
+                count += 1
             else:
                 left_out.append(f"{episode.info.id} has a single observation and no step")
             progress(number + 1)
-        if not any(place.iterdir()):
+        if not count:
             raise DataError(f"{source} holds no episode with a step.")
-    return left_out
+    return count, left_out
 
 
 def about(episode: Episode, contract: RobotContract) -> str:

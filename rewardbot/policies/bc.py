@@ -1,12 +1,14 @@
 """Behaviour cloning: maximise log pi(a | s) on demonstrations, here as regression of the squashed mean.
 
 Pomerleau 1989. It is the baseline of every run, and what it learns to see is what the reinforcement learner sees through.
+Its weighted relatives have the same loss: filtered by `top_share`, advantage-weighted by `advantage_weights`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,11 +48,56 @@ class DemonstrationSet:
         images: camera name -> uint8 (N, 3, H, W).
         proprio: float32 (N, P).
         actions: applied actions, float32 (N, A).
+        weights: how much each step counts, float32 (N,), on average 1; None: all alike.
     """
 
     images: dict[str, Tensor]
     proprio: Tensor
     actions: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+def concatenate(sets: Sequence[DemonstrationSet]) -> DemonstrationSet:
+    """One set of all, in which every step counts alike."""
+    return DemonstrationSet({name: torch.cat([one.images[name] for one in sets]) for name in sets[0].images},
+                            torch.cat([one.proprio for one in sets]), torch.cat([one.actions for one in sets]))
+
+
+def cloning_loss(predicted: Tensor, actions: Tensor, weights: Tensor | None = None) -> Tensor:
+    """E[w ||pi(s) - a||^2 / A] over predicted and demonstrated actions (N, A) with weights (N,), 1 if not given."""
+    error = (predicted - actions).square().mean(-1)
+    return error.mean() if weights is None else (weights * error).mean()
+
+
+def top_share(returns: Tensor, share: float) -> Tensor:
+    """Weights of filtered BC: the best `share` of all steps counts, and nothing else (%BC: Chen et al. 2021, section 5).
+
+    Args:
+        returns: the return of each step's episode, or the operator's verdict on it as 0 or 1, (N,).
+        share: in (0, 1]. Steps as good as the last one that counts do so too.
+
+    Returns:
+        float32 (N,), on average 1.
+    """
+    kept = (returns >= returns.sort(descending=True).values[math.ceil(share * len(returns)) - 1]).float()
+    return kept / kept.mean()
+
+
+def advantage_weights(advantages: Tensor, temperature: float, most: float = 20.0) -> Tensor:
+    """Weights of advantage-weighted BC: w ~ exp(A / beta), at most `most` before scaling (AWR: Peng et al. 2019, section 3.1).
+
+    Args:
+        advantages: of each step, (N,).
+        temperature: beta; the larger, the more alike.
+
+    Returns:
+        float32 (N,), on average 1.
+    """
+    weights = (advantages / temperature).exp().clamp(max=most)
+    return weights / weights.mean()
 
 
 class BehaviourCloning(nn.Module):
@@ -71,14 +118,16 @@ class BehaviourCloning(nn.Module):
             self.encoder.features, proprio, actions, config.latent, config.hidden, config.dropout
         )
 
-    def bc_loss(self, images: dict[str, Tensor], proprio: Tensor, actions: Tensor) -> Tensor:
-        """E ||tanh(mu(s)) - a||^2 over augmented demonstration steps."""
+    def bc_loss(
+        self, images: dict[str, Tensor], proprio: Tensor, actions: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """E[w ||tanh(mu(s)) - a||^2] over augmented demonstration steps, see `cloning_loss`."""
         config = self.config
         seen = {name: random_shift(image.float(), config.shift) for name, image in images.items()}
         noise = config.proprio_noise * self.policy.proprio_std * torch.randn_like(proprio)  # type: ignore[operator]
         with torch.autocast(proprio.device.type, torch.bfloat16, enabled=config.mixed_precision):
             features = self.encoder(seen)
-        return (self.policy.mode(features, proprio + noise) - actions).square().mean()
+        return cloning_loss(self.policy.mode(features, proprio + noise), actions, weights)
 
     def fit(self, data: DemonstrationSet, progress: Callable[[float], None], generator: torch.Generator) -> float:
         """Trains on `data`; returns the last tenth's mean loss. Leaves the module in evaluation mode."""
@@ -88,7 +137,8 @@ class BehaviourCloning(nn.Module):
         def loss_of_a_batch() -> Tensor:
             rows = torch.randint(len(data.proprio), (config.batch,), generator=generator, device=generator.device)
             images = {name: image[rows] for name, image in data.images.items()}
-            return self.bc_loss(images, data.proprio[rows], data.actions[rows])
+            weights = None if data.weights is None else data.weights[rows]
+            return self.bc_loss(images, data.proprio[rows], data.actions[rows], weights)
 
         return train(self, loss_of_a_batch, steps=config.steps, rate=config.learning_rate, weight_decay=config.weight_decay,
                      progress=progress)

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
 from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
 from rewardbot.nets.optimisation import adam, descend, follow
+from rewardbot.policies.bc import cloning_loss
 from rewardbot.types import Metrics
 
 
@@ -93,7 +93,7 @@ class RLPD:
         scale = q.detach().abs().mean().clamp(min=1e-3)
         loss = (self.log_temperature.exp().detach() * log_prob - q / scale).mean()
         cloned = self.actor.mode(demonstrations.features, demonstrations.proprio)
-        return loss + self.pull * F.mse_loss(cloned, demonstrations.actions), log_prob.detach()
+        return loss + self.pull * cloning_loss(cloned, demonstrations.actions), log_prob.detach()
 
     def temperature_loss(self, log_prob: Tensor) -> Tensor:
         """-log alpha E[log pi + target entropy]."""

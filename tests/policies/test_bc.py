@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
-from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, DemonstrationSet
+from rewardbot.policies.bc import (
+    PLAIN,
+    BCConfig,
+    BehaviourCloning,
+    DemonstrationSet,
+    advantage_weights,
+    cloning_loss,
+    concatenate,
+    top_share,
+)
 
 CAMERAS = {"front": (16, 16)}
 QUIET = BCConfig(steps=4, batch=8, shift=0, dropout=0.0, proprio_noise=0.0, latent=8, hidden=16)
@@ -68,3 +78,58 @@ def test_the_frozen_encoder_is_a_copy_that_needs_no_gradient() -> None:
 
 def test_the_plain_baseline_is_without_help() -> None:
     assert (PLAIN.shift, PLAIN.dropout, PLAIN.proprio_noise, PLAIN.weight_decay) == (0, 0.0, 0.0, 0.0)
+
+
+# Weights
+
+
+def test_the_weighted_loss_by_hand() -> None:
+    predicted, actions = torch.tensor([[0.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, 0.0], [1.0, 2.0]])
+    assert cloning_loss(predicted, actions).item() == pytest.approx((0.5 + 2.0) / 2)
+    assert cloning_loss(predicted, actions, torch.tensor([1.5, 0.5])).item() == pytest.approx((1.5 * 0.5 + 0.5 * 2.0) / 2)
+
+
+@pytest.mark.parametrize(("returns", "share", "weights"), [
+    ([3.0, 1.0, 2.0, 4.0], 0.5, [2.0, 0.0, 0.0, 2.0]),
+    ([3.0, 1.0, 2.0, 4.0], 0.51, [4 / 3, 0.0, 4 / 3, 4 / 3]),
+    ([3.0, 1.0, 2.0, 4.0], 1.0, [1.0, 1.0, 1.0, 1.0]),
+    ([0.0, 1.0, 1.0, 0.0], 0.25, [0.0, 2.0, 2.0, 0.0]),  # the operator's verdicts
+    ([5.0, 5.0], 0.1, [1.0, 1.0]),
+])
+def test_filtered_weights(returns: list[float], share: float, weights: list[float]) -> None:
+    assert top_share(torch.tensor(returns), share).tolist() == pytest.approx(weights)
+
+
+def test_advantage_weights() -> None:
+    weights = advantage_weights(torch.tensor([0.0, 1.0, 2.0]), temperature=1.0)
+    assert weights.mean().item() == pytest.approx(1.0)
+    assert (weights[1:] / weights[:-1]).tolist() == pytest.approx([math.e, math.e])
+    assert advantage_weights(torch.tensor([0.0, 1.0, 2.0]), temperature=1e6).tolist() == pytest.approx([1.0] * 3, abs=1e-4)
+    bounded = advantage_weights(torch.tensor([0.0, 100.0, 200.0]), temperature=1.0)
+    assert bounded[1] == bounded[2] == 20 * bounded[0]
+
+
+def test_sets_together() -> None:
+    both = concatenate([dots(3), dots(4)])
+    assert len(both) == 7 and both.weights is None and both.proprio.shape == (7, 1)
+    assert torch.equal(both.images["front"][3:], dots(4).images["front"])
+
+
+@pytest.mark.parametrize("kind", ["filtered", "advantage-weighted"])
+def test_weights_beat_plain_bc_on_mixed_data(kind: str) -> None:
+    """Two thirds of the steps are of episodes whose operator did just the opposite."""
+    good = dots(240)
+    wrong = torch.arange(240) % 3 > 0
+    actions = torch.where(wrong[:, None], -good.actions, good.actions)
+    verdicts = (~wrong).float()
+    weights = top_share(verdicts, 0.3) if kind == "filtered" else advantage_weights(verdicts, 0.2)
+
+    def error(weights: torch.Tensor | None) -> float:
+        torch.manual_seed(0)
+        cloning = BehaviourCloning(dataclasses.replace(QUIET, steps=150, batch=32, learning_rate=5e-3), CAMERAS, 1, 3)
+        data = dataclasses.replace(good, actions=actions, weights=weights)
+        cloning.fit(data, lambda share: None, torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            return cloning_loss(cloning.policy.mode(cloning.encoder(good.images), good.proprio), good.actions).item()
+
+    assert error(weights) < 0.5 * error(None)

@@ -2,10 +2,12 @@
 
 The job sets the parameters `mode`, `episodes`, `actor` and `run` together; each such change is a new request. A request takes
 effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp; in mode
-`play` it is random, and nothing else is needed.
+`play` it is random, and nothing else is needed. In mode `teleoperate` a person says by services when an episode begins and ends,
+and drives the arm between episodes, too; when the person is silent, the arm holds. In mode `explore` whoever drives acts instead
+of the policy.
 
-An episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep the
-robot ticks once per command; in real time it ticks on, whether or not a command came in time.
+Every other episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep
+the robot ticks once per command; in real time it ticks on, whether or not a command came in time.
 
 When the robot goes away the episode is abandoned at once; when it is back, demonstrating and exploring begin anew. An
 evaluation stops instead and goes idle: the next reset would leave out the start state of the abandoned episode, so who asked
@@ -16,39 +18,37 @@ from __future__ import annotations
 
 import json
 import time
-from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from numpy.typing import NDArray
 from rclpy.parameter import Parameter
 from rclpy.subscription import MessageInfo
 from rclpy.task import Future
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray, UInt8MultiArray
+from std_msgs.msg import Float64MultiArray, UInt8MultiArray
 from std_srvs.srv import Trigger
 
 from rewardbot.config import setting
 from rewardbot.data import decode
-from rewardbot.errors import DataError
-from rewardbot.policies.base import DeployedPolicy
-from rewardbot.robots.play import RandomPlay
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.ros import convert, params, qos
+from rewardbot.ros.actors import OF_THE_POLICY, Actors
+from rewardbot.ros.arbiter import Gripper
 from rewardbot.ros.joiner import StampJoiner
-from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start, take_all, take_all_with_info
-from rewardbot.ros.scores import OBSERVED
+from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+from rewardbot.ros.operators import Operators, Verdicts
+from rewardbot.ros.requests import ACTORS, SOURCES, Request
+from rewardbot.ros.telling import Answer, Running, Teller
 from rewardbot.ros.ticks import RobotTicks
-from rewardbot.types import EpisodeInfo, Source
-
-Mode = Literal["idle", "demonstrate", "play", "explore", "evaluate"]
-SOURCES: dict[str, Source] = {"demonstrate": "demonstration", "play": "play", "explore": "policy", "evaluate": "evaluation"}
-ACTORS = {"demonstrate": "operator", "play": "play", "explore": "explore"}
-"""Who acts in a mode; in evaluate, who is asked for."""
+from rewardbot.types import EpisodeInfo
 
 TELEOP = "teleop"
 
@@ -66,30 +66,8 @@ class PolicySettings:
     task: str = setting("lift", "task name, written into episodes")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     horizon: int = setting(0, "actions per episode; 0 takes the simulated task's", min=0, max=100_000)
+    lockstep: bool = setting(True, "the robot waits for each command: an operator's is for the observation of its stamp only")
     give_up_s: float = setting(10.0, "time without a whole observation after which an episode is abandoned [s]", min=1.0, max=3600.0)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to do now; set the parameters together (set_parameters_atomically)."""
-
-    mode: Mode = setting("idle", "idle, demonstrate, play, explore or evaluate")
-    episodes: int = setting(0, "number of episodes, then idle; 0: until changed", min=0, max=1_000_000)
-    actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in evaluate: bc, bc_tuned or rl")
-    run: int = setting(0, "counter; a higher one makes the same request anew", min=0)
-    least_version: int = setting(0, "wait for policy weights of at least this version", min=0)
-
-
-@dataclass
-class _Running:
-    """The episode in progress; its first observation is at or after `earliest`, and it has `started` and `answered` [ns]."""
-
-    request: Request
-    info: EpisodeInfo
-    earliest: int
-    started: int = -1
-    answered: int = -1
-    steps: int = 0
 
 
 class PolicyNode(RewardbotNode):
@@ -102,18 +80,18 @@ class PolicyNode(RewardbotNode):
         self._request = params.declare_live(self, Request, self.given)
         self.contract = load_contract(self.settings.robot)
         self.horizon = self.settings.horizon or load_task(self.settings.task).horizon
-        self._player = RandomPlay(self.contract.action_dim)
-        self._policy: DeployedPolicy | None = None
-        self._newest: DeployedPolicy | None = None
-        self._episode: _Running | None = None
+        self._actors = Actors(self.contract, self.settings.task)
         self._resetting: tuple[Future[Any], Request] | None = None
         self._done = self._begun = 0  # of the request; of this process, so that no two episodes have one id
         self._finishing = False
-        self._verdicts: deque[tuple[int, bool]] = deque(maxlen=100)  # time of sending [ns], the operator's word
         self._robot = RobotTicks()
+        self._teller = Teller(lambda event: self.publish(self._events, event), self._robot.sent)
+        self._operators = Operators(self, self.contract, lockstep=self.settings.lockstep, heard=self._on_operator, tell=self._say)
+        self._verdicts = Verdicts(self)
+        self._gripper = Gripper(self.contract)
         self._command: tuple[Float64MultiArray, TwistStamped] | None = None
         # Times in which this process ran, so that one that was held up does not take that for silence [s].
-        self._worked_at, self._stuck_s, self._waited_s, self._operator_silent_s = time.monotonic(), 0.0, 0.0, float("inf")
+        self._worked_at, self._stuck_s, self._waited_s = time.monotonic(), 0.0, 0.0
         self._process = f"{time.time_ns() // 1_000_000:x}"  # makes the ids of episodes unique over restarts
         self._early: tuple[int, dict[str, Any]] | None = None
         self._make_topics()
@@ -124,9 +102,6 @@ class PolicyNode(RewardbotNode):
         self._twists = self.create_publisher(TwistStamped, "servo_node/delta_twist_cmds", qos.COMMANDS)
         self._grippers = self.create_publisher(Float64MultiArray, "gripper_controller/commands", qos.COMMANDS)
         self._events = self.create_publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
-        self._teleop_gripper = self.create_subscription(
-            Float64MultiArray, "teleop/gripper", self._on_teleop_gripper, qos.COMMANDS)
-        self._judge = self.create_subscription(Bool, "operator/success", self._on_verdict, qos.EVENTS)
         self.create_subscription(UInt8MultiArray, "weights/policy", self._on_weights, qos.LATCHED)
         topics: list[tuple[str, Any, Any]] = [
             (decode.TOOL_POSE, PoseStamped, qos.STATE),
@@ -134,10 +109,12 @@ class PolicyNode(RewardbotNode):
         for topic, kind, quality in topics:
             self.create_subscription(kind, topic, partial(self._on_part, topic), quality)
         self.create_subscription(JointState, decode.JOINT_STATES, self._on_joint_states, qos.STATE)
-        self.create_subscription(TwistStamped, "teleop/delta_twist_cmds", partial(self._on_part, TELEOP), qos.COMMANDS)
-        self._reset_client = self.create_client(Trigger, "reset")
+        self._reset_client, self._again_client = (self.create_client(Trigger, name) for name in ("reset", "reset_again"))
         self._parts = [decode.JOINT_STATES, *(topic for topic, _, _ in topics)]
-        self._gripper_wish = Float64MultiArray(data=[0.0])
+        for name, do in {"start": self._start, "stop": lambda: self._teller.stop(None),
+                         "success": lambda: self._teller.stop(True), "failure": lambda: self._teller.stop(False),
+                         "discard": self._teller.discard, "again": self._again}.items():
+            self.create_service(Trigger, f"episode/{name}", partial(self._serve, do))
 
     # Requests ------------------------------------------------------------------------------------------------------------
 
@@ -151,13 +128,13 @@ class PolicyNode(RewardbotNode):
         now = time.monotonic()
         passed, self._worked_at = min(now - self._worked_at, 2.0 * LONGEST_WAIT_S), now
         self._robot.waited(passed)
-        self._operator_silent_s += passed
+        self._operators.waited(passed)
         self._stuck_s += passed
         self._tell()
-        if self._episode is None and self._resetting is None:
+        if self._teller.running is None and self._resetting is None:
             absent = "" if self._request.mode == "idle" else self._absent()
             self._name(absent, passed)
-            if self._request.mode != "idle" and not absent:
+            if self._request.mode not in ("idle", "teleoperate") and not absent:
                 self._begin()
         elif self._robot.silent_s > GONE_S:
             self._abandon(f"nothing from the robot for {GONE_S:.0f} s")
@@ -174,14 +151,8 @@ class PolicyNode(RewardbotNode):
         if not self._reset_client.service_is_ready():
             return "the service 'reset' of sim_node"
         if self._request.mode == "demonstrate":
-            return "" if self._operator_silent_s <= GONE_S else "the operator (teleop/delta_twist_cmds)"
-        if self._request.mode == "play":
-            return ""
-        if self._newest is None:
-            return "weights/policy"
-        if self._newest.version < self._request.least_version:
-            return f"weights/policy of version {self._request.least_version}"
-        return ""
+            return "" if self._operators.silent_s <= GONE_S else "the operator (teleop/delta_twist_cmds)"
+        return self._actors.lacks(self._request)
 
     def _name(self, absent: str, passed: float) -> None:
         self._waited_s = self._waited_s + passed if absent else 0.0
@@ -189,12 +160,15 @@ class PolicyNode(RewardbotNode):
         if self.metrics["waiting_for"]:
             self.get_logger().info(f"waiting for {absent}", throttle_duration_sec=NAMED_AFTER_S)
 
-    def _begin(self) -> None:
+    def _begin(self, *, again: bool = False) -> None:
+        """Asks for a reset, to the same start state again if the robot can do that."""
         request, self._stuck_s = self._request, 0.0
         parts = [*self._parts, TELEOP] if request.mode == "demonstrate" else self._parts
         self._joiner, self._early = StampJoiner(parts), None
         self._robot.forget()
-        answer = self._reset_client.call_async(Trigger.Request())
+        self._operators.forget()
+        client = self._again_client if again and self._again_client.service_is_ready() else self._reset_client
+        answer = client.call_async(Trigger.Request())
         self._resetting = answer, request
         answer.add_done_callback(lambda future: self._on_reset(future, request))
 
@@ -204,86 +178,126 @@ class PolicyNode(RewardbotNode):
         self._resetting = None
         response: Any = future.result()
         if not response.success:
-            self.get_logger().warning(f"the robot refuses to reset: {response.message}", throttle_duration_sec=5.0)
+            self._teller.said = f"the robot refuses to reset: {response.message}"
+            self.get_logger().warning(self._teller.said, throttle_duration_sec=5.0)
             return
         if request != self._request:
             return  # a new request came meanwhile and begins with a reset of its own
         answer = _json_object(response.message)
-        seed, version = answer.get("seed"), 0
-        start = seed if isinstance(seed, int) else self._done
-        if request.mode == "play":
-            self._player.begin_episode(start)
-        elif request.mode != "demonstrate":
-            self._policy = self._newest
-            assert self._policy is not None
-            self._policy.begin_episode(start)
-            version = self._policy.version
+        seed = answer.get("seed")
+        self._actors.begin_episode(request, seed if isinstance(seed, int) else self._done)
         info = EpisodeInfo(
             id=f"{SOURCES[request.mode]}-{request.run:03d}-{self._begun:05d}-{self._process}",
             task=self.settings.task, robot=self.contract.name, source=SOURCES[request.mode],
             seed=seed if isinstance(seed, int) else None,
-            policy_version=version,
+            policy_version=self._actors.version if request.mode in OF_THE_POLICY else 0,
             extra={"run": request.run, "index": self._done, "actor": ACTORS.get(request.mode, request.actor)})
         self._begun += 1
-        self._verdicts.clear()
+        self._verdicts.forget()
         self._stuck_s = 0.0
-        self._episode = _Running(request, info, int(answer.get("stamp_ns", 0)))
+        self._teller.running = Running(request, info, int(answer.get("stamp_ns", 0)))
         # The first observation may have overtaken the answer of the service. A robot that does not tell its stamp: the next.
         if self._early is not None and "stamp_ns" in answer:
-            self._on_observation(*self._early)
+            self._on_observation(self._teller.running, *self._early)
+
+    # A person's word -----------------------------------------------------------------------------------------------------
+
+    def _serve(self, do: Callable[[], Answer], request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message = do()
+        self._say(response.message)
+        self._tell()
+        self.publish_metrics()
+        return response
+
+    def _start(self, *, again: bool = False) -> Answer:
+        if self._request.mode != "teleoperate":
+            return False, f"policy_node is in mode {self._request.mode}; a person's episodes begin in mode teleoperate"
+        if (episode := self._teller.running) is not None:
+            return False, f"episode {episode.info.id} runs; end or discard it first"
+        if self._resetting is not None:
+            return False, "an episode is about to begin"
+        if absent := self._absent():
+            return False, f"waiting for {absent}"
+        self._begin(again=again)
+        return True, "the episode begins when the robot is at its start"
+
+    def _again(self) -> Answer:
+        discarded, said = self._teller.discard()
+        begun, reason = self._start(again=True)
+        return begun, f"{said}; {reason}" if discarded else reason
+
+    # Operators -----------------------------------------------------------------------------------------------------------
+
+    def _on_operator(self, message: TwistStamped) -> None:
+        """In real time what an operator says is done at once, not only when the next observation has come."""
+        episode, stamp = self._teller.running, self._robot.newest
+        mode = episode.request.mode if episode is not None else self._request.mode
+        if mode == "demonstrate":
+            self._on_part(TELEOP, message)
+        elif not self.settings.lockstep and stamp is not None and self._resetting is None:
+            if mode == "explore" and episode is not None and episode.started >= 0:
+                episode.taken_over.add(self._robot.count(episode.started, stamp))
+                self._send(self._operators.action_or_hold(stamp), stamp)
+            elif mode == "teleoperate":
+                self._send(self._operators.action_or_hold(stamp), stamp)
+
+    def _say(self, text: str) -> None:
+        self._teller.said = text
+        self.get_logger().info(text, throttle_duration_sec=1.0)
 
     # Observations --------------------------------------------------------------------------------------------------------
 
     def _on_joint_states(self, message: JointState, info: MessageInfo) -> None:
         if self._robot.add(decode.stamp_ns(message), info["source_timestamp"], info["publication_sequence_number"]):
-            self._operator_silent_s = float("inf")  # the simulated one went with it
+            self._operators.silent_s = float("inf")  # the simulated one went with it
             self._abandon("the robot was started again")
         self._on_part(decode.JOINT_STATES, message)
 
     def _on_part(self, topic: str, message: Any) -> None:
-        if topic == TELEOP:
-            self._operator_silent_s = 0.0
         if topic in self._joiner.topics and (complete := self._joiner.add(topic, message)) is not None:
-            if self._episode is None:
-                self._early = complete
-            else:
+            if self._teller.running is not None:
                 self._stuck_s = 0.0
-                self._on_observation(*complete)
+                self._on_observation(self._teller.running, *complete)
+                return
+            self._early = complete
+            if self._request.mode == "teleoperate" and self._resetting is None and not self.settings.lockstep:
+                self._send(self._operators.action_or_hold(complete[0]), complete[0])
 
-    def _on_observation(self, stamp: int, parts: dict[str, Any]) -> None:
-        episode = self._episode
-        if episode is None or stamp < max(episode.earliest, episode.answered):
+    def _on_observation(self, episode: Running, stamp: int, parts: dict[str, Any]) -> None:
+        if stamp < max(episode.earliest, episode.answered):
             return
         if stamp == episode.answered:  # repeated: our command did not arrive
             self._send_command()
             return
         if episode.started < 0:
-            episode.started = stamp
-            self.publish(self._events, convert.episode_event(episode.info, stamp))
+            self._gripper.begin_episode(decode.gripper(parts[decode.JOINT_STATES], self.contract))
+            self._teller.start(stamp)
         # Joint states come in order, so those of all ticks before this observation have been counted.
         episode.steps = self._robot.count(episode.started, stamp)
-        if episode.steps >= self.horizon:
+        if episode.steps >= self.horizon and not episode.of_a_person:
             self._end(episode, stamp)
             return
-        if TELEOP in parts:
-            # Its gripper command has no stamp and comes before the twist; see take_all.
-            if waiting := take_all(self._teleop_gripper):
-                self._gripper_wish = waiting[-1]
-            twist: TwistStamped = parts[TELEOP]
-            self._command = self._gripper_wish, twist
-        elif episode.request.mode == "play":
-            action = self._player.act()
-            self._command = convert.gripper_command(self.contract, action), convert.twist(self.contract, action, stamp)
-        else:
-            assert self._policy is not None
-            images = {name: parts[decode.camera_topic(name)] for name in self.contract.cameras}
-            observation = decode.observation(self.contract, parts[decode.JOINT_STATES], parts[decode.TOOL_POSE], images)
-            action = self._policy.act(observation, actor=episode.request.actor,
-                                      explore=episode.request.mode == "explore")
-            self._command = convert.gripper_command(self.contract, action), convert.twist(self.contract, action, stamp)
+        action = self._act(episode, stamp, parts)
         episode.answered = stamp
-        self._send_command()
+        self._send(action, stamp)
         self.tick()
+
+    def _act(self, episode: Running, stamp: int, parts: dict[str, Any]) -> NDArray[np.floating]:
+        """What to do about an observation, float (A,)."""
+        mode = episode.request.mode
+        if mode == "demonstrate":
+            return self._operators.action_or_hold(stamp, look=False)  # it is what completed the observation
+        if mode == "teleoperate":
+            return self._operators.action_or_hold(stamp)
+        if mode == "explore" and (wish := self._operators.action(stamp)) is not None:
+            episode.taken_over.add(episode.steps)
+            return wish
+        return self._actors.act(episode.request, parts)
+
+    def _send(self, action: NDArray[np.floating], stamp: int) -> None:
+        whole = self._gripper.whole(action)
+        self._command = convert.gripper_command(self.contract, whole), convert.twist(self.contract, whole, stamp)
+        self._send_command()
 
     def _send_command(self) -> None:
         if self._command is not None:
@@ -291,17 +305,9 @@ class PolicyNode(RewardbotNode):
             self.publish(self._grippers, gripper)  # before the twist, which is what sets a lockstep robot going
             self.publish(self._twists, twist)
 
-    def _end(self, episode: _Running, stamp: int) -> None:
-        observed = self._robot.sent(stamp)
-        info = replace(episode.info, extra={**episode.info.extra, OBSERVED: observed})
-        if info.source == "demonstration":
-            # The verdict on this observation was sent before it, so it has arrived: but perhaps not been read. In real time
-            # that on the next one may be here as well.
-            for message, sent in take_all_with_info(self._judge):
-                self._on_verdict(message, sent)
-            info = replace(info, success=self._verdict_before(observed))
-        self.publish(self._events, convert.episode_event(info, stamp, steps=episode.steps))
-        self._episode = None
+    def _end(self, episode: Running, stamp: int) -> None:
+        verdict = self._verdicts.before(self._robot.sent(stamp)) if episode.info.source == "demonstration" else None
+        self._teller.end(stamp, success=verdict)
         if episode.request == self._request:
             self._done += 1
             if self._done == self._request.episodes:
@@ -317,42 +323,30 @@ class PolicyNode(RewardbotNode):
     def _abandon(self, reason: str) -> None:
         """Gives up the episode or the reset that is under way, if there is one, and an evaluation in any case."""
         request = self._request
-        if self._episode is not None or self._resetting is not None:
+        if (episode := self._teller.running) is not None or self._resetting is not None:
             name, request = "that was to begin", self._resetting[1] if self._resetting is not None else request
-            if self._episode is not None:
-                name, request = self._episode.info.id, self._episode.request
-            self.get_logger().warning(f"episode {name} abandoned: {reason}")
+            if episode is not None:
+                name, request = episode.info.id, episode.request
+            self._teller.said = f"episode {name} abandoned: {reason}"
+            self.get_logger().warning(self._teller.said)
             self.metrics["episodes_abandoned"] = int(self.metrics.get("episodes_abandoned", 0)) + 1
-        self._episode, self._resetting, self._stuck_s = None, None, 0.0
+        self._teller.running, self._resetting, self._stuck_s = None, None, 0.0
         if request == self._request and request.mode == "evaluate":
             self.get_logger().warning(f"the evaluation stops after {self._done} episodes; whoever asked for it may ask again")
             self._go_idle()
 
     # Other topics --------------------------------------------------------------------------------------------------------
 
-    def _on_teleop_gripper(self, message: Float64MultiArray) -> None:
-        self._gripper_wish = message
-
-    def _on_verdict(self, message: Bool, info: MessageInfo) -> None:
-        self._verdicts.append((info["source_timestamp"], message.data))
-
-    def _verdict_before(self, observed: int) -> bool | None:
-        """The newest verdict that was sent before the observation sent at `observed` [ns], hence not one on a later one."""
-        return next((verdict for sent, verdict in reversed(self._verdicts) if sent < observed), None)
-
     def _on_weights(self, message: UInt8MultiArray) -> None:
-        policy = DeployedPolicy(bytes(message.data))
-        if policy.task != self.settings.task:
-            raise DataError(f"The weights on weights/policy are for task '{policy.task}'.",
-                            valid=f"This graph runs '{self.settings.task}'.", next_step="Is another graph in this namespace?")
-        self._newest = policy
-        self.metrics["newest_version"] = self._newest.version
+        self.metrics["newest_version"] = self._actors.take(bytes(message.data))
 
     def _tell(self) -> None:
-        episode, request = self._episode, self._request
+        episode, request = self._teller.running, self._request
         self.metrics |= {"mode": request.mode, "run": request.run, "episodes_done": self._done,
+                         "episode": episode.info.id if episode is not None else "",
                          "steps": episode.steps if episode is not None else 0,
-                         "policy_version": self._policy.version if self._policy is not None else 0}
+                         "operator": self._operators.present(), "said": self._teller.said,
+                         "policy_version": self._actors.version}
 
 
 def _json_object(text: str) -> dict[str, Any]:

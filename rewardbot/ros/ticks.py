@@ -43,6 +43,11 @@ class RobotTicks:
             self._sent.append(sent_ns)
         return again
 
+    @property
+    def newest(self) -> int | None:
+        """Stamp of the newest tick [ns]."""
+        return self._stamps[-1] if self._stamps else None
+
     def waited(self, seconds: float) -> None:
         """Time went by in which joint states would have been taken."""
         self.silent_s += seconds

@@ -36,11 +36,16 @@ def camera_topic(name: str) -> str:
 
 def compressed_topic(name: str) -> str:
     """The relative topic of the compressed images of camera `name`, as image_transport calls it."""
-    return f"{camera_topic(name)}{_COMPRESSED}"
+    return compressed(camera_topic(name))
+
+
+def compressed(topic: str) -> str:
+    """The topic of a camera's compressed images, by that of the others."""
+    return f"{topic}{_COMPRESSED}"
 
 
 def uncompressed(topic: str) -> str:
-    """The topic that a topic of compressed images stands for; any other as it is."""
+    """The inverse of `compressed`; any other topic as it is."""
     return topic.removesuffix(_COMPRESSED)
 
 

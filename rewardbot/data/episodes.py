@@ -95,6 +95,11 @@ class BagHeader:
             raise DataError(f"What {where} says about itself cannot be read: {' '.join(str(error).split())}") from None
 
 
+def is_id(text: str) -> bool:
+    """Whether an episode may be called so: it becomes the name of a folder."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", text) is not None
+
+
 class BagWriter:
     """Writes the serialised messages of one episode, as `create_subscription(..., raw=True)` delivers them.
 
@@ -120,7 +125,7 @@ class BagWriter:
         self, folder: Path, contract: RobotContract, info: EpisodeInfo, *, namespace: str = "rewardbot",
         compress: bool = False,
     ) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", info.id):
+        if not is_id(info.id):
             raise DataError(f"'{info.id}' cannot be an episode's id.",
                             valid="Letters, digits, '_' and '-', at most 128, the first a letter or digit.")
         self.path = folder / info.id
@@ -212,10 +217,14 @@ class BagWriter:
             shutil.rmtree(self._part)
         return place
 
-    def discard(self) -> None:
-        """Deletes the recording."""
+    def abandon(self) -> None:
+        """Leaves the recording in the `.part` folder, for `repair`."""
         with suppress(OSError):  # the disk may be full
             self._writer.abort()
+
+    def discard(self) -> None:
+        """Deletes the recording."""
+        self.abandon()
         shutil.rmtree(self._part, ignore_errors=True)
 
     def __enter__(self) -> BagWriter:

@@ -15,6 +15,7 @@ from rclpy.subscription import Subscription
 
 from rewardbot.config import setting
 from rewardbot.data import decode
+from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
 from rewardbot.data.repair import mend
@@ -37,6 +38,10 @@ class RecorderSettings:
 
     robot: str = setting("sim_arm", "robot contract in config/robots")
     run_folder: str = setting("runs/up", f"folder in which '{DEMONSTRATIONS}', '{PLAY}' and '{EPISODES}' are made")
+    pre_roll_s: float = setting(0.0, "time before the start of an episode that is in its bag, too [s]", min=0.0, max=60.0)
+    images: Literal["raw", "png", "jpeg"] = setting("raw", "camera images in bags: raw as they come, png or jpeg compressed")
+    jpeg_quality: int = setting(90, "quality of jpeg images", min=1, max=100)
+    least_free_gb: float = setting(1.0, "free space on the disk [GB] below which nothing is recorded", min=0.0)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,10 @@ class RecorderNode(RewardbotNode):
         self._state = params.declare_live(self, RecorderState, self.given)
         self.contract = load_contract(self.settings.robot)
         self._run_folder = Path(self.settings.run_folder).expanduser()
-        self.recorder = EpisodeRecorder(self.contract, self._folder, namespace=self.get_namespace())
+        compressor = None if self.settings.images == "raw" else Compressor(self.settings.images, self.settings.jpeg_quality)
+        self.recorder = EpisodeRecorder(
+            self.contract, self._folder, wanted=self._wanted, namespace=self.get_namespace(), compressor=compressor,
+            pre_roll_s=self.settings.pre_roll_s, least_free_gb=self.settings.least_free_gb)
         for folder in (DEMONSTRATIONS, PLAY, EPISODES):
             for line in mend(self._run_folder / folder):
                 self.get_logger().warning(line)
@@ -66,25 +74,28 @@ class RecorderNode(RewardbotNode):
         self.add_post_set_parameters_callback(self._take_change)
 
     def work(self) -> float:
-        """Closes what is complete, and tells at once when an episode was kept or rejected."""
-        self.recorder.finish()
-        counts = {"episodes_saved": self.recorder.saved, "episodes_rejected": self.recorder.rejected,
-                  "episodes_abandoned": self.recorder.abandoned, "episodes_open": self.recorder.open}
-        news = any(self.metrics.get(key) != count for key, count in counts.items())
-        self.metrics |= {"record": self._state.record, **counts, "last_rejection": self.recorder.last_rejection}
+        """Closes what is complete, and tells at once when an episode was kept or rejected, or has a problem."""
+        recorder = self.recorder
+        recorder.finish()
+        state: dict[str, int | str] = {
+            "episodes_saved": recorder.saved, "episodes_rejected": recorder.rejected, "episodes_abandoned": recorder.abandoned,
+            "episodes_discarded": recorder.discarded, "episodes_open": recorder.open, "last_rejection": recorder.last_rejection,
+            "last_problem": recorder.last_problem}
+        news = any(self.metrics.get(key) != value for key, value in state.items())
+        self.metrics |= {"record": self._state.record, **state}
         if news:
             self.publish_metrics()
         return LONGEST_WAIT_S
 
     def close(self) -> None:
-        """Gives up an unfinished episode."""
+        """Breaks off an unfinished episode."""
         self.recorder.close()
 
-    def _folder(self, event: EpisodeEvent) -> Path | None:
-        folder = FOLDERS.get(event.info.source, EPISODES)
-        if self._state.record == "none" or (self._state.record == "demonstrations" and folder == EPISODES):
-            return None
-        return self._run_folder / folder
+    def _folder(self, event: EpisodeEvent) -> Path:
+        return self._run_folder / FOLDERS.get(event.info.source, EPISODES)
+
+    def _wanted(self, event: EpisodeEvent) -> bool:
+        return self._state.record == "all" or (self._state.record == "demonstrations" and event.info.source in FOLDERS)
 
     def _subscribe(self) -> None:
         if self._state.record == "none":

@@ -96,7 +96,9 @@ def merge(
                 names.add(id)
                 renamed.append((bag, id))
             else:
-                shutil.copytree(bag, folder / bag.name)
+                (folder / bag.name).mkdir()
+                for file in bag.iterdir():
+                    shutil.copy2(file, folder / bag.name)
                 used.add(bag.name)
             progress(done / len(bags))
     return Merged(len(bags), renamed)

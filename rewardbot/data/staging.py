@@ -28,6 +28,7 @@ def staged(place: Path) -> Iterator[Path]:
             raise DataError(f"{place} exists already.", next_step="Name another file, or delete it.")
         temporary = place.with_name(f".{place.name}.unfinished")
         remove(temporary)
+        remove(_reserved(temporary))
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -51,6 +52,20 @@ def writing(place: Path) -> Iterator[None]:
                         next_step="Free some space, mend the permissions, or name another place.") from error
 
 
+def reserve(place: Path, size: int) -> None:
+    """Finds out whether `size` more bytes fit beside `place`: HDF5 survives no full disk, it can end the process.
+
+    Raises:
+        OSError: they do not.
+    """
+    file = _reserved(place)
+    try:
+        with file.open("wb") as reserved:
+            os.posix_fallocate(reserved.fileno(), 0, size)
+    finally:
+        file.unlink(missing_ok=True)
+
+
 def remove(path: Path) -> None:
     """Deletes a file or a folder with all that is in it, if it is there."""
     if path.is_dir() and not path.is_symlink():
@@ -66,3 +81,7 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _reserved(place: Path) -> Path:
+    return place.with_name(f"{place.name}.reserved")

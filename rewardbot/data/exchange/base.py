@@ -28,13 +28,15 @@ from rewardbot.data import decode
 from rewardbot.data.bags import require_alike
 from rewardbot.data.encode import check_episode
 from rewardbot.data.episodes import BagHeader, read_episode, write_episode
-from rewardbot.data.staging import staged
+from rewardbot.data.staging import reserve, staged
 from rewardbot.errors import ConfigError, DataError, RewardbotError, unknown_name
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo
 
 PROPRIO, ACTION = "proprio", "action"
 """What `Asked.names` may rename beside cameras."""
+
+_MARGIN = 16 << 20  # for all that is no image [bytes]
 
 T = TypeVar("T")
 
@@ -92,12 +94,16 @@ def write_out(
     module = registry.load("exchange", name)
     contract = require_alike(bags).contract
 
-    def episodes() -> Iterator[Episode]:
-        for number, path in enumerate(bags):
-            yield read_episode(path)
-            progress((number + 1) / len(bags))
-
     with staged(out) as place:
+
+        def episodes() -> Iterator[Episode]:
+            for number, path in enumerate(bags):
+                episode = read_episode(path)
+                # No format takes more: every observation at most twice.
+                reserve(place, 2 * sum(image.nbytes for image in episode.images.values()) + _MARGIN)
+                yield episode
+                progress((number + 1) / len(bags))
+
         module.write(place, out.resolve().name, contract, episodes())
     return len(bags)
 

@@ -130,9 +130,10 @@ def _at(track: NDArray[np.int64], ticks: NDArray[np.int64], period: int) -> tupl
 
     Of the time before the first tick and after the last the best is assumed.
     """
-    before = [] if track[0] <= ticks[0] else [ticks[0] - period]
-    padded = np.concatenate([before, track, [max(track[-1], ticks[-1])]]).astype(np.int64)
-    newest = np.searchsorted(padded[:-1], ticks, side="right") - 1
+    if track[0] > ticks[0]:
+        track = np.insert(track, 0, ticks[0] - period)
+    padded = np.append(track, max(track[-1], ticks[-1]))
+    newest = np.searchsorted(track, ticks, side="right") - 1
     return ticks - padded[newest], padded[newest + 1] - padded[newest]
 
 

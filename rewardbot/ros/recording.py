@@ -68,8 +68,12 @@ class _Open:
     packing: deque[tuple[str, _Message, Future[bytes]]] = field(default_factory=deque)
     later: list[EpisodeEvent] = field(default_factory=list)
 
-    def takes(self, stamp: int) -> bool:
-        return self.from_ns <= stamp and (self.end is None or stamp <= self.end.stamp_ns)
+    def takes(self, topic: str, stamp: int, before: int) -> bool:
+        """Whether a message belongs into the bag; `before`: stamp of the one before. A sensor's first one that is not before the
+        end does, too: only then is it known that nothing of the episode is missing."""
+        if stamp < self.from_ns or self.end is None:
+            return stamp >= self.from_ns
+        return stamp <= self.end.stamp_ns if topic in _ACTIONS else before < self.end.stamp_ns
 
 
 class EpisodeRecorder:
@@ -249,14 +253,14 @@ class EpisodeRecorder:
                     self._write(episode, topic, early)
 
     def _write(self, episode: _Open, topic: str, message: _Message) -> None:
-        stamp = message.stamp
-        if stamp <= episode.reached.get(topic, -1):
+        stamp, before = message.stamp, episode.reached.get(topic, -1)
+        if stamp <= before:
             return  # the simulator repeats an observation that nobody answered
         if topic not in episode.reached:
             self._check(episode, topic, message)
         episode.reached[topic] = stamp
         episode.stamps[topic].append(stamp)
-        if not episode.takes(stamp):
+        if not episode.takes(topic, stamp, before):
             return
         if topic in _ACTIONS and stamp >= episode.start.stamp_ns:
             episode.actions[topic] += 1

@@ -50,6 +50,17 @@ def test_nothing_is_wrong_with_a_good_one() -> None:
     assert found(recording(front=every(PERIOD // 3, START - PERIOD // 4))) == [], "cameras may be faster than the control rate"
 
 
+@given(st.integers(0, 2**31 * 10**9), st.floats(1.0, 200.0), st.integers(1, 50))
+def test_nothing_is_wrong_at_any_rate_and_time(start: int, control_hz: float, steps: int) -> None:
+    """Such as today's, in nanoseconds, which are more than a float can hold."""
+    period = round(10**9 / control_hz)
+    end = start + steps * period
+    ticks = every(period, start, end)
+    stamps = recording(front=ticks, applied=ticks[:-1], joints=every(period // 3, start - 2 * period, end + period))
+    stamps |= {"tool_pose": ticks, "requested_action": ticks[:-1]}
+    assert problems(stamps, replace(CONTRACT, control_hz=control_hz), start, end) == []
+
+
 @given(st.lists(st.integers(-20_000_000, 0), min_size=STEPS + 1, max_size=STEPS + 1), st.integers(0, 30_000_000))
 def test_jitter_within_half_a_period_is_no_problem(jitter: list[int], lag: int) -> None:
     front = [stamp - lag + shift for stamp, shift in zip(every(PERIOD), jitter, strict=True)]

@@ -230,6 +230,31 @@ def test_an_id_that_leads_elsewhere_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+# Topics that run freely
+
+
+def test_joints_that_do_not_meet_the_end_are_recorded_up_to_the_next(tmp_path: Path) -> None:
+    """Only then is it known that none is missing."""
+    recorder, episode = recorder_in(tmp_path), make_episode(0)
+    others = [item for item in episode_messages(episode, CONTRACT) if item.topic != decode.JOINT_STATES]
+    joint = next(item for item in episode_messages(episode, CONTRACT) if item.topic == decode.JOINT_STATES)
+    free = [stamped(joint, stamp) for stamp in range(970_000_000, 2_000_000_000, 30_000_000)]
+    play(recorder, sorted([*others, *free], key=lambda item: item.stamp_ns))
+    assert recorder.saved == 1, recorder.last_rejection
+    assert len(read_episode(tmp_path / "episode-0")) == STEPS and recorder.last_problem == ""
+    assert max(messages_in(tmp_path / "episode-0")[decode.JOINT_STATES]) == 1_600_000_000
+    recorder = recorder_in(tmp_path / "other")
+    free = [stamped(joint, stamp) for stamp in range(985_000_000, 2_000_000_000, 30_000_000)]
+    play(recorder, sorted([*others, *free], key=lambda item: item.stamp_ns))
+    assert max(messages_in(tmp_path / "other" / "episode-0")[decode.JOINT_STATES]) == 1_615_000_000
+
+
+def stamped(item: StampedMessage, stamp: int) -> StampedMessage:
+    """The same message at another time [ns]."""
+    time = replace(item.message.header.stamp, sec=stamp // 10**9, nanosec=stamp % 10**9)
+    return item._replace(stamp_ns=stamp, message=replace(item.message, header=replace(item.message.header, stamp=time)))
+
+
 # Before the start
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,14 +62,17 @@ class RobotContract:
 
 
 def load_contract(name: str = "sim_arm") -> RobotContract:
-    """The contract in `config/robots/<name>.yaml`.
+    """The contract in `config/robots/<name>.yaml`, or in a file of the user's if `name` ends in `.yaml`.
 
     Raises:
-        ConfigError: unknown robot (lists the valid ones) or a wrong key, type or value in its file.
+        ConfigError: unknown robot (lists the valid ones), no such file, or a wrong key, type or value in it.
     """
-    if name not in names_in("robots"):
+    if name.endswith(".yaml"):
+        path = Path(name).expanduser()
+    elif name in names_in("robots"):
+        path = share_path(f"config/robots/{name}.yaml")
+    else:
         raise unknown_name("robot", name, names_in("robots"))
-    path = share_path(f"config/robots/{name}.yaml")
     return from_mapping(RobotContract, read_yaml(path), where=path.name)
 
 

@@ -13,7 +13,7 @@ from rewardbot.data import cdr, decode
 from rewardbot.robots.robot import CameraContract
 
 Compression = Literal["png", "jpeg"]
-WAITING_PER_WORKER = 4
+WAITING_PER_WORKER = 8
 """Images that wait are lost when the process is killed: so few that it is a fraction of a second's worth."""
 
 

@@ -200,11 +200,11 @@ class EpisodeRecorder:
             missing = self._missing(episode)
             if not missing and not episode.packing:
                 self._close(episode)
-            elif now - episode.ended_at > self._wait:
+            elif missing and now - episode.ended_at > self._wait:
                 self._close(episode, f"{missing} did not reach its end")
         if now - self._looked_at >= LOOK_S:
             self._looked_at = now
-            for episode in list(self._open):
+            for episode in [known for known in self._open if known.end is None]:
                 self._look(episode)
         while self._keeping and self._keeping[0].done():
             self._take(self._keeping.popleft().result())
@@ -312,7 +312,7 @@ class EpisodeRecorder:
             return
         settled = max(episode.reached.values(), default=0) - LOOK_S * decode.NS_PER_S
         ticks = [stamp for stamp in episode.stamps[decode.APPLIED_ACTION] if episode.start.stamp_ns <= stamp < settled]
-        if episode.end is None and ticks:
+        if ticks:
             for problem in self._problems(episode, ticks[-1]):
                 self._tell(episode, problem.topic, problem.kind, problem.text)
 

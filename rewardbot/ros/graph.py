@@ -159,7 +159,7 @@ SIM = Graph(
             parameter_files=SETTINGS_FILES,
             publishes=WEIGHTS, subscribes=(*OBSERVATION, *ACTIONS, "episode"), condition="learn"),
         NodeSpec(
-            "policy_node", {"task": From("task"), "robot": From("robot")},
+            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep")},
             publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
     ),
 )

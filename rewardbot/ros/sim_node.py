@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ from rewardbot.types import Observation
 
 NAMED_AFTER_S = 5.0
 """Time within an episode without a command after which it is told who is missing."""
+
+CLOCK_JUMP_NS = 100_000_000
+"""A clock that is off by more than this was set; by less it drifts."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ class SimNode(RewardbotNode):
 
         self.robot = MujocoRobot(self.settings.task, self.contract)
         self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
-        self._operator_on = self._in_episode = self._resting = self._warned = False
+        self._operator_on = self._in_episode = self._warned = False
+        self._seed: int | None = None  # of the present start state
+        self._ahead = 0  # of the clock that stamps are of, before the steady one [ns]
         self._twist: TwistStamped | None = None
         self._gripper: Float64MultiArray | None = None
         self._sent: list[tuple[Publisher[Any], Any]] = []  # the present observation, to be repeated if need be
@@ -103,7 +109,8 @@ class SimNode(RewardbotNode):
         self._grippers = self.create_subscription(
             Float64MultiArray, "gripper_controller/commands", self._on_gripper, qos.COMMANDS)
         self.create_subscription(DiagnosticArray, decode.EPISODE, self._on_episode, qos.EVENTS)
-        self.create_service(Trigger, "reset", self._reset)
+        self.create_service(Trigger, "reset", partial(self._reset, False))
+        self.create_service(Trigger, "reset_again", partial(self._reset, True))
         self.create_service(Trigger, "stop", self._stop)
         self.create_service(Trigger, "clear_stop", self._clear_stop)
         self.create_service(SetBool, "simulated_operator", self._set_operator)
@@ -220,41 +227,45 @@ class SimNode(RewardbotNode):
             self._twist = twists[-1]
         if grippers := take_all(self._grippers):
             self._gripper = grippers[-1]
-        now = self.get_clock().now().nanoseconds / decode.NS_PER_S
+        # Commands carry stamps of a clock that may be set; the watchdog must neither be woken nor be kept asleep by that.
+        now = self.steady.now().nanoseconds
+        ahead = self.get_clock().now().nanoseconds - now
+        if abs(ahead - self._ahead) > CLOCK_JUMP_NS:
+            self._ahead = ahead
         asked, twist = self._asked(), self._twist
         self._twist = None  # each twist is for one tick; the gripper's entry is a state and stays
         # What is refused is no sign of life: `accept` feeds the watchdog and so comes last.
-        if asked is None or twist is None or not safety.accept(decode.stamp_ns(twist) / decode.NS_PER_S, now):
+        if asked is None or twist is None or not safety.accept(
+                decode.seconds(decode.stamp_ns(twist) - self._ahead), decode.seconds(now)):
             asked = safety.hold_action()
             if self._in_episode:
                 self.metrics["held_ticks"] = int(self.metrics.get("held_ticks", 0)) + 1
-            # After a long silence it stops the arm until clear_stop, unless the silence was announced by an episode's end.
-            if not self._resting and safety.watch(now) == "stop":
-                self.metrics["stopped"] = 1
+                if safety.watch(decode.seconds(now)) == "stop":  # after a long silence, until clear_stop
+                    self.metrics["stopped"] = 1
         self._step(asked)
 
     # Episodes and services -----------------------------------------------------------------------------------------------
 
     def _on_episode(self, message: DiagnosticArray) -> None:
         self._in_episode = any(status.name == "start" for status in message.status)
-        self._resting = not self._in_episode
 
-    def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _reset(self, again: bool, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self.robot.safety.stopped:
             response.success = False
             response.message = f"stopped: call clear_stop first ({self.robot.safety.reason})"
             return response
-        seed = start_seed(self._state.seed, self._index)
-        self._index += 1
-        observation = self.robot.reset(seed)
-        self._operator.begin_episode(seed)
+        if not again or self._seed is None:
+            self._seed = start_seed(self._state.seed, self._index)
+            self._index += 1
+        observation = self.robot.reset(self._seed)
+        self._operator.begin_episode(self._seed)
         self._twist = self._gripper = None
         # An episode that nobody ended is over now; the start of the next one is announced when its first observation has come.
         self._in_episode, self._stepped_at = False, self.steady.now().nanoseconds
         self._observe(observation)
         if not self.settings.lockstep:
             self._timer.reset()  # the first tick comes a whole period later
-        response.success, response.message = True, json.dumps({"seed": seed, "stamp_ns": self._stamp})
+        response.success, response.message = True, json.dumps({"seed": self._seed, "stamp_ns": self._stamp})
         return response
 
     def _stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
@@ -52,8 +53,8 @@ def test_a_demonstration_in_real_time_is_recorded_whole(domain: int, tmp_path: A
 class Arm:
     """The simulated cell in real time as a commander of the test's own sees it."""
 
-    def __init__(self, start_node: Any, client: Any) -> None:
-        self.process, self.client = start_node("sim_node", "-p", "task:=reach", "-p", "lockstep:=false"), client
+    def __init__(self, start_node: Any, client: Any, *more: str) -> None:
+        self.process, self.client = start_node("sim_node", "-p", "task:=reach", "-p", "lockstep:=false", *more), client
         self.contract = load_contract()
         self.joints = client.collect(JointState, "joint_states", qos.STATE)
         self.applied = client.collect(JointState, "applied_action", qos.STATE)
@@ -61,6 +62,11 @@ class Arm:
         self._gripper = client.publisher(Float64MultiArray, "gripper_controller/commands", qos.COMMANDS)
         self._twist = client.publisher(TwistStamped, "servo_node/delta_twist_cmds", qos.COMMANDS)
         self._events = client.publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
+        # It must have found our publishers, too, those of the tests before included.
+        ours = sum(1 for item in client.node.publishers if item.topic_name in (
+            self._gripper.topic_name, self._twist.topic_name, self._events.topic_name))
+        metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
+        client.wait(lambda: any(convert.metrics_of(message)["sim_node"]["links_in"] == ours for message in metrics), "links")
 
     def announce(self, *, steps: int | None = None) -> None:
         """The start of an episode, or its end."""
@@ -130,6 +136,23 @@ def test_a_refused_command_is_no_sign_of_life(arm: Arm) -> None:
         arm.command([0.25, 0.0, 0.0, 1.0], arm.observed(), frame="another")
     refused = arm.reset()
     assert not refused.success and "no fresh command" in refused.message
+
+
+@pytest.mark.parametrize("jump_s", [3600, -1800])
+def test_a_clock_that_is_set_neither_stops_nor_freezes_the_arm(start_node: Any, client: Any, jump_s: int) -> None:
+    arm = Arm(start_node, client, "-p", "use_sim_time:=true")  # whose clock is what the test says
+    clock = client.publisher(Clock, "/clock", qos.STATE)
+    at = 1_800_000_000 * decode.NS_PER_S
+    for step in range(30):
+        at += (jump_s * decode.NS_PER_S if step == 15 else 0) + round(decode.NS_PER_S / arm.contract.control_hz)
+        clock.publish(Clock(clock=convert.time_message(at)))
+        stamp = arm.observed()
+        if step == 5:
+            arm.announce()
+        arm.command([0.125 if step < 15 else 0.25, 0.0, 0.0, 1.0], stamp)
+    client.wait(lambda: sum(action[0] > 0.2 for action in arm.actions(0).values()) >= 10, "motion after the jump")
+    assert arm.reset().success, "it was not stopped"
+    assert arm.process.end() == 0
 
 
 def test_after_an_unannounced_silence_the_arm_stays_stopped_until_it_is_cleared(arm: Arm) -> None:

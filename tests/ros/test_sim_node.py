@@ -91,6 +91,18 @@ def test_one_command_advances_one_period(cell: Cell) -> None:
     assert front.shape == (64, 64, 3) and front.std() > 1.0
 
 
+def test_it_can_go_back_to_the_same_start_state(cell: Cell) -> None:
+    first = cell.reset()
+    start = cell.front[-1].data
+    cell.send([1.0, 0.0, 0.0, 1.0], first["stamp_ns"])
+    cell.wait_for(first["stamp_ns"] + PERIOD_NS)
+    answer = cell.client.call(Trigger, "reset_again", Trigger.Request())
+    again = json.loads(answer.message)
+    cell.wait_for(again["stamp_ns"])
+    assert again["seed"] == first["seed"] and cell.front[-1].data == start
+    assert cell.reset()["seed"] == first["seed"] + 1, "and then on with the next"
+
+
 def test_a_stale_command_moves_nothing(cell: Cell) -> None:
     stamp = cell.reset()["stamp_ns"]
     cell.send([1.0, 0.0, 0.0, 1.0], stamp)

@@ -31,6 +31,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (["demo", "--task", "lfit"], r"no task named 'lfit'(.|\n)*drawer, lift(.|\n)*Did you mean 'lift'"),
     (["train", "--robot", "sim_arn"], r"no robot named 'sim_arn'(.|\n)*Did you mean 'sim_arm'"),
     (["train", "--policy", "rlpp"], r"no policy algorithm named 'rlpp'(.|\n)*Did you mean 'rlpd'"),
+    (["demo", "--takeovers"], r"--takeovers is for `rewardbot train`(.|\n)*teleop_node"),
     (["train", "--policy", "bc"], r"does not learn from images and a learned reward(.|\n)*rlpd"),
     (["train", "--policy", "sac"], r"does not learn from images and a learned reward(.|\n)*rlpd(.|\n)*state vectors"),
     (["demo", "--reward", "goal_clasifier"], r"no reward algorithm(.|\n)*Did you mean 'goal_classifier'"),

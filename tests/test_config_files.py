@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_there_is_a_file_for_every_task_and_none_for_nothing() -> None:
 def test_the_defaults_in_the_code_are_those_of_the_main_job() -> None:
     """Comparisons and tests use the defaults; the main job reads the files."""
     assert learner_config(JobOptions()) == learner_config(JobOptions(reward="vice")) == LearnerConfig()
+
+
+def test_takeovers_come_with_settings_of_their_own_and_the_users_win(tmp_path: Path) -> None:
+    own = from_mapping(LearnerConfig, read_yaml(share_path("config/takeovers.yaml")))
+    assert learner_config(JobOptions(takeovers=True)) == own != LearnerConfig()
+    file = tmp_path / "mine.yaml"
+    file.write_text("deployed_share: 0.125")
+    assert learner_config(JobOptions(takeovers=True, config=str(file))) == dataclasses.replace(own, deployed_share=0.125)
 
 
 @pytest.mark.parametrize("given", [

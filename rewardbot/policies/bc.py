@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rewardbot.config import setting
-from rewardbot.nets.encoders import WIDTH, Encoder, random_shift
+from rewardbot.nets.encoders import WIDTH, Encoder, random_shift, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.nets.optimisation import train
+from rewardbot.types import Episode
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,17 @@ class DemonstrationSet:
         return len(self.actions)
 
 
-def concatenate(sets: Sequence[DemonstrationSet]) -> DemonstrationSet:
+def demonstration_set(
+    episode: Episode, cameras: Iterable[str], device: torch.device | str = "cpu", steps: NDArray[np.bool_] | None = None
+) -> DemonstrationSet:
+    """The steps of an episode, or those of them that are True in `steps`, bool (T,)."""
+    chosen = np.arange(len(episode)) if steps is None else np.flatnonzero(steps)
+    images = to_tensors({name: episode.images[name][chosen] for name in cameras})
+    proprio, actions = (torch.from_numpy(numbers[chosen]).to(device) for numbers in (episode.proprio, episode.applied))
+    return DemonstrationSet({name: image.contiguous().to(device) for name, image in images.items()}, proprio, actions)
+
+
+def join(sets: Sequence[DemonstrationSet]) -> DemonstrationSet:
     """One set of all, in which every step counts alike."""
     return DemonstrationSet({name: torch.cat([one.images[name] for one in sets]) for name in sets[0].images},
                             torch.cat([one.proprio for one in sets]), torch.cat([one.actions for one in sets]))

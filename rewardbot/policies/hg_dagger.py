@@ -17,14 +17,13 @@ P = TypeVar("P")
 
 
 def hg_dagger(
-    demonstrations: Sequence[D], fit: Callable[[Sequence[D]], P], supervise: Callable[[P], Sequence[D]], rounds: int
+    demonstrations: Sequence[D], fit: Callable[[Sequence[D]], P], supervise: Callable[[P], Sequence[D]]
 ) -> Iterator[P]:
-    """pi_i = fit(D_0 + ... + D_i), of which the last is the best by the paper.
+    """pi_i = fit(D_0 + ... + D_i), for as long as somebody asks for the next.
 
     Args:
         demonstrations: D_0.
         fit: behaviour cloning.
         supervise: runs pi_i under the expert's eyes; returns the steps in which he had taken over, and no others.
-        rounds: how many.
     """
-    yield from aggregate(demonstrations, fit, lambda policy, _: supervise(policy), repeat(0.0, rounds))
+    return aggregate(demonstrations, fit, lambda policy, _: supervise(policy), repeat(0.0))

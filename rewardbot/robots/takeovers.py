@@ -19,11 +19,11 @@ RISE = 0.005
 
 @dataclass(frozen=True)
 class Patience:
-    """When he takes over, and when he gives back."""
+    """When he takes over, and when he gives back. What he has brought to success he keeps, as one who then ends the episode."""
 
     steps: int = setting(5, "steps without progress after which he takes over", min=1)
     least: int = setting(5, "steps for which he then acts at least", min=1)
-    rise: float = setting(0.3, "progress, as a share of the whole task, after which he gives back; he does at success", min=0.0)
+    rise: float = setting(0.3, "progress, as a share of the whole task, after which he gives back", min=0.0)
 
 
 class WatchingOperator:
@@ -50,8 +50,7 @@ class WatchingOperator:
         """Whether he acts in the step that comes now."""
         progress, patience = self._robot.true_progress(), self._patience
         if self._acting:
-            enough = progress == 1.0 or progress >= self._reached + patience.rise
-            if self._steps >= patience.least and enough:
+            if self._steps >= patience.least and self._reached + patience.rise <= progress < 1.0:
                 self._let_go(progress)
         elif progress == 1.0 or progress > self._reached + RISE:
             self._let_go(progress)

@@ -13,6 +13,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate, play
 from rewardbot.training.compare import compare
@@ -27,6 +28,9 @@ from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
+
+SHOWN = ("success_estimate", "takeovers_per_minute", "reward", "updates_per_s")
+"""Metrics of learning that are shown while it goes on."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,15 +83,15 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
 
         def report(metrics: Metrics, steps: int) -> None:
             run.log(metrics, steps)
-            progress.values = {name: f"{metrics[name]:.2f}" for name in ("success_estimate", "reward", "updates_per_s")
-                               if name in metrics}
+            progress.values = {name: f"{metrics[name]:.2f}" for name in SHOWN if name in metrics}
             share(min(1.0, learner.learn_s / max(limit, 1e-9)), f"{steps} steps")
             record.curve.append([round(learner.learn_s, 1), steps, metrics["true_success"]])
             keeper.keep(at_least_s=2.0)
 
         if not record.learned:
             try:
-                learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, until_converged=True,
+                operator = WatchingOperator(robot, noise=options.noise, seed=options.seed) if options.takeovers else None
+                learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, until_converged=True, operator=operator,
                       checkpoints=checkpoints, report=report)
             finally:  # also what was learned until Ctrl-C or until the simulator broke
                 checkpoints.save(learner)

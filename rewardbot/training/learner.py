@@ -33,7 +33,7 @@ from rewardbot.nets.autoencoder import Autoencoder, AutoencoderConfig
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
-from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, DemonstrationSet
+from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, demonstration_set, join
 from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
@@ -165,7 +165,7 @@ class Learner:
                             next_step="Record more: rewardbot demo --demos 30.")
         for episode in (*demonstrations, *failures):
             self._check_cameras(episode)
-        data = self._demonstration_set(demonstrations)
+        data = join([demonstration_set(episode, self.cameras, self.device) for episode in demonstrations])
         threads = torch.get_num_threads()
         torch.set_num_threads(max(threads, self.config.pretrain_threads))
         metrics: Metrics = {}
@@ -441,14 +441,3 @@ class Learner:
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
-
-    def _demonstration_set(self, demonstrations: Sequence[Episode]) -> DemonstrationSet:
-        images = {
-            name: to_tensors({name: np.concatenate([e.images[name][:-1] for e in demonstrations])})[name].contiguous()
-            for name in self.cameras
-        }
-        return DemonstrationSet(
-            images={name: image.to(self.device) for name, image in images.items()},
-            proprio=torch.from_numpy(np.concatenate([e.proprio[:-1] for e in demonstrations])).to(self.device),
-            actions=torch.from_numpy(np.concatenate([e.applied for e in demonstrations])).to(self.device),
-        )

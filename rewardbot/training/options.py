@@ -14,6 +14,9 @@ not given is left out. The reward comes last because it is only named by who wan
 WITHOUT_DEMONSTRATIONS = "config/success_images.yaml"
 """Comes after the first two of them for a job with `--demos 0`."""
 
+TAKEOVERS = "config/takeovers.yaml"
+"""Likewise for a job with `--takeovers`. Over ROS it is given as `config:=`."""
+
 ACTORS = ("bc", "bc_tuned", "rl")
 """Who is evaluated in the end; without demonstrations there is nobody to clone, and only the last is."""
 
@@ -44,6 +47,8 @@ class JobOptions:
     policy: str = setting("rlpd", "policy algorithm, see `rewardbot list`")
     config: str = setting("", "YAML file with settings of the learner")
     noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    takeovers: bool = setting(False, "of `rewardbot train`: the simulated operator watches the policy learn, and takes over when "
+                              "it gets no further")
 
 
 @dataclass(frozen=True)

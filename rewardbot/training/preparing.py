@@ -16,7 +16,7 @@ from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import storing, write_atomic
 from rewardbot.training.learner import LearnerConfig
-from rewardbot.training.options import SETTINGS_FILES, WITHOUT_DEMONSTRATIONS, JobOptions
+from rewardbot.training.options import SETTINGS_FILES, TAKEOVERS, WITHOUT_DEMONSTRATIONS, JobOptions
 from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
 
 
@@ -33,6 +33,9 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
         StorageError: the run folder cannot be made.
     """
     _check_sources(options)
+    if options.takeovers and command != "train":
+        raise ConfigError("--takeovers is for `rewardbot train`.",
+                          next_step="Over ROS, take over yourself: with teleop_node beside the graph.")
     load_task(options.task)
     contract = load_contract(options.robot)
     config = learner_config(options)
@@ -66,13 +69,14 @@ def learner_config(options: JobOptions) -> LearnerConfig:
     if registry.check("policy", options.policy) not in (learners := names_in("policies")):
         raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from images and a learned reward.",
                           valid=f"--policy takes: {', '.join(learners)}.",
-                          next_step="bc is evaluated beside it in any case; sac, from state vectors, is for programs of yours.")
+                          next_step="bc is evaluated beside it in any case; hg_dagger is in `rewardbot bench takeover`; dagger, and "
+                                    "sac from state vectors, are for programs of yours.")
     if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
         raise unknown_name("reward algorithm for this job", options.reward, rewards)
     values: dict[str, Any] = {}
     ours, of_the_user = SETTINGS_FILES[:2], SETTINGS_FILES[2:]
-    without = () if options.demos else (WITHOUT_DEMONSTRATIONS,)
-    for path in settings_files((*ours, *without, *of_the_user), to_mapping(options)):
+    special = [name for name, asked in ((WITHOUT_DEMONSTRATIONS, not options.demos), (TAKEOVERS, options.takeovers)) if asked]
+    for path in settings_files((*ours, *special, *of_the_user), to_mapping(options)):
         settings = read_yaml(path)
         from_mapping(LearnerConfig, settings, where=path.name)  # so that a mistake is reported with its file
         values = merge(values, settings)

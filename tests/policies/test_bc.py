@@ -15,7 +15,7 @@ from rewardbot.policies.bc import (
     DemonstrationSet,
     advantage_weights,
     cloning_loss,
-    concatenate,
+    join,
     top_share,
 )
 
@@ -110,7 +110,7 @@ def test_advantage_weights() -> None:
 
 
 def test_sets_together() -> None:
-    both = concatenate([dots(3), dots(4)])
+    both = join([dots(3), dots(4)])
     assert len(both) == 7 and both.weights is None and both.proprio.shape == (7, 1)
     assert torch.equal(both.images["front"][3:], dots(4).images["front"])
 

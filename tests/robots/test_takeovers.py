@@ -44,8 +44,9 @@ def test_he_keeps_it_for_as_long_as_he_means_to() -> None:
     assert hands([0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.95], least=3) == "...ooo."
 
 
-def test_success_is_progress_enough_and_lasting_success_is_left_alone() -> None:
-    assert hands([0.9, 0.9, 0.9, 0.9, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == "...oo......"
+def test_what_he_brought_to_success_he_keeps_and_the_policys_success_is_left_alone() -> None:
+    assert hands([0.6, 0.6, 0.6, 0.6, 0.7, 1.0, 1.0, 1.0, 1.0]) == "...oooooo"
+    assert hands([0.6, 0.6, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]) == "........."
 
 
 def test_what_was_reached_and_lost_again_is_no_progress() -> None:

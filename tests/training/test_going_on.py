@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rewardbot import commands
+from rewardbot.config import load
 from rewardbot.data.episodes import list_episodes, read_header
+from rewardbot.robots.robot import load_contract
+from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training import job
-from rewardbot.training.learner import Learner
+from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.record import JobRecord
 from rewardbot.training.summary import Summary
@@ -71,3 +75,23 @@ def test_it_goes_on_from_wherever_it_was_stopped(tmp_path: Path, monkeypatch: py
     assert summary.env_steps == 15 * len(files) and len(files) >= 3
     assert sorted(int(name.rsplit("-", 1)[1]) for name in files) == list(range(len(files))), "each start state once"
     assert summary.episodes == 2 and set(summary.success) == {"bc", "bc_tuned", "rl"}
+
+
+def test_an_operators_takeovers_are_learned_from_also_when_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He does not wait here: every step is his."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(WatchingOperator, "acts", lambda self: True)
+    Path("small.yaml").write_text("bc: {steps: 3}\nplain_bc: {steps: 3}\nclassifier: {first_steps: 3}\n")
+    options = dataclasses.replace(OPTIONS, takeovers=True)
+    with monkeypatch.context() as patch:
+        stop_at(patch, Learner, "add_episode", 3)
+        with pytest.raises(Stop):
+            commands.train(options)
+    run = (tmp_path / "runs" / "latest").resolve()
+    commands.train(options, commands.Resume(str(run), {}))
+    learner = Learner(load(LearnerConfig, run / "learner.yaml"), load_contract("sim_arm"), "reach", options.seed)
+    learner.load(run / "checkpoint")
+    visited = [name for name, _, _ in learner.visited.spans]
+    assert visited[:3] == [f"reach-policy-7-{index}" for index in range(3)], "two before the stop"
+    assert [name for name, _, _ in learner.demonstrations.spans][3:] == [f"{name}/0-15" for name in visited]
+    assert not any(learner.judged) and len(learner.classifier.positives.added) > 0

@@ -1,0 +1,50 @@
+"""The smoke version of `rewardbot bench takeover` runs and keeps the contract of its file; its figures by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rewardbot import cli
+from rewardbot.bench.takeover import ARMS, Arm, Trial, targets
+
+
+def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
+    file = tmp_path / "takeover.json"
+    cli.run(["bench", "takeover", "--json", str(file), "--quick"])
+    result = json.loads(file.read_text())
+    assert result["name"] == "takeover" and result["seeds"] == [0]
+    assert [(row["task"], row["arm"]) for row in result["rows"]] == [("lift", arm) for arm in ARMS]
+    helped, alone, imitated = result["rows"]
+    assert alone["takeovers"] == alone["operator's"] == 0
+    assert helped["takeovers"] > 0 and imitated["takeovers"] > 0 and 0 < helped["operator's"] < helped["steps"]
+    assert len({row["BC"] for row in result["rows"]}) == 1 and all(0.0 <= row["success"] <= 1.0 for row in result["rows"])
+    assert {target["name"] for target in result["targets"]} == {
+        "lift: minutes until 95% with takeovers / without", "lift: takeovers per minute, last third / first"}
+
+
+def test_takeovers_per_minute_of_each_third() -> None:
+    """Six episodes of 30 steps at 10 Hz: a third is a tenth of a minute."""
+    found = Arm(takeovers=[2, 1, 1, 0, 0, 1], steps=180)
+    assert [found.per_minute(third, 10.0) for third in range(3)] == pytest.approx([30.0, 10.0, 10.0])
+    assert [Arm().per_minute(third, 10.0) for third in range(3)] == [0.0, 0.0, 0.0]
+    assert Arm(takeovers=[1], steps=30).per_minute(2, 10.0) == pytest.approx(20.0), "of one episode all is late"
+
+
+def outcome(*minutes: float | None, takeovers: tuple[int, ...] = ()) -> list[Arm]:
+    """Arms that mastered their task after so many minutes, or not in ten."""
+    return [Arm(list(takeovers), 60, 0, 60.0 * (after or 10.0), 0.5 if after is None else 0.96) for after in minutes]
+
+
+@pytest.mark.parametrize(("helped", "alone", "ratio"), [
+    ((1.0, 3.0), (8.0, 8.0), 0.25),
+    ((1.0, 3.0), (8.0, None), 2.0 / 9.0),  # as if at the limit
+    ((1.0, None), (8.0, 8.0), None),
+])
+def test_the_ratio_of_minutes(helped: tuple[float | None, ...], alone: tuple[float | None, ...], ratio: float | None) -> None:
+    arms = dict(zip(ARMS, (outcome(*helped, takeovers=(4, 1, 1)), outcome(*alone), outcome(None, None)), strict=True))
+    minutes, falling = targets({"lift": arms}, {"lift": Trial(3, 600.0, 10.0)})
+    assert minutes.value == (ratio if ratio is None else pytest.approx(ratio))
+    assert minutes.met == (ratio is not None) and falling.value == pytest.approx(0.25) and falling.met

@@ -51,6 +51,8 @@ class Compressor:
     """
 
     def __init__(self, kind: Compression, quality: int = 90, workers: int = min(4, os.cpu_count() or 1)) -> None:
+        import cv2  # noqa: F401 - now, so that the first image need not wait for it
+
         self._kind: Compression = kind
         self._quality = quality
         self._pool = ThreadPoolExecutor(workers, "compression")

@@ -123,6 +123,7 @@ class EpisodeRecorder:
         self._keeping: deque[Future[Kept]] = deque()
         self._counts: Counter[str] = Counter()
         self._looked_at = 0.0
+        serialised.typestore()  # loading it takes a tenth of a second, for which the first message must not wait
 
     @property
     def saved(self) -> int:

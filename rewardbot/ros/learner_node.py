@@ -20,6 +20,7 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import STARTER_VARIABLE
@@ -29,7 +30,7 @@ from rewardbot.training.files import StorageError
 from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.pretraining import pretrain
-from rewardbot.types import Metrics
+from rewardbot.types import Episode, Metrics
 
 WAITING_S = 0.02
 """Time given to messages when the learner has used up its experience [s]."""
@@ -143,13 +144,20 @@ class LearnerNode(RewardbotNode):
                 # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
                 ready = self._state in ("ready", "learning")
                 if episode is not None and ready and episode.info.source in ("policy", "intervention"):
-                    self.learner.add_episode(episode)
-                    self.checkpoints.keep(self.learner, episode.info)
-                    self._tell()  # not before it is on disk: whoever hears of it may count on it
+                    self._learn_from(episode)
         for name, reason in self.assembler.rejected:
             self.metrics["episodes_rejected"] = int(self.metrics.get("episodes_rejected", 0)) + 1
             self.get_logger().warning(f"episode {name} is not learned from: {reason}")
         self.assembler.rejected.clear()
+
+    def _learn_from(self, episode: Episode) -> None:
+        try:
+            self.learner.add_episode(episode)
+        except DataError as error:
+            self.assembler.rejected.append((episode.info.id, error.what))
+            return
+        self.checkpoints.keep(self.learner, episode.info)
+        self._tell()  # not before it is on disk: whoever hears of it may count on it
 
     # Pretraining ---------------------------------------------------------------------------------------------------------
 
@@ -230,7 +238,8 @@ class LearnerNode(RewardbotNode):
     def _tell(self) -> None:
         learner = self.learner
         known: Metrics = {"version": learner.version, "env_steps": learner.env_steps, "episodes": learner.episodes,
-                          "last_seed": learner.last_seed, "learn_s": learner.learn_s}
+                          "last_seed": learner.last_seed, "learn_s": learner.learn_s,
+                          "demonstrated_steps": len(learner.demonstrations)}  # grows with each takeover
         self.metrics |= {"state": self._state, **known}
 
 

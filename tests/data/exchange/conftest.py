@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from rewardbot.data.episodes import write_episode
@@ -21,11 +23,16 @@ def contract() -> RobotContract:
 
 
 @pytest.fixture(scope="session")
-def episodes(make_episode: Callable[..., Episode]) -> list[Episode]:
-    first = make_episode("a", steps=4, seed=1, terminated=True)
-    third = make_episode("c", steps=3, seed=3, success=None, source="policy", start_ns=1_795_000_000_123_456_789)
+def episodes(make_episode: Callable[..., Episode], contract: RobotContract) -> list[Episode]:
+    def make(id: str, *, seed: int, **more: Any) -> Episode:
+        made, draw = make_episode(id, seed=seed, **more), np.random.default_rng(seed)
+        return replace(made, images={name: draw.integers(0, 256, (len(made) + 1, camera.height, camera.width, 3), dtype=np.uint8)
+                                     for name, camera in contract.cameras.items()})
+
+    first = make("a", seed=1, steps=4, terminated=True)
+    third = make("c", seed=3, steps=3, success=None, source="policy", start_ns=1_795_000_000_123_456_789)
     return [replace(first, info=replace(first.info, extra={**first.info.extra, "takeovers": [[1, 3]]})),
-            make_episode("b", steps=1, seed=2, success=False),
+            make("b", seed=2, steps=1, success=False),
             replace(third, info=replace(third.info, seed=None))]
 
 

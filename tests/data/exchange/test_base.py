@@ -151,13 +151,14 @@ def test_an_unknown_format(tmp_path: Path, bags: list[Path]) -> None:
 
 
 def test_bags_that_do_not_go_together(
-    tmp_path: Path, bags: list[Path], make_episode: Callable[..., Episode], contract: RobotContract
+    tmp_path: Path, bags: list[Path], episodes: list[Episode], contract: RobotContract
 ) -> None:
-    other = write_episode(tmp_path / "other", make_episode("d", task="push"), contract)
+    push = replace(episodes[0], info=replace(episodes[0].info, task="push"))
+    other = write_episode(tmp_path / "other", push, contract)
     with pytest.raises(DataError, match=r"is of task 'push'.*of 'reach'"):
         write_out("robomimic", [*bags, other], tmp_path / "out")
     wide = replace(contract, control_hz=20.0)
-    other = write_episode(tmp_path / "wide", make_episode("d"), wide)
+    other = write_episode(tmp_path / "wide", episodes[0], wide)
     with pytest.raises(DataError, match="another robot contract"):
         write_out("robomimic", [*bags, other], tmp_path / "out")
     broken = shutil.copytree(bags[1], tmp_path / "broken")

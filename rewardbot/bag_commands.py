@@ -57,7 +57,7 @@ class DeleteOptions:
 class ImportOptions:
     """Of `import`; data that rewardbot exported need none of them."""
 
-    robot: str = setting("", "robot that data of others are of: a file in config/robots")
+    robot: str = setting("", "robot that data of others are of: a name in config/robots, or a file of your own")
     task: str = setting("", "task that they are of (default: what they say)")
     success: bool = setting(False, "call each episode a success that holds no verdict")
     map: tuple[str, ...] = setting((), "names for data of others as THEIRS=OURS,...: OURS is a camera, proprio or action")

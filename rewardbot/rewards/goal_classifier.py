@@ -121,16 +121,22 @@ class GoalClassifier(RewardModel):
 
     def to_bytes(self, encoder: Encoder, description: Mapping[str, Any]) -> bytes:
         """The deployable classifier, with the encoder it looks through."""
-        tensors = {**named("encoder", encoder), **named("discriminator", self.discriminator), "level": self.level}
-        note = {**description, "version": self.version, "discriminator": to_mapping(self.discriminator.config)}
-        return to_bytes(tensors, kind="classifier", description=note)
+        return classifier_to_bytes(encoder, self.discriminator, self.level, {**description, "version": self.version})
+
+
+def classifier_to_bytes(
+    encoder: Encoder, discriminator: Discriminator, level: Tensor, description: Mapping[str, Any]
+) -> bytes:
+    """What `DeployedClassifier` reads: D / `level` of the features. `description` holds `version` and `cameras`."""
+    tensors = {**named("encoder", encoder), **named("discriminator", discriminator), "level": level}
+    return to_bytes(tensors, kind="classifier", description={**description, "discriminator": to_mapping(discriminator.config)})
 
 
 class DeployedClassifier:
     """A goal classifier from its bytes: camera images in, probability out.
 
     Args:
-        data: what `GoalClassifier.to_bytes` gave.
+        data: what `classifier_to_bytes` gave.
 
     Raises:
         DataError: other or damaged bytes.

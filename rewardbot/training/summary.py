@@ -66,7 +66,7 @@ class Summary:
             raise DataError(f"Cannot read the summary {path}: {error}", next_step="Name the folder of a finished run.") from None
 
 
-def wilson(successes: int, episodes: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(successes: float, episodes: float, z: float = 1.959964) -> tuple[float, float]:
     """The Wilson score interval (low, high) of a success rate; 95% with the default `z`. (0, 1) without episodes."""
     if episodes <= 0:
         return 0.0, 1.0

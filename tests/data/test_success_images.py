@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rewardbot.data.success_images import LEAST, read_success_images, write_success_images
+from rewardbot.data.success_images import LEAST, NOT, read_other_images, read_success_images, write_success_images
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 
@@ -84,3 +84,22 @@ def test_an_image_cut_in_the_middle(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match="no readable image"):
         read_success_images(folder, CONTRACT)
+
+
+# Pictures without the goal.
+
+
+def test_those_without_the_goal_are_read_for_themselves(folder: Path, images: dict[str, np.ndarray]) -> None:
+    assert all(of.shape == (0, camera.height, camera.width, 3)
+               for of, camera in zip(read_other_images(folder, CONTRACT).values(), CONTRACT.cameras.values(), strict=True))
+    write_success_images(folder / NOT, {name: 255 - of[:3] for name, of in images.items()})
+    others = read_other_images(folder, CONTRACT)
+    assert all(np.array_equal(others[name], 255 - of[:3]) for name, of in images.items())
+    shown = read_success_images(folder, CONTRACT)
+    assert all(np.array_equal(shown[name], of) for name, of in images.items()), "they are no success images"
+
+
+def test_one_without_the_goal_that_a_camera_lacks(folder: Path, images: dict[str, np.ndarray]) -> None:
+    write_success_images(folder / NOT, {"front": images["front"]})
+    with pytest.raises(DataError, match=r"camera 'wrist' in .*not/wrist"):
+        read_other_images(folder, CONTRACT)

@@ -6,7 +6,8 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
-NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node")
+NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node")
+WINDOWS = ("teleop_window",)
 
 # ros-* are the wheels of ROS 2 for machines without a ROS 2 install. They are an extra, never a requirement: on a ROS 2
 # install they would shadow the rclpy and the messages of that distribution.
@@ -56,6 +57,7 @@ setup(
         "console_scripts": [
             "rewardbot = rewardbot.cli:main",
             *(f"{node} = rewardbot.ros.{node}:main" for node in NODES),
+            *(f"{window} = rewardbot.gui.{window}:main" for window in WINDOWS),
         ]
     },
     zip_safe=False,

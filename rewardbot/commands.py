@@ -291,13 +291,9 @@ def up(graph: str, arguments: Sequence[str]) -> None:
         MissingSystemLibrary: the graph has cameras to draw, and nothing can be drawn here.
         NodeDied: a node ended.
     """
-    from rewardbot.ros.graph import Value, load_graph
+    from rewardbot.ros.graph import Value, load_graph, resolve
     from rewardbot.ros.supervisor import up as start
 
-    if any(node.name == "sim_node" for node in load_graph(graph).nodes):
-        from rewardbot.robots.rendering import check_rendering
-
-        check_rendering()
     given: dict[str, Value] = {}
     for argument in arguments:
         name, separator, value = argument.partition(":=")
@@ -305,6 +301,15 @@ def up(graph: str, arguments: Sequence[str]) -> None:
             raise ConfigError(f"'{argument}' is not an argument of a graph.", valid="Arguments have the form name:=value.",
                               next_step="rewardbot list names the arguments of each graph.")
         given[name] = value
+    nodes = resolve(load_graph(graph), given)
+    if any(node.name == "sim_node" for node in nodes):
+        from rewardbot.robots.rendering import check_rendering
+
+        check_rendering()
+    if any(node.room == "gui" for node in nodes):
+        from rewardbot.gui.screen import check_screen
+
+        check_screen()
     start(graph, given)
 
 

@@ -16,7 +16,7 @@ import rewardbot
 from rewardbot.robots.rendering import APT_LINE
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node")
+NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "teleop_window")
 SHARED = ("package.xml", "config/robots/sim_arm.yaml", "sim/arm.xml")
 
 

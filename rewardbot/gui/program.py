@@ -19,13 +19,12 @@ SIGNALS_MS = 100
 """How often Python gets to run its signal handlers, which Qt's loop alone would never let it [ms]."""
 
 
-def start(make_bridge: Callable[[], Bridge[Any]], make_window: Callable[[Bridge[Any]], QWidget], *, name: str) -> NoReturn:
-    """The whole of a program. PyQt5 is imported only in here and by what the arguments import.
+def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]]]) -> NoReturn:
+    """The whole of a program. PyQt5 is imported only when it is known that there can be a window.
 
     Args:
-        make_bridge: makes the bridge, which is then started; called when there is an application.
-        make_window: makes the window, which is then shown.
         name: of the program, for errors.
+        load: imports what needs PyQt5; returns the bridge, which is then started, and what makes the window after that.
     """
     signals = Signals()
     try:
@@ -36,12 +35,15 @@ def start(make_bridge: Callable[[], Bridge[Any]], make_window: Callable[[Bridge[
     from PyQt5.QtCore import Qt, QTimer
     from PyQt5.QtWidgets import QApplication
 
+    from rewardbot.gui import theme
+
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     application = QApplication([name])
-    bridge = make_bridge()
+    theme.apply(application)
+    bridge, make_window = load()
     if not bridge.start():
         sys.exit(bridge.exit_code)
-    window = make_window(bridge)
+    window = make_window()
     bridge.ended.connect(application.quit)
     timer = QTimer()
     timer.timeout.connect(lambda: application.quit() if signals.stopping() else None)

@@ -6,16 +6,20 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
 from rewardbot.robots.robot import load_contract
+from rewardbot.teleop.devices import HELP as DEVICE_HELP
+from rewardbot.teleop.devices import DeviceName
+from rewardbot.teleop.driving import Frame
 from rewardbot.training.options import SETTINGS_FILES
 from rewardbot.training.streams import STREAMS
 
 Value = bool | int | float | str
 Restart = Literal["never", "on-failure"]
+Room = Literal["ros", "gui"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,13 @@ class Argument:
     """An argument of a graph. The default's type is the type that is enforced.
 
     Attributes:
-        choices: a folder of `config/` whose file names are the valid values beside the default, or empty.
+        choices: the valid values, or a folder of `config/` whose file names are those beside the default, or empty.
     """
 
     name: str
     default: Value
     help: str
-    choices: str = ""
+    choices: str | tuple[str, ...] = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class NodeSpec:
     """One node of a graph.
 
     Attributes:
-        name: node name, and the executable: `python -m rewardbot.ros.<name>`, `ros2 run rewardbot <name>`.
+        name: node name, and the executable: `python -m rewardbot.<room>.<name>`, `ros2 run rewardbot <name>`.
         parameters: parameter name -> value.
         parameter_files: YAML files, with `{argument}` to be filled in; see `config.settings_files`. A later one wins.
         remappings: from -> to.
@@ -58,6 +62,8 @@ class NodeSpec:
         subscribes: likewise.
         condition: the Boolean argument that must be true, or empty.
         restart: what to do when it dies with an exit code other than 0 and 2 (2 is a mistake of the user's).
+        room: where it lives; one of `gui` is a window, and when a person closes that, the graph ends.
+        terminal: it may read from the terminal in which `rewardbot up` runs.
     """
 
     name: str
@@ -68,6 +74,8 @@ class NodeSpec:
     subscribes: tuple[str, ...] = ()
     condition: str = ""
     restart: Restart = "on-failure"
+    room: Room = "ros"
+    terminal: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +100,13 @@ class NodeStart:
     publishes: tuple[str, ...]
     subscribes: tuple[str, ...]
     restart: Restart
+    room: Room = "ros"
+    terminal: bool = False
 
     @property
     def module(self) -> str:
         """The Python module that is the node."""
-        return f"rewardbot.ros.{self.name}"
+        return f"rewardbot.{self.room}.{self.name}"
 
     def ros_arguments(self) -> list[str]:
         """The arguments `--ros-args ...`."""
@@ -164,7 +174,50 @@ SIM = Graph(
     ),
 )
 
-GRAPHS = {graph.name: graph for graph in (SIM,)}
+TELEOPERATION = Graph(
+    name="teleop",
+    help="a person drives the arm, in the simulated cell in real time, and records demonstrations",
+    arguments=(
+        NAMESPACE,
+        ROBOT,
+        Argument("task", "lift", "task, written into episodes, and simulated", choices="tasks"),
+        Argument("device", "window", DEVICE_HELP, choices=get_args(DeviceName)),
+        Argument("joy_topic", "joy", "topic of the joy node, for device:=joy; /joy is the one in no namespace"),
+        Argument("speed", 0.5, "speed at first, share of a full action"),
+        Argument("frame", "base", "axes at first", choices=get_args(Frame)),
+        Argument("bind", "", "other keys: action=key, separated by commas"),
+        Argument("window", True, "open the window with camera views, whatever drives"),
+        Argument("sim", True, "start the simulated cell; false: another arm is behind the topics"),
+        Argument("seed", 0, "seed of start states"),
+        Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
+        Argument("run_folder", "runs/up", "folder for bags"),
+    ),
+    nodes=(
+        NodeSpec(
+            "sim_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": False},
+            publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
+            subscribes=(*COMMANDS, "episode"), condition="sim"),
+        NodeSpec(
+            "recorder_node",
+            {"robot": From("robot"), "record": From("record"), "run_folder": From("run_folder")},
+            subscribes=(*OBSERVATION, *ACTIONS, "episode")),
+        NodeSpec(
+            "teleop_node",
+            {"robot": From("robot"), "device": From("device"), "joy_topic": From("joy_topic"), "speed": From("speed"),
+             "frame": From("frame"), "bind": From("bind")},
+            publishes=TELEOP[:2], subscribes=("tool_pose", "teleop/window"), terminal=True),
+        NodeSpec(
+            "teleop_window", {"robot": From("robot"), "device": From("device"), "bind": From("bind")},
+            publishes=("teleop/window",), subscribes=("camera/*/image_raw", "episode", "metrics"), condition="window",
+            room="gui"),
+        NodeSpec(
+            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "teleoperate"},
+            publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
+    ),
+)
+
+GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION)}
 
 
 def load_graph(name: str) -> Graph:
@@ -204,6 +257,8 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
             publishes=("metrics", *_of_cameras(node.publishes, cameras)),
             subscribes=tuple(_of_cameras(node.subscribes, cameras)),
             restart=node.restart,
+            room=node.room,
+            terminal=node.terminal,
         ))
     return starts
 
@@ -221,8 +276,10 @@ def argument_values(graph: Graph, given: Mapping[str, Value]) -> dict[str, Value
     values: dict[str, Value] = {}
     for name, argument in known.items():
         value = _converted(argument, given[name]) if name in given else argument.default
-        if argument.choices and value != argument.default and value not in (valid := names_in(argument.choices)):
-            raise unknown_name(name, str(value), valid)
+        if argument.choices and value != argument.default:
+            valid = names_in(argument.choices) if isinstance(argument.choices, str) else argument.choices
+            if value not in valid:
+                raise unknown_name(name, str(value), valid)
         values[name] = value
     return values
 

@@ -16,6 +16,9 @@ TRUTH = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=Reli
 COMMANDS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.RELIABLE)
 """Commands and the classifier's answers: few, and only the newest matters."""
 
+JOY = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""What a joy node says, whichever reliability it has."""
+
 LATCHED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE,
                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """Weights: whoever comes late still gets the newest."""

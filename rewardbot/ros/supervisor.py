@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from rewardbot.errors import RewardbotError
 from rewardbot.ros.environment import PARENT_VARIABLE, STARTER_VARIABLE, set_defaults
 from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, resolve
+from rewardbot.teleop.terminal import kept
 
 READY = "ready:"
 USER_MISTAKE = 2
@@ -181,7 +182,8 @@ class Supervisor:
 
     def _spawn(self, node: NodeStart) -> _Process:
         popen = subprocess.Popen(
-            [sys.executable, "-m", node.module, *node.ros_arguments()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [sys.executable, "-m", node.module, *node.ros_arguments()], stdout=subprocess.PIPE,
+            stdin=None if node.terminal else subprocess.DEVNULL,
             stderr=subprocess.STDOUT, text=True, errors="replace", env=self._environment, start_new_session=True)
         reader = threading.Thread(target=lambda: self._read(process), name=f"log of {node.name}", daemon=True)
         process = _Process(node, popen, reader)
@@ -220,6 +222,7 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
     before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with (
+            kept(),
             Supervisor(nodes, log=log) as supervisor,
             JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None, is_ours=supervisor.is_ours) as node,
         ):
@@ -228,6 +231,9 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
             while not asked.wait(0.2):
                 supervisor.poll()
                 node.refuse_strangers()
+    except NodeDied as error:
+        if error.code != 0 or error.node not in [node.name for node in nodes if node.room == "gui"]:
+            raise  # otherwise a person has closed the window
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

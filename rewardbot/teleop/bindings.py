@@ -7,7 +7,6 @@ half as a button, `axis 7-` its lower one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rewardbot.errors import ConfigError, unknown_name
@@ -64,14 +63,14 @@ class Bindings:
                 meant = " and ".join(f"'{row.action}'" for row in self.rows if row.key == key)
                 raise ConfigError(f"The key '{key}' is bound to {meant}.", next_step="Bind one of them to another key.")
 
-    def rebound(self, changes: Sequence[str]) -> Bindings:
-        """The table with other keys; each change is `action=key`, and an action without a key is left out.
+    def rebound(self, changes: str) -> Bindings:
+        """The table with other keys: `action=key`, separated by commas; an action without a key is left out.
 
         Raises:
             ConfigError: a change of another form, an unknown action, or a clash.
         """
         rows = self.rows
-        for change in changes:
+        for change in filter(None, map(str.strip, changes.split(","))):
             action, separator, key = change.partition("=")
             if not separator:
                 raise ConfigError(f"'{change}' binds nothing.", valid="action=key, such as success=button 3.")

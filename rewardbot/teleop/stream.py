@@ -11,6 +11,9 @@ from rewardbot.teleop.gamepad import axis
 SILENT_S = 0.3
 """Time without a message after which the device counts as gone [s]."""
 
+WINDOW_TOPIC = "teleop/window"
+"""Where the window's messages go."""
+
 LARGEST = 1.001
 """Drivers round."""
 

@@ -96,8 +96,9 @@ def as_supervisor_does(start: NodeStart) -> dict[str, Any]:
 
 @pytest.mark.parametrize("graph", sorted(GRAPHS))
 @pytest.mark.parametrize("given", [
-    {}, {"task": "reach", "seed": "4", "learn": "false", "run_folder": "/tmp/a b", "namespace": "cell"}])
+    {}, {"task": "reach", "seed": "4", "learn": "false", "run_folder": "/tmp/a b", "namespace": "cell", "window": "false"}])
 def test_both_starters_start_the_same(launch: None, graph: str, given: dict[str, str]) -> None:
+    given = {name: value for name, value in given.items() if name in [argument.name for argument in GRAPHS[graph].arguments]}
     ours = [as_supervisor_does(start) for start in resolve(load_graph(graph), given)]
     theirs = [as_launch_ros_would(node) for node in launched(graph, given)]
     assert ours == theirs
@@ -118,7 +119,7 @@ def test_every_graph_has_a_launch_file_and_every_node_a_module() -> None:
     for graph in GRAPHS.values():
         assert share_path(f"launch/{graph.name}.launch.py").exists()
         for node in graph.nodes:
-            assert share_path(f"rewardbot/ros/{node.name}.py").read_text().count("def main() -> None:") == 1
+            assert share_path(f"rewardbot/{node.room}/{node.name}.py").read_text().count("def main() -> None:") == 1
 
 
 def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
@@ -152,6 +153,16 @@ def test_a_condition_leaves_nodes_out() -> None:
 def test_wrong_arguments_are_refused(given: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         resolve(load_graph("sim"), given)
+
+
+def test_a_person_drives_with_or_without_the_window_and_the_simulated_cell() -> None:
+    nodes = {start.name: start for start in resolve(load_graph("teleop"), {})}
+    assert nodes["teleop_window"].module == "rewardbot.gui.teleop_window" and nodes["teleop_node"].terminal
+    assert nodes["policy_node"].parameters["mode"] == "teleoperate" and nodes["sim_node"].parameters["lockstep"] is False
+    names = [start.name for start in resolve(load_graph("teleop"), {"device": "gamepad", "window": "false", "sim": "false"})]
+    assert names == ["recorder_node", "teleop_node", "policy_node"]
+    with pytest.raises(ConfigError, match=r"(?s)no device named 'gampad'.*Did you mean 'gamepad'"):
+        resolve(load_graph("teleop"), {"device": "gampad"})
 
 
 def test_an_unknown_graph_lists_the_valid_ones() -> None:

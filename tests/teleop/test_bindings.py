@@ -29,20 +29,20 @@ def test_two_actions_on_one_key_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"'w' is bound to 'forward' and 'open'"):
         Bindings((Binding("w", "forward", "forward"), Binding("w", "open", "open")))
     with pytest.raises(ConfigError, match=r"'w' is bound to 'forward' and 'success'"):
-        KEYBOARD.rebound(["success=w"])
+        KEYBOARD.rebound("success=w")
 
 
 def test_keys_may_be_changed_and_swapped() -> None:
-    changed = {row.action: row.key for row in KEYBOARD.rebound(["success=n", "failure=y", "again="]).rows}
+    changed = {row.action: row.key for row in KEYBOARD.rebound("success=n, failure=y,again=").rows}
     assert changed["success"] == "n" and changed["failure"] == "y" and "again" not in changed
     descriptions = {row.action: row.description for row in KEYBOARD.rows}
-    assert all(row.description == descriptions[row.action] for row in KEYBOARD.rebound(["success=p"]).rows)
+    assert all(row.description == descriptions[row.action] for row in KEYBOARD.rebound("success=p").rows)
 
 
 @pytest.mark.parametrize(("change", "says"), [("success", "binds nothing"), ("sucess=p", "Did you mean 'success'")])
 def test_a_change_that_says_nothing_is_refused(change: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        KEYBOARD.rebound([change])
+        KEYBOARD.rebound(change)
     with pytest.raises(ConfigError, match="no action named 'fly'"):
         Bindings((Binding("w", "fly", "fly"),))
 

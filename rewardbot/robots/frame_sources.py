@@ -107,6 +107,7 @@ class ImageFolder(FrameSource):
 
     def next(self) -> Frame | None:
         """See `FrameSource.next`."""
+        self.trouble = ""
         while not self.ended:
             if self._next == len(self._paths):
                 self._next, self.ended = 0, not self._loop
@@ -114,7 +115,6 @@ class ImageFolder(FrameSource):
             path = self._paths[self._next]
             self._next += 1
             if (frame := self._read(path)) is not None:
-                self.trouble = ""
                 return frame
             self.trouble = f"{path.name} is no readable image"
         return None

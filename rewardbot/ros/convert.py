@@ -71,6 +71,11 @@ def camera_info(camera: str, width: int, height: int, field_of_view: float, stam
         p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0])
 
 
+def uncalibrated(camera: str, width: int, height: int, stamp: int) -> CameraInfo:
+    """A camera of which nobody knows how it distorts: all zero, as sensor_msgs has it."""
+    return CameraInfo(header=header(stamp, optical_frame(camera)), height=height, width=width)
+
+
 def optical_frame(camera: str) -> str:
     """The camera's frame by REP 103: z forward, x right, y down."""
     return f"{camera}_optical_frame"

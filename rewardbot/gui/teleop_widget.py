@@ -84,6 +84,7 @@ class TeleopWidget(QWidget):
         for view in self.views.values():
             whole.addWidget(view, 1)
         whole.addLayout(side)
+        self.resize(1180, 600)
         self._timers = [self._every(BEAT_MS, session.beat), self._every(REFRESH_MS, self._refresh)]
         self._refresh()
 

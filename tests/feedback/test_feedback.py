@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def rankings(draw: st.DrawFn) -> Ranking:
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    kind = draw(st.sampled_from(["pair", "ranking", "rating", "mark", "interval"]))
+    kind: feedback.Kind = draw(st.sampled_from(get_args(feedback.Kind)))
     least, most = {"pair": (2, 2), "ranking": (2, 5)}.get(kind, (1, 1))
     clips = draw(st.lists(segments, min_size=least, max_size=most, unique=True))
     order = draw(st.permutations(range(len(clips))))

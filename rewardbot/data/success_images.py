@@ -79,7 +79,7 @@ def read_image(path: Path, camera: CameraContract) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
+            pixels = np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow's readers raise
         raise DataError(f"{path} is no readable image: {error}", next_step="Delete it, or take it again.") from None
     if pixels.shape != (camera.height, camera.width, 3):

@@ -17,7 +17,7 @@ from rewardbot.training.summary import wilson
 LEAST_BURSTS = 3
 """Of either kind; with fewer, even a classifier without a mistake may have guessed (95%)."""
 
-CHANCE = 0.5
+CHANCE, PROMISING = 0.5, 0.75
 
 
 @dataclass(frozen=True)
@@ -85,5 +85,7 @@ def objection(found: HeldOut) -> str:
     """Why a classifier with this accuracy is of no use, in one sentence; empty if it is of use."""
     if found.useful:
         return ""
+    if found.accuracy > PROMISING:
+        return f"Held-out accuracy {found}: not yet surely above chance. A few more bursts of each kind will tell."
     return (f"Held-out accuracy {found}: not above chance. Is the goal visible in these pictures? "
             "Show it, and the same scene without it, from more places.")

@@ -112,6 +112,15 @@ class LabelStore:
             self._delete(example.name, example.goal)
         self.examples = [example for example in self.examples if example.name not in gone]
 
+    def write(self, name: str, content: str | bytes) -> None:
+        """Writes a file beside the cameras' folders: whole, or the old one stays.
+
+        Raises:
+            StorageError: full disk, no permission.
+        """
+        with _writing(self.folder):
+            write_atomic(self.folder / name, content)
+
     def _place(self, goal: bool, camera: str) -> Path:
         return self.folder / camera if goal else self.folder / NOT / camera
 

@@ -69,5 +69,10 @@ def test_labels_without_a_meaning_are_refused_and_those_with_one_are_not() -> No
     assert not control.useful and "not above chance" in objection(control) and str(control) in objection(control)
 
 
+def test_what_may_only_lack_pictures_is_told_from_what_lacks_a_meaning() -> None:
+    assert "A few more bursts" in objection(HeldOut(0.87, 0.47, 0.98))
+    assert "Is the goal visible" in objection(HeldOut(0.6, 0.3, 0.85))
+
+
 def test_in_words() -> None:
     assert str(HeldOut(0.971, 0.78, 1.0)) == "97% (78% to 100%)"

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from rewardbot import registry
-from rewardbot.arguments import Parser, add_options, parse
+from rewardbot import actions, registry, tables
+from rewardbot.actions import Action, NoOptions
+from rewardbot.arguments import Parser
 from rewardbot.config import setting
-from rewardbot.errors import ConfigError, DataError, unknown_name
-
-PIPE_WIDTH = 200
-"""Width of a table that goes to a file or another program [characters]."""
+from rewardbot.errors import ConfigError, DataError
 
 FILMED, PICTURED = ".mp4", ".png"
-
-
-@dataclass(frozen=True)
-class NoOptions:
-    """An action with places only."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +55,8 @@ class ImportOptions:
 
 
 def run(parser: Parser, argv: Sequence[str]) -> bool:
-    """Runs `rewardbot bags ACTION ...`; whether something was found that needs mending.
-
-    Raises:
-        RewardbotError: whatever the user can mend.
-    """
-    if not argv or argv[0] in ("-h", "--help"):
-        print(_usage(parser))
-        sys.exit(0)
-    if argv[0] not in ACTIONS:
-        raise unknown_name("action of bags", argv[0], ACTIONS)
-    action = ACTIONS[argv[0]]
-    options, places = parse(_parser(parser, argv[0]), action.options, argv[1:])
-    return bool(action.run(places, options))
+    """Runs `rewardbot bags ACTION ...`, see `actions.run`."""
+    return actions.run("bags", ACTIONS, parser, argv)
 
 
 def list_bags(places: Namespace, options: NoOptions) -> None:
@@ -95,13 +75,13 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
         return [escape(bag.path.stem) + state, *what, *lengths, size(bag.size), _count(len(bag.problems), "red"),
                 _count(bag.takeovers, "yellow")]
 
-    console = _console()
+    console = tables.console()
     for place in map(_path, places.dir):
         bags = [summarise(path) for path in bags_in(place)]
-        table = _table(place, "id", "task", "source", "success", "#steps", "#seconds", "#size", "#problems", "#takeovers")
+        listed = tables.table(place, "id", "task", "source", "success", "#steps", "#seconds", "#size", "#problems", "#takeovers")
         for bag in bags:
-            table.add_row(*row(bag))
-        console.print(table)
+            listed.add_row(*row(bag))
+        console.print(listed)
         whole = [bag for bag in bags if bag.state == "whole"]
         console.print(f"{len(whole)} episodes, {sum(bag.steps or 0 for bag in whole)} steps, "
                       f"{size(sum(bag.size for bag in bags))} with all that is there", highlight=False)
@@ -116,8 +96,8 @@ def info(places: Namespace, options: NoOptions) -> None:
     bag = summarise(path)
     if bag.header is None:
         raise DataError(bag.damage, next_step="rewardbot bags verify tells more.")
-    console = _console()
-    about = _table(path, "", "")
+    console = tables.console()
+    about = tables.table(path, "", "")
     about.show_header = False
     extra = dict(bag.header.info.extra)
     for name, value in {**to_mapping(bag.header.info), "extra": "", "state": bag.state, "namespace": bag.header.namespace,
@@ -130,7 +110,7 @@ def info(places: Namespace, options: NoOptions) -> None:
     if bag.state == "unfinished":
         raise DataError(f"{path} was not finished: its messages cannot be listed.",
                         next_step=f"rewardbot bags repair {path}")
-    found = _table(None, "topic", "type", "#messages", "#rate [Hz]", "#largest gap [s]")
+    found = tables.table(None, "topic", "type", "#messages", "#rate [Hz]", "#largest gap [s]")
     for topic in topics(path):
         found.add_row(escape(topic.topic), topic.msgtype, str(topic.count), _number(topic.rate_hz), _number(topic.largest_gap_s))
     console.print(found)
@@ -261,23 +241,6 @@ def bring_in(places: Namespace, options: ImportOptions) -> None:
     print(f"{folder}: {count} episodes")
 
 
-@dataclass(frozen=True)
-class Action:
-    """An action of `rewardbot bags`.
-
-    Attributes:
-        help: one line.
-        run: gets the places and the options; true is exit code 1.
-        places: positional arguments as (name, how many, what), as argparse has them.
-        options: dataclass of the others.
-    """
-
-    help: str
-    run: Callable[[Namespace, Any], bool | None]
-    places: tuple[tuple[str, str | None, str], ...]
-    options: type = NoOptions
-
-
 _FORMAT = ("format", None, "lerobot, minari or robomimic")
 ACTIONS = {
     "list": Action("what folders hold, by headers alone", list_bags, (("dir", "+", "folder of bags"),)),
@@ -305,23 +268,6 @@ def size(count: int) -> str:
         if count >= step:
             return f"{count / step:.1f} {unit}"
     return f"{count} B"
-
-
-def _parser(bags: Parser, name: str) -> Parser:
-    action = ACTIONS[name]
-    parser = Parser(prog=f"{bags.prog} {name}", description=action.help, allow_abbrev=False)
-    for place, count, what in action.places:
-        parser.add_argument(place, metavar=place.upper(), nargs=count, help=what)
-    add_options(parser, action.options)
-    return parser
-
-
-def _usage(bags: Parser) -> str:
-    lines = []
-    for name, action in ACTIONS.items():
-        lines += [" ".join(_parser(bags, name).format_usage().removeprefix("usage: ").split()).replace(" [-h]", ""),
-                  f"    {action.help}", ""]
-    return "\n".join([f"{bags.prog}: {bags.description}", "", *lines, f"{bags.prog} ACTION --help shows more of an action."])
 
 
 def _picture(out: Path, bags: Sequence[Path], options: ShowOptions) -> None:
@@ -363,18 +309,6 @@ def _agreed(question: str) -> bool:
 
 def _path(text: str) -> Path:
     return Path(text).expanduser()
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
-
-
-def _table(title: Path | None, *columns: str) -> Table:
-    table = Table(title=escape(str(title)) if title else None, title_justify="left")
-    for column in columns:
-        table.add_column(escape(column.removeprefix("#")), justify="right" if column.startswith("#") else "left")
-    return table
 
 
 def _count(number: int, colour: str) -> str:

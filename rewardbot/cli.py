@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import rewardbot
-from rewardbot import bag_commands, commands
+from rewardbot import bag_commands, commands, ledger_commands
 from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
@@ -98,12 +98,17 @@ def _bags(parser: Parser, argv: Sequence[str]) -> None:
         sys.exit(PROBLEMS)
 
 
+def _ledger(parser: Parser, argv: Sequence[str]) -> None:
+    ledger_commands.run(parser, argv)
+
+
 COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
     "success-images": Command("pictures of a task's goal from the simulator, for demo or train with --demos 0", _success_images),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
+    "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
     "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),
     "doctor": Command("what of this machine works, what does not, and how to mend it; exit code 1 if there is a problem", _doctor),

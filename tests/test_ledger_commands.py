@@ -1,0 +1,86 @@
+"""`rewardbot ledger`, action by action; mistakes end with exit code 2 and change nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rewardbot import cli, ledger_commands
+from rewardbot.errors import RewardbotError
+from rewardbot.feedback.feedback import Given, Query, UnsafeInterval, answer_pair
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.types import Segment
+
+CLIPS = (Segment("e1", 0, 25), Segment("e2", 5, 30))
+
+
+@pytest.fixture(autouse=True)
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    with Ledger(Path("l.db")) as made:
+        queries = [Query(f"q{number}", "pair", CLIPS, (0, 1)) for number in range(3)]
+        made.ask(*queries)
+        for query, annotator, side in zip(queries, ("anna", "anna", "ben"), ("left", "skip", "right"), strict=True):
+            made.answer(answer_pair(query, side, Given(annotator, query.id, 1.0, 3.0, 2.0)))  # type: ignore[arg-type]
+        made.answer(UnsafeInterval(CLIPS[0], "[red]too fast[/]", Given("ben")))
+    return Path("l.db")
+
+
+def answers(path: Path) -> list[int]:
+    with Ledger(path, read_only=True) as found:
+        return list(found.active())
+
+
+def test_show(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["ledger", "show", "l.db"])
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines()]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert ["anna", "2", "2", "1", "2.0"] in cells and ["ben", "2", "2", "0", "1.0"] in cells
+    assert ["3 queries, 0 of them wait for an answer; 7 records"] in cells
+    assert any(row[:1] == ["4"] and row[2:] == ["anna", "q0", "pair", "left", "e1:0-25 e2:5-30"] for row in cells)
+    assert any("[red]too fast[/]" in " ".join(row) for row in cells), "what people write is text"
+    cli.run(["ledger", "show", "l.db", "--last", "0"])
+    assert "q0" not in capsys.readouterr().out
+
+
+def test_undo_and_withdraw(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answers(ledger) == [4, 6, 7]
+    cli.run(["ledger", "undo", "l.db", "4", "--by", "chief"])
+    assert answers(ledger) == [6, 7] and "Answer 4 counts no more; 2 do." in capsys.readouterr().out
+    cli.run(["ledger", "withdraw", "l.db", "ben"])
+    assert answers(ledger) == [] and "No answer of ben's counts any more" in capsys.readouterr().out
+    with Ledger(ledger, read_only=True) as found:
+        undone, withdrawn = found.records()[-2:]
+    assert undone.annotator == "chief" and withdrawn.annotator, "it is known who did it"
+
+
+def test_export_and_verify(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["ledger", "export", "l.db", "out.jsonl"])
+    cli.run(["ledger", "export", "l.db", "out.csv"])
+    assert len(Path("out.jsonl").read_text().splitlines()) == 7 and len(Path("out.csv").read_text().splitlines()) == 5
+    cli.run(["ledger", "verify", "l.db"])
+    assert "l.db: 7 records are as they should be." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("argv", "said"), [
+    (["shw", "l.db"], r"no action of ledger named 'shw'(.|\n)*Did you mean 'show'"),
+    (["show", "nowhere.db"], r"no ledger nowhere.db"),
+    (["undo", "nowhere.db", "4"], r"no ledger nowhere.db"),
+    (["export", "l.db", "out.xlsx"], r"OUT is 'out.xlsx'(.|\n)*\.csv or \.jsonl"),
+    (["export", "l.db", "/proc/out.csv"], r"Cannot write /proc"),
+    (["undo", "l.db", "four"], r"ANSWER is 'four'"),
+    (["undo", "l.db", "1"], r"no answer 1 that counts"),
+    (["withdraw", "l.db", "bne"], r"named 'bne'(.|\n)*Did you mean 'ben'"),
+])
+def test_mistakes(argv: list[str], said: str, ledger: Path) -> None:
+    with pytest.raises(RewardbotError, match=said) as caught:
+        cli.run(["ledger", *argv])
+    assert caught.value.exit_code == 2 and answers(ledger) == [4, 6, 7] and not Path("nowhere.db").exists()
+
+
+def test_help_lists_every_action(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.run(["ledger"])
+    said = capsys.readouterr().out
+    assert all(f"rewardbot ledger {action} " in said for action in ledger_commands.ACTIONS)

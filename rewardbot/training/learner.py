@@ -26,6 +26,7 @@ from torch import Tensor
 from rewardbot.config import setting
 from rewardbot.data.pool import Pool
 from rewardbot.data.replay import Batch, Replay, concatenate
+from rewardbot.data.success_images import Images
 from rewardbot.data.takeovers import spans, steps_before, steps_taken_over
 from rewardbot.errors import DataError
 from rewardbot.nets import parallel
@@ -108,7 +109,8 @@ class Learner:
         learn_s: time spent learning that the networks embody, kept by whoever calls `update` [s].
         lineage: the same in all checkpoints that came out of one pretraining.
         version: grows with every change of the weights.
-        offline: observations that are certainly not the goal: those given at the start, and those before takeovers.
+        offline: observations that are certainly not the goal: those given at the start, those before takeovers, and the ends of
+            episodes that the operator calls a failure.
         best: the policy that is deployed, see `_keep_best`.
         best_estimate: the highest success estimate so far.
         baseline_s: time spent on the plain baseline, which is not learning [s].
@@ -145,7 +147,7 @@ class Learner:
     @memory("bc.batch and plain_bc.batch")
     def pretrain(
         self, demonstrations: Sequence[Episode], progress: Progress, *, failures: Sequence[Episode] = (),
-        baseline: bool = True, cloning: BehaviourCloning | None = None,
+        baseline: bool = True, cloning: BehaviourCloning | None = None, shown: Images | None = None, others: Images | None = None,
     ) -> Metrics:
         """Behaviour cloning, its plain baseline, the first classifier, and the reinforcement learner's start.
 
@@ -155,6 +157,8 @@ class Learner:
             failures: episodes without success, all of whose states are offline negatives.
             baseline: also train the plain baseline.
             cloning: behaviour cloning that has been trained on the same demonstrations, to use instead of training it.
+            shown: pictures of the goal, further success examples, camera name -> uint8 (N, H, W, 3).
+            others: pictures without the goal, further offline negatives, likewise.
 
         Raises:
             DataError: fewer than two demonstrations, or images of other sizes.
@@ -186,19 +190,23 @@ class Learner:
         self.encoder = self.cloning.frozen_encoder()
         features = self._add_prior(demonstrations)
         progress("goal classifier", 0.0)
-        self.classifier = self._new_classifier(features, [self.embed(episode) for episode in failures])
+        self.classifier = self._new_classifier(
+            features, [self.embed(episode) for episode in failures], self.embed_images(shown or {}), self.embed_images(others or {}))
         self._begin(metrics)
         progress("goal classifier", 1.0)
         return metrics
 
     @memory("autoencoder.batch")
-    def pretrain_from_images(self, success: Mapping[str, NDArray[np.uint8]], play: Sequence[Episode], progress: Progress) -> Metrics:
+    def pretrain_from_images(
+        self, success: Images, play: Sequence[Episode], progress: Progress, *, others: Images | None = None
+    ) -> Metrics:
         """The encoder, the first classifier and the reinforcement learner's start, without any demonstration.
 
         Args:
             success: success images, camera name -> uint8 (N, H, W, 3).
             play: episodes of random motion; their states are the first negatives, and they stay half of each batch.
             progress: told of each stage.
+            others: pictures without the goal, further negatives, camera name -> uint8 (N, H, W, 3).
 
         Raises:
             DataError: hardly any play, or images of other sizes.
@@ -207,8 +215,9 @@ class Learner:
             raise DataError(f"{sum(map(len, play))} steps of play are too few to learn to see from.", valid=f"At least {MINIMUM}.")
         for episode in play:
             self._check_cameras(episode)
-        images = {name: torch.cat([to_tensors({name: of})[name] for of in (*(e.images[name] for e in play), success[name])])
-                  .contiguous().to(self.device) for name in self.cameras}
+        seen = [*(episode.images for episode in play), success, *([others] if others else [])]
+        images = {name: torch.cat([to_tensors({name: of[name]})[name] for of in seen]).contiguous().to(self.device)
+                  for name in self.cameras}
         autoencoder = Autoencoder(self.config.autoencoder, self.cloning.encoder).to(self.device)
         metrics: Metrics = {"autoencoder_loss": autoencoder.fit(images, lambda share: progress("encoder", share), self.generator)}
         self.cloning.policy.set_scale(torch.from_numpy(np.concatenate([episode.proprio for episode in play])).to(self.device))
@@ -220,7 +229,8 @@ class Learner:
         shown = self.embed_images(success)
         shown = shown[torch.randperm(len(shown), generator=self.generator, device=self.device)]
         heldout = min(len(shown) - 1, max(1, round(self.config.classifier.heldout * len(shown))))
-        self.classifier = self.make_classifier(shown[heldout:], shown[:heldout], torch.cat(played))
+        self.classifier = self.make_classifier(
+            shown[heldout:], shown[:heldout], evened(torch.cat(played), self.embed_images(others or {})))
         self._begin(metrics)
         progress("goal classifier", 1.0)
         return metrics
@@ -259,6 +269,8 @@ class Learner:
         taken = steps_taken_over(info, len(features) - 1)
         rows = self.visited.put(info.id, numbers)
         self._correct(info, numbers, taken)
+        if info.success is not None:  # the operator's word on the last observation, whoever brought it about
+            (self.classifier.positives if info.success else self.offline).add(features[-1:])
         if info.source == "policy":
             # What needed help is no success of the policy, however it ended.
             self.judged.append(0.0 if taken.any() else float(self.classifier.probability(features[-1:])[0]))
@@ -271,16 +283,13 @@ class Learner:
     def _correct(self, info: EpisodeInfo, numbers: Mapping[str, Tensor], taken: NDArray[np.bool_]) -> None:
         """Learns from the steps (T,) in which an operator took over (HG-DAgger: Kelly et al. 2019).
 
-        They are demonstrations. What the policy's last steps before them led to is certainly not the goal. If the operator had the
-        robot to the end and calls that a success, the last observation shows the goal.
+        They are demonstrations. What the policy's last steps before them led to is certainly not the goal.
         """
         features = numbers["features"].to(self.device)
         for start, stop in spans(taken):
             self.demonstrations.put(f"{info.id}/{start}-{stop}", {name: rows[start : stop + 1] for name, rows in numbers.items()})
         before = np.flatnonzero(steps_before(taken, self.config.classifier.before_takeover))
         self.offline.add(features[before + 1])
-        if info.success and taken[-1:].any():
-            self.classifier.positives.add(features[-1:])
 
     @property
     def success_estimate(self) -> float:
@@ -405,7 +414,9 @@ class Learner:
 
     @torch.no_grad()
     def embed_images(self, images: Mapping[str, NDArray[np.uint8]]) -> Tensor:
-        """Features of images, camera name -> uint8 (N, H, W, 3), float32 (N, F)."""
+        """Features of images, camera name -> uint8 (N, H, W, 3), float32 (N, F); of none at all: (0, F)."""
+        if not images:
+            return torch.zeros(0, self.encoder.features, device=self.device)
         return self.encoder(to_tensors({name: images[name] for name in self.cameras}, device=self.device))
 
     # Parts ---------------------------------------------------------------------------------------------------------------
@@ -425,12 +436,15 @@ class Learner:
         """A reinforcement learner that starts from behaviour cloning's policy, if it is to."""
         return RLPD(self.config.rlpd, self.cloning.policy, self.encoder.features, len(PROPRIO_NAMES), self.contract.action_dim)
 
-    def _new_classifier(self, demonstrations: Sequence[Tensor], failures: Sequence[Tensor]) -> GoalClassifier:
+    def _new_classifier(
+        self, demonstrations: Sequence[Tensor], failures: Sequence[Tensor], shown: Tensor, others: Tensor
+    ) -> GoalClassifier:
         config = self.config.classifier
         ends = [features[-config.success_frames :] for features in demonstrations]
         heldout = min(len(ends) - 1, max(1, round(config.heldout * len(ends))))  # at least one on either side
         early = [features[: max(1, round(config.early * len(features)))] for features in demonstrations]
-        return self.make_classifier(torch.cat(ends[heldout:]), torch.cat(ends[:heldout]), torch.cat([*early, *failures]))
+        return self.make_classifier(torch.cat([*ends[heldout:], shown]), torch.cat(ends[:heldout]),
+                                    evened(torch.cat([*early, *failures]), others))
 
     def make_classifier(self, positives: Tensor, heldout: Tensor, offline: Tensor) -> GoalClassifier:
         """A classifier with fixed examples (N, F) each, and the visited states where the configuration says so."""
@@ -441,3 +455,8 @@ class Learner:
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
+
+
+def evened(many: Tensor, few: Tensor) -> Tensor:
+    """Rows of both, (N, F) and (M, F); those of `few`, which somebody chose, so often that they are drawn about as often."""
+    return torch.cat([many, few.repeat(max(1, len(many) // len(few)), 1)]) if len(few) else many

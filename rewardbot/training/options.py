@@ -40,7 +40,8 @@ class JobOptions:
     compare: bool = setting(False, "add the frozen classifiers and the true-reward oracle (three more times --minutes)")
     run_dir: str = setting("runs", "folder for run folders")
     demonstrations: str = setting("", "folder of recorded demonstrations; all of them are used, and no new ones made")
-    success_images: str = setting("", "with --demos 0: folder of pictures of the goal, DIR/<camera>/*.png; nothing else is shown")
+    success_images: str = setting("", "folder of pictures of the goal, DIR/<camera>/*.png, and without it, DIR/not/<camera>/*.png; "
+                                  "beside demonstrations or, with --demos 0, all that is shown")
     play: int = setting(40, "with --demos 0: episodes of random motion, to learn to see from", min=2, max=10_000)
     robot: str = setting("sim_arm", "robot contract, see `rewardbot list`")
     reward: str = setting("", "vice (negatives: what the policy visits) or goal_classifier (frozen); default: as configured")

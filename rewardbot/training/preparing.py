@@ -9,7 +9,7 @@ from typing import Any
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, read_demonstrations
-from rewardbot.data.success_images import SUCCESS_IMAGES, read_success_images, write_success_images
+from rewardbot.data.success_images import NOT, SUCCESS_IMAGES, read_other_images, read_success_images, write_success_images
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
@@ -40,7 +40,9 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()
-    images = {} if options.demos else read_success_images(Path(options.success_images).expanduser(), contract)
+    shown = Path(options.success_images).expanduser() if options.success_images else None
+    images = read_success_images(shown, contract) if shown else {}
+    others = read_other_images(shown, contract) if shown else {}
     bags: list[Path] = []
     if options.demonstrations:
         bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
@@ -51,6 +53,7 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     if images:
         with storing(run.path):
             write_success_images(run.path / SUCCESS_IMAGES, images)
+            write_success_images(run.path / SUCCESS_IMAGES / NOT, others)
     if bags:
         with storing(run.path):
             (run.path / DEMONSTRATIONS).mkdir()
@@ -85,9 +88,6 @@ def learner_config(options: JobOptions) -> LearnerConfig:
 
 def _check_sources(options: JobOptions) -> None:
     """Refuses options that contradict each other about what the goal is learned from."""
-    if options.demos and options.success_images:
-        raise ConfigError("--success-images is for learning without demonstrations.",
-                          valid="Of demonstrations, the last moments are the success images.", next_step="Add --demos 0.")
     if not options.demos and not options.success_images:
         raise ConfigError("--demos is 0.",
                           valid="It must be at least 2 (--demonstrations DIR takes recorded ones), or 0 with --success-images DIR.",

@@ -1,11 +1,11 @@
-"""Pretraining from what a run folder holds: demonstrations, or play beside success images."""
+"""Pretraining from what a run folder holds: demonstrations, success images beside them, or these and play."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, read_demonstrations, read_play
-from rewardbot.data.success_images import SUCCESS_IMAGES, read_success_images
+from rewardbot.data.success_images import SUCCESS_IMAGES, read_other_images, read_success_images
 from rewardbot.training.learner import Learner, Progress
 from rewardbot.types import Metrics
 
@@ -23,10 +23,13 @@ def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations:
         DataError: what is needed is missing, damaged or does not fit.
     """
     progress("reading", 0.0)
+    folder, contract = run / SUCCESS_IMAGES, learner.contract
+    images = read_success_images(folder, contract) if folder.is_dir() or learner.config.prior == "play" else {}
+    others = read_other_images(folder, contract) if images else {}
     if learner.config.prior == "play":
-        played = read_play(run / PLAY, learner.contract, learner.task)
+        played = read_play(run / PLAY, contract, learner.task)
         played.sort(key=lambda episode: episode.info.seed or 0)
-        return learner.pretrain_from_images(read_success_images(run / SUCCESS_IMAGES, learner.contract), played, progress)
-    shown = read_demonstrations(Path(demonstrations or run / DEMONSTRATIONS).expanduser(), learner.contract, learner.task)
+        return learner.pretrain_from_images(images, played, progress, others=others)
+    shown = read_demonstrations(Path(demonstrations or run / DEMONSTRATIONS).expanduser(), contract, learner.task)
     shown.sort(key=lambda episode: episode.info.seed or 0)
-    return {**learner.pretrain(shown, progress), "demonstrations": float(len(shown))}
+    return {**learner.pretrain(shown, progress, shown=images, others=others), "demonstrations": float(len(shown))}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
@@ -15,8 +17,9 @@ from std_msgs.msg import Bool, Float32, UInt8MultiArray
 from rewardbot.config import setting
 from rewardbot.data import cdr as serialised
 from rewardbot.data import decode
+from rewardbot.errors import DataError
 from rewardbot.rewards.goal_classifier import DeployedClassifier
-from rewardbot.robots.robot import load_contract
+from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.ros import params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 
@@ -26,6 +29,7 @@ class ClassifierSettings:
     """Read-only parameters."""
 
     robot: str = setting("sim_arm", "robot contract in config/robots")
+    weights: str = setting("", "classifier.safetensors of a run or of labelled pictures; empty: what comes on weights/classifier")
     highest_rate: float = setting(10.0, "most answers a second; frames in between are skipped [Hz]", min=0.1, max=1000.0)
 
 
@@ -43,7 +47,10 @@ class ClassifierNode(RewardbotNode):
         self._due = 0.0
         self._probabilities = self.create_publisher(Float32, "goal_probability", qos.COMMANDS)
         self._successes = self.create_publisher(Bool, "success", qos.COMMANDS)
-        self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
+        if self.settings.weights:
+            self._classifier = read_classifier(Path(self.settings.weights).expanduser(), self.contract)
+        else:
+            self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
         for name in self.contract.cameras:
             self.subscribe_raw(Image, decode.camera_topic(name), partial(self._on_image, name), qos.IMAGES_NEWEST)
 
@@ -74,6 +81,22 @@ class ClassifierNode(RewardbotNode):
     @staticmethod
     def _decoded(cdr: bytes) -> Any:
         return deserialize_message(cdr, Image)
+
+
+def read_classifier(path: Path, contract: RobotContract) -> DeployedClassifier:
+    """The classifier in a file.
+
+    Raises:
+        DataError: no such file, no classifier, or the robot's cameras are not those that it was trained with.
+    """
+    try:
+        classifier = DeployedClassifier(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.",
+                        next_step="rewardbot label-goal and rewardbot train write a classifier.safetensors.") from None
+    blank = {name: np.zeros((camera.height, camera.width, 3), np.uint8) for name, camera in contract.cameras.items()}
+    classifier.probability(blank)  # it refuses what does not fit
+    return classifier
 
 
 def main() -> None:

@@ -9,7 +9,13 @@ from typing import Any
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, read_demonstrations
-from rewardbot.data.success_images import NOT, SUCCESS_IMAGES, read_other_images, read_success_images, write_success_images
+from rewardbot.data.success_images import (
+    NOT,
+    SUCCESS_IMAGES,
+    read_other_images,
+    read_success_images,
+    write_success_images,
+)
 from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PyQt5.QtCore import QEvent, Qt, QTimer
 from PyQt5.QtGui import QCloseEvent, QFocusEvent, QKeyEvent
@@ -100,8 +101,11 @@ class TeleopWidget(QWidget):
         if name not in self._releases:
             self._releases[name] = timer = QTimer(self)
             timer.setSingleShot(True)
-            timer.timeout.connect(lambda: self._session.key(name, down=False))
+            timer.timeout.connect(partial(self._up, name))
         self._releases[name].start(RELEASE_MS)
+
+    def _up(self, name: str) -> None:
+        self._session.key(name, down=False)
 
     def focusOutEvent(self, a0: QFocusEvent | None) -> None:
         self._release_all()

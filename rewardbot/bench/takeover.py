@@ -74,6 +74,7 @@ class Arm:
         helped: how many of them the operator did.
         learn_s: time of learning [s].
         success: in the last evaluation.
+        mastered: time of learning when that was enough [s], takeovers and the operator's steps until then; None: it never was.
     """
 
     takeovers: list[int] = field(default_factory=list)
@@ -81,11 +82,13 @@ class Arm:
     helped: int = 0
     learn_s: float = 0.0
     success: float = 0.0
+    mastered: tuple[float, int, int] | None = None
 
-    @property
-    def mastered(self) -> bool:
-        """Whether that was enough."""
-        return self.success >= MASTERED
+    def judge(self, success: float) -> None:
+        """Takes the result of an evaluation."""
+        self.success = success
+        if success >= MASTERED:
+            self.mastered = self.learn_s, sum(self.takeovers), self.helped
 
     def per_minute(self, third: int, hz: float) -> float:
         """Takeovers per minute that the robot moved, in the first (0), second (1) or last (2) third of all episodes."""
@@ -129,37 +132,51 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
 
             found = learn_in(trained, shown, robot, trial, tell)
             results[task][arm].append(found)
+            seconds, takeovers, helped = found.mastered or (None, None, None)
             early, middle, late = (found.per_minute(third, robot.contract.control_hz) for third in range(3))
             rows.append({
-                "task": task, "seed": seed, "arm": arm, "BC": cloned, "minutes": found.learn_s / 60.0 if found.mastered else None,
-                "success": found.success, "steps": found.steps, "operator's": found.helped, "takeovers": sum(found.takeovers),
-                "a minute, early": early, "midway": middle, "late": late})
+                "task": task, "seed": seed, "arm": arm, "BC": cloned, "minutes": None if seconds is None else seconds / 60.0,
+                "takeovers": takeovers, "operator's steps": helped, "success": found.success, "all steps": found.steps,
+                "takeovers a minute, early": early, "midway": middle, "late": late})
         robot.close()
     return BenchResult(seeds, rows, targets(results, trials))
 
 
 def _alone(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
-    return _reinforce(trained, shown, robot, trial, tell, None)
+    """The main job's learner."""
+    learner, found = _learner(trained, shown), Arm()
+    while learner.learn_s < trial.limit_s and found.mastered is None:
+        _go_on(learner, robot, trial, found, None)
+        tell(found)
+    return found
 
 
 def _with_takeovers(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
-    return _reinforce(trained, shown, robot, trial, tell, WatchingOperator(robot, noise=NOISE, seed=trained.seed))
-
-
-def _reinforce(
-    trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell, operator: WatchingOperator | None
-) -> Arm:
-    """The main job's learner, with or without somebody who watches."""
-    learner, found = Learner(trained.config, robot.contract, trained.task, trained.seed), Arm()
-    learner.pretrain(shown, lambda stage, share: None, baseline=False, cloning=trained.cloning)
-    before = len(learner.demonstrations)
-    while learner.learn_s < trial.limit_s and not found.mastered:
-        curve = learn(learner, robot, stream=STREAMS * learner.seed + 1, seconds=learner.learn_s + trial.every_s, operator=operator)
-        found.takeovers += curve.takeovers
-        found.steps, found.helped, found.learn_s = learner.env_steps, len(learner.demonstrations) - before, learner.learn_s
-        found.success = _judge(DeployedPolicy(learner.policy_weights()), robot, trial, learner.seed)
+    """The same with an operator who watches, also when the task has been mastered, until learning ends by itself."""
+    learner, found = _learner(trained, shown), Arm()
+    operator, before = WatchingOperator(robot, noise=NOISE, seed=trained.seed), len(learner.demonstrations)
+    while learner.learn_s < trial.limit_s and not (found.mastered and learner.converged):
+        _go_on(learner, robot, trial, found, operator)
+        found.helped = len(learner.demonstrations) - before
         tell(found)
     return found
+
+
+def _learner(trained: Learner, shown: Sequence[Episode]) -> Learner:
+    """A new one that has been pretrained just as `trained` was."""
+    learner = Learner(trained.config, trained.contract, trained.task, trained.seed)
+    learner.pretrain(shown, lambda stage, share: None, baseline=False, cloning=trained.cloning)
+    return learner
+
+
+def _go_on(learner: Learner, robot: MujocoRobot, trial: Trial, found: Arm, operator: WatchingOperator | None) -> None:
+    """Learns for a while; then its policy is evaluated, unless it has been good enough already."""
+    seconds = min(trial.limit_s, learner.learn_s + trial.every_s)
+    curve = learn(learner, robot, stream=STREAMS * learner.seed + 1, seconds=seconds, operator=operator)
+    found.takeovers += curve.takeovers
+    found.steps, found.learn_s = learner.env_steps, learner.learn_s
+    if found.mastered is None:
+        found.judge(_success(DeployedPolicy(learner.policy_weights()), robot, trial, learner.seed))
 
 
 def _imitate(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
@@ -175,20 +192,16 @@ def _imitate(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, tri
     cell = Imitation(replace(trained.config.bc, steps=trial.round_updates), trained.cloning, robot, stream=STREAMS * trained.seed + 1,
                      episodes=trial.round_episodes, noise=NOISE, seed=trained.seed, take=take)
     data = [demonstration_set(episode, trained.cameras, trained.device) for episode in shown]
-    judged_at = 0.0
-    policies = hg_dagger(data, cell.fit, cell.supervise)
-    now = time.monotonic()
+    policies, judged_at = hg_dagger(data, cell.fit, cell.supervise), 0.0
     next(policies)
-    for cloning in policies:
-        before, now = now, time.monotonic()
-        found.learn_s += now - before
+    while found.learn_s < trial.limit_s and found.mastered is None:
+        started = time.monotonic()
+        cloning = next(policies)
+        found.learn_s += time.monotonic() - started
         if found.learn_s >= min(judged_at + trial.every_s, trial.limit_s):
             judged_at = found.learn_s
-            found.success = _judge(deployed(cloning, robot), robot, trial, trained.seed)
+            found.judge(_success(deployed(cloning, robot), robot, trial, trained.seed))
             tell(found)
-            if found.mastered or found.learn_s >= trial.limit_s:
-                break
-        now = time.monotonic()
     return found
 
 
@@ -196,7 +209,7 @@ ARMS: dict[str, Callable[[Learner, Sequence[Episode], MujocoRobot, Trial, Tell],
     "takeovers": _with_takeovers, "nobody helps": _alone, "HG-DAgger": _imitate}
 
 
-def _judge(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int) -> float:
+def _success(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int) -> float:
     """Its success in fresh episodes without help: in the first few, and in more of them only where those went well."""
     stream = STREAMS * seed + 2
     few = evaluate(robot, policy, actor="rl", episodes=trial.look, stream=stream).rate
@@ -204,13 +217,14 @@ def _judge(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int) 
 
 
 def targets(results: dict[str, dict[str, list[Arm]]], trials: dict[str, Trial]) -> list[Target]:
-    """What the issue promises: means over seeds. An arm that never mastered its task counts as if it had at the limit, except
-    that with takeovers it must."""
+    """What the issue promises: means over seeds. Alone an arm that never mastered its task counts as if it had at the limit; with
+    takeovers it must have.
+    """
     targets: list[Target] = []
     for task, arms in results.items():
         helped = arms["takeovers"]
-        minutes = {arm: mean(one.learn_s if one.mastered else trials[task].limit_s for one in of) / 60.0 for arm, of in arms.items()}
-        ratio = minutes["takeovers"] / minutes["nobody helps"] if all(one.mastered for one in helped) else None
+        seconds = {arm: mean(one.mastered[0] if one.mastered else trials[task].limit_s for one in of) for arm, of in arms.items()}
+        ratio = seconds["takeovers"] / seconds["nobody helps"] if all(one.mastered for one in helped) else None
         early, late = (sum(one.per_minute(third, 1.0) for one in helped) for third in (0, 2))
         targets += [Target.at_most(f"{task}: minutes until 95% with takeovers / without", ratio, HALF),
                     Target.at_most(f"{task}: takeovers per minute, last third / first", late / early if early else None, 1.0)]

@@ -18,8 +18,8 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
     assert result["name"] == "takeover" and result["seeds"] == [0]
     assert [(row["task"], row["arm"]) for row in result["rows"]] == [("lift", arm) for arm in ARMS]
     helped, alone, imitated = result["rows"]
-    assert alone["takeovers"] == alone["operator's"] == 0
-    assert helped["takeovers"] > 0 and imitated["takeovers"] > 0 and 0 < helped["operator's"] < helped["steps"]
+    assert alone["late"] == 0 and helped["late"] > 0 and imitated["takeovers a minute, early"] + imitated["late"] > 0
+    assert all(row["all steps"] >= 25 and (row["minutes"] is None) == (row["takeovers"] is None) for row in result["rows"])
     assert len({row["BC"] for row in result["rows"]}) == 1 and all(0.0 <= row["success"] <= 1.0 for row in result["rows"])
     assert {target["name"] for target in result["targets"]} == {
         "lift: minutes until 95% with takeovers / without", "lift: takeovers per minute, last third / first"}
@@ -35,7 +35,15 @@ def test_takeovers_per_minute_of_each_third() -> None:
 
 def outcome(*minutes: float | None, takeovers: tuple[int, ...] = ()) -> list[Arm]:
     """Arms that mastered their task after so many minutes, or not in ten."""
-    return [Arm(list(takeovers), 60, 0, 60.0 * (after or 10.0), 0.5 if after is None else 0.96) for after in minutes]
+    return [Arm(list(takeovers), 60, 0, 600.0, 1.0, None if after is None else (60.0 * after, 5, 40)) for after in minutes]
+
+
+def test_what_was_needed_is_what_was_there_when_it_was_enough() -> None:
+    found = Arm(takeovers=[2, 1], steps=50, helped=12, learn_s=30.0)
+    found.judge(0.94)
+    assert found.mastered is None and found.success == 0.94
+    found.judge(0.95)
+    assert found.mastered == (30.0, 3, 12)
 
 
 @pytest.mark.parametrize(("helped", "alone", "ratio"), [

@@ -167,7 +167,7 @@ def test_what_was_learned_from_takeovers_is_kept(
         checkpoints.save(learner)
     shown, negatives, successes = corrections(learner)
     assert [name for name, _, _ in shown[4:]] == ["policy-300/2-6", "policy-301/0-2", "policy-301/4-5"]
-    assert len(negatives) == 2 + 2 and len(successes) == 1
+    assert len(negatives) == 2 + 2 and len(successes) == 20 + 3
     judged, actions = list(learner.judged), learner.demonstrations.numbers(0, 60)["actions"]
     expected = future(learner, make_episode)
     again, _, said = restored(tmp_path, config, contract)

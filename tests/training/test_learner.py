@@ -260,13 +260,17 @@ def test_corrections_are_in_the_demonstrations_half_of_a_batch_and_the_policys_o
     assert inside == [False, False, True, True, False, False, False, False]
 
 
-@pytest.mark.parametrize(("spans", "success", "shown"), [
-    ([[5, 8]], True, 1), ([[5, 8]], False, 0), ([[5, 8]], None, 0), ([[5, 7]], True, 0), ([], True, 0)])
-def test_the_end_is_a_success_example_if_the_operator_had_it_and_says_so(
-    spans: list[list[int]], success: bool | None, shown: int, supervised: Learner, make_episode: Make
+@pytest.mark.parametrize("spans", [[], [[5, 8]], [[2, 4]]])
+@pytest.mark.parametrize(("success", "shown", "failed"), [(True, 1, 0), (False, 0, 1), (None, 0, 0)])
+def test_the_operators_word_on_the_end_is_learned_whoever_had_the_robot_then(
+    spans: list[list[int]], success: bool | None, shown: int, failed: int, supervised: Learner, make_episode: Make
 ) -> None:
-    supervised.add_episode(taken_over(make_episode(80, steps=8, source="policy"), *spans, success=success))
-    assert len(supervised.classifier.positives.added) == shown
+    episode = taken_over(make_episode(80, steps=8, source="policy"), *spans, success=success)
+    supervised.add_episode(episode)
+    positives, negatives = supervised.classifier.positives.added, supervised.offline.added
+    assert len(positives) == shown and len(negatives) == failed + 2 * len(spans)
+    end = supervised.embed(episode)[-1]
+    assert all(torch.equal(rows[-1], end) for rows, has in ((positives, shown), (negatives, failed)) if has)
 
 
 def test_an_episode_that_needed_help_is_no_success_of_the_policy(

@@ -28,6 +28,9 @@ from rewardbot.training.held_out import HeldOut, lacking, objection
 from rewardbot.training.labels import Example, LabelStore
 
 CLASSIFIER, REPORT = "classifier.safetensors", "report.json"
+EARLY = 0.9
+"""Share of the time between two pictures after which one is taken: cameras are not punctual."""
+
 NONE = Side()
 NAMES = {True: "with the goal", False: "without the goal"}
 
@@ -99,6 +102,7 @@ class GoalSession:
         self.state, self.held = State(), None
         self._frame: _Frame | None = None
         self._looking = self._answering = False
+        self._taking: bool | None = None  # as `held`, in the thread
         self._labelled, self._questions = Labelled(store.examples), Questions()
         self._undo: list[list[Example]] = []
         self._taken_at = float("-inf")
@@ -130,6 +134,7 @@ class GoalSession:
     def release(self) -> None:
         """No key is held any more."""
         self.held = None
+        self._tasks.put(self._end)
 
     def answer(self, number: int, goal: bool | None) -> None:
         """The picture of the question of that number is with or without the goal; None: it is left out."""
@@ -171,34 +176,43 @@ class GoalSession:
             if task is None:
                 return
             try:
-                task()
-            except RewardbotError as error:
-                self._say(str(error), "bad")
-            self._trainer.consider(self._labelled)
-            self._publish()
+                try:
+                    task()
+                except RewardbotError as error:
+                    self._say(str(error), "bad")
+                self._trainer.consider(self._labelled)
+            except Exception:  # ours; the person must not label on in vain
+                self._say("This session has broken down, see the terminal. What was labelled is on the disk.", "bad")
+                raise
+            finally:
+                self._publish()
 
     def _rest(self) -> None:
         """Nothing was asked for; a training may be due."""
 
     def _look(self) -> None:
         self._looking = False
-        frame, held, labelled = self._frame, self.held, self._labelled
+        frame, labelled = self._frame, self._labelled
         assert frame is not None
         probability = float(self._probabilities([frame.images])[0]) if self._classifier else None
         self.state = replace(self.state, probability=probability)
-        if held is not None:
-            if abs(frame.moment - self._taken_at) >= 0.9 / self._config.rate:  # a picture that comes a little early is the one
-                self._take(held, frame)
+        if self._taking is not None:
+            if self.held == self._taking and abs(frame.moment - self._taken_at) >= EARLY / self._config.rate:
+                self._take(self._taking, frame)
         elif probability is not None:
             self._questions.offer(frame.images, frame.moment, probability, outline(frame.images), labelled.outlines())
             self._questions.choose(keep=self._answering)
 
     def _begin(self, goal: bool, frame: _Frame | None) -> None:
+        self._taking = goal
         self._undo.append([])
         if frame is None:
             self._say("There is no picture to label yet.", "warning")
         else:
             self._take(goal, frame)
+
+    def _end(self) -> None:
+        self._taking = None
 
     def _take(self, goal: bool, frame: _Frame) -> None:
         self._taken_at = frame.moment
@@ -255,7 +269,7 @@ class GoalSession:
             self._say(f"Not saved: {reason}", "warning")
             return
         self._write()
-        self._say(f"{CLASSIFIER} and {REPORT} are in {self._store.folder}", "good")
+        self._say(f"{CLASSIFIER} and {REPORT} are in {self._store.folder}", "plain")
 
     def _last(self) -> None:
         if self._checked and not self._checked.saved and not self._refusal():

@@ -7,6 +7,7 @@ half as a button, `axis 7-` its lower one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rewardbot.errors import ConfigError, unknown_name
@@ -39,6 +40,18 @@ class Binding:
     action: str
 
 
+def refuse_clashes(rows: Sequence[Binding]) -> None:
+    """No key may do two things.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for key, count in Counter(row.key for row in rows).items():
+        if count > 1:
+            meant = " and ".join(f"'{row.action}'" for row in rows if row.key == key)
+            raise ConfigError(f"The key '{key}' is bound to {meant}.", next_step="Bind one of them to another key.")
+
+
 @dataclass(frozen=True)
 class Bindings:
     """The table of a device.
@@ -58,10 +71,7 @@ class Bindings:
         for row in self.rows:
             if row.action not in ACTIONS:
                 raise unknown_name("action", row.action, ACTIONS)
-        for key, count in Counter(row.key for row in self.rows).items():
-            if count > 1:
-                meant = " and ".join(f"'{row.action}'" for row in self.rows if row.key == key)
-                raise ConfigError(f"The key '{key}' is bound to {meant}.", next_step="Bind one of them to another key.")
+        refuse_clashes(self.rows)
 
     def rebound(self, changes: str) -> Bindings:
         """The table with other keys: `action=key`, separated by commas; an action without a key is left out.

@@ -1,0 +1,85 @@
+"""The window for labelling a goal, and a picture of it: the simulated operator works, keys are held as the goal comes and goes.
+
+    .venv/bin/python examples/02_goal_window.py                        # lift, into docs/goal_window.png
+    .venv/bin/python examples/02_goal_window.py push push.png          # another task and file
+
+No screen is needed, and no ROS: the window gets what `rewardbot label-goal` would bring it over topics.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PyQt5.QtWidgets import QApplication
+
+from rewardbot.errors import RewardbotError
+from rewardbot.gui import theme
+from rewardbot.gui.goal_session import GoalSession
+from rewardbot.gui.goal_widget import GoalWidget
+from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.robot import load_contract
+from rewardbot.training.labels import LabelStore
+
+LABELLED, ASKED, STEPS = 6, 3, 40
+"""Episodes in which keys are held, then some in which the classifier is on its own and asks; actions of each."""
+
+
+def main(task: str = "lift", file: str = "docs/goal_window.png") -> None:
+    """Labels pictures of `task` for as long as a person would in a minute, and writes a picture of the window."""
+    application = QApplication(["goal_window"])
+    theme.apply(application)
+    contract = load_contract("sim_arm")
+    robot = MujocoRobot(task, contract)
+    operator = ScriptedDemonstrator(robot, noise=0.3, seed=0)
+    window = GoalWidget(tuple(contract.cameras), stop=lambda: None)
+    with tempfile.TemporaryDirectory() as folder:
+        session = GoalSession(LabelStore(Path(folder), contract), contract.name, changed=window.changed.emit)
+        window.begin(session)
+        window.show()
+        clock = itertools.count()
+
+        def look() -> None:
+            images = dict(robot.read().images)
+            for name, pixels in images.items():
+                window.show_pixels(name, pixels)
+            session.see(images, next(clock) / contract.control_hz)
+            wait(application, 0.03)
+
+        for episode in range(LABELLED + ASKED):
+            robot.reset(episode)
+            operator.begin_episode(episode)
+            for _ in range(STEPS):
+                if episode < LABELLED and session.held != robot.true_success():
+                    session.press(robot.true_success())
+                look()
+                robot.send(operator.act())
+            session.release()
+            while episode >= LABELLED and session.state.training:
+                look()
+        window.grab().save(file)
+        print(session.close())
+    robot.close()
+    print(file)
+
+
+def wait(application: QApplication, seconds: float) -> None:
+    """Lets the window work."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        application.processEvents()
+        time.sleep(0.002)
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except RewardbotError as error:
+        sys.exit(f"02_goal_window.py: {error}")

@@ -49,6 +49,7 @@ class Trial:
         every_s: time of learning between two evaluations [s].
         look, sure: episodes of an evaluation; the second so many follow only where the first so many went well.
         round_episodes, round_updates: of HG-DAgger: episodes in a round, gradient steps after it.
+        trained: False: networks that are hardly trained, to show that it runs.
     """
 
     demonstrations: int
@@ -58,10 +59,11 @@ class Trial:
     sure: int = 40
     round_episodes: int = 5
     round_updates: int = 100
+    trained: bool = True
 
 
 TRIALS = {"lift": Trial(3, 300.0, 5.0), "pencil_case": Trial(5, 900.0, 15.0)}
-QUICK = Trial(2, 0.5, 0.3, look=2, sure=2, round_episodes=2, round_updates=2)
+QUICK = Trial(2, 0.5, 0.3, look=2, sure=2, round_episodes=2, round_updates=2, trained=False)
 
 
 @dataclass
@@ -97,10 +99,14 @@ class Arm:
         return sum(some) / minutes if some else 0.0
 
 
-def config(task: str, quick: bool) -> LearnerConfig:
-    """The main job's learner."""
-    full = learner_config(JobOptions(task=task))
-    return replace(full, bc=replace(full.bc, steps=5), classifier=replace(full.classifier, first_steps=20)) if quick else full
+def config(task: str, trial: Trial, *, takeovers: bool) -> LearnerConfig:
+    """The learner of `rewardbot train`, or of `rewardbot train --takeovers`, which differs in its pull of behaviour cloning and in
+    how long it explores by chance.
+    """
+    full = learner_config(JobOptions(task=task, takeovers=takeovers))
+    if trial.trained:
+        return full
+    return replace(full, bc=replace(full.bc, steps=5), classifier=replace(full.classifier, first_steps=20))
 
 
 Tell = Callable[[Arm], object]
@@ -118,7 +124,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
         trial, robot = trials[task], MujocoRobot(task)
 
         shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
-        trained = Learner(config(task, options.quick), robot.contract, task, seed)
+        trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
         report(number / len(jobs), f"{task}, seed {seed}: behaviour cloning")
         trained.pretrain(shown, lambda stage, share: None, baseline=False)
         cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.look + trial.sure,
@@ -144,7 +150,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
 
 def _alone(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
     """The main job's learner."""
-    learner, found = _learner(trained, shown), Arm()
+    learner, found = _learner(trained.config, trained, shown), Arm()
     while learner.learn_s < trial.limit_s and found.mastered is None:
         _go_on(learner, robot, trial, found, None)
         tell(found)
@@ -153,7 +159,7 @@ def _alone(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial
 
 def _with_takeovers(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
     """The same with an operator who watches, also when the task has been mastered, until learning ends by itself."""
-    learner, found = _learner(trained, shown), Arm()
+    learner, found = _learner(config(trained.task, trial, takeovers=True), trained, shown), Arm()
     operator, before = WatchingOperator(robot, noise=NOISE, seed=trained.seed), len(learner.demonstrations)
     while learner.learn_s < trial.limit_s and not (found.mastered and learner.converged):
         _go_on(learner, robot, trial, found, operator)
@@ -162,9 +168,9 @@ def _with_takeovers(trained: Learner, shown: Sequence[Episode], robot: MujocoRob
     return found
 
 
-def _learner(trained: Learner, shown: Sequence[Episode]) -> Learner:
+def _learner(config: LearnerConfig, trained: Learner, shown: Sequence[Episode]) -> Learner:
     """A new one that has been pretrained just as `trained` was."""
-    learner = Learner(trained.config, trained.contract, trained.task, trained.seed)
+    learner = Learner(config, trained.contract, trained.task, trained.seed)
     learner.pretrain(shown, lambda stage, share: None, baseline=False, cloning=trained.cloning)
     return learner
 

@@ -23,7 +23,7 @@ class Patience:
 
     steps: int = setting(5, "steps without progress after which he takes over", min=1)
     least: int = setting(5, "steps for which he then acts at least", min=1)
-    rise: float = setting(0.3, "progress, as a share of the whole task, after which he gives back", min=0.0)
+    rise: float = setting(0.5, "progress, as a share of the whole task, after which he gives back", min=0.0)
 
 
 class WatchingOperator:

@@ -86,6 +86,7 @@ class LearnerConfig:
     most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
     judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
     deployed_share: float = setting(0.25, "share of exploring episodes in which the deployed policy acts", min=0.0, max=1.0)
+    deployed_updates: int = setting(0, "updates over which that share rises to 1; 0: it stays", min=0)
     converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
     minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
     pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
@@ -292,6 +293,12 @@ class Learner:
         self.offline.add(features[before + 1])
 
     @property
+    def deployed_share(self) -> float:
+        """The present share of exploring episodes in which the deployed policy acts: rises linearly to 1, if it is to."""
+        first, updates = self.config.deployed_share, self.config.deployed_updates
+        return first + min(1.0, self.agent.updates / updates) * (1.0 - first) if updates else first
+
+    @property
     def success_estimate(self) -> float:
         """Share of the last `judged_episodes` of the exploring policy that ended in what the classifier calls a success."""
         return self._judged_success(self.config.judged_episodes)
@@ -378,7 +385,7 @@ class Learner:
     def policy_weights(self) -> bytes:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
-                       "deployed_share": self.config.deployed_share}
+                       "deployed_share": self.deployed_share}
         actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor)}
         encoders = {"encoder": self.encoder}
         if self.config.prior == "demonstrations":

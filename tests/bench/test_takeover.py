@@ -18,7 +18,8 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
     assert result["name"] == "takeover" and result["seeds"] == [0]
     assert [(row["task"], row["arm"]) for row in result["rows"]] == [("lift", arm) for arm in ARMS]
     helped, alone, imitated = result["rows"]
-    assert alone["late"] == 0 and helped["late"] > 0 and imitated["takeovers a minute, early"] + imitated["late"] > 0
+    per_minute = [row["takeovers a minute, early"] + row["midway"] + row["late"] for row in (helped, alone, imitated)]
+    assert per_minute[0] > 0 and per_minute[1] == 0 and per_minute[2] > 0
     assert all(row["all steps"] >= 25 and (row["minutes"] is None) == (row["takeovers"] is None) for row in result["rows"])
     assert len({row["BC"] for row in result["rows"]}) == 1 and all(0.0 <= row["success"] <= 1.0 for row in result["rows"])
     assert {target["name"] for target in result["targets"]} == {

@@ -306,6 +306,21 @@ def test_states_before_a_takeover_become_less_likely_to_be_the_goal(supervised: 
 # Updates.
 
 
+def test_the_share_of_deployed_episodes_rises_to_one(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
+    config = dataclasses.replace(config, deployed_share=0.2, deployed_updates=24)
+    learner = Learner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
+    learner.add_episode(make_episode(90, steps=30, source="policy"))
+    shares = [learner.deployed_share]
+    for _ in range(5):
+        assert learner.update()["waiting"] == 0.0  # six updates
+        shares.append(DeployedPolicy(learner.policy_weights()).description["deployed_share"])
+    assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    steady = dataclasses.replace(config, deployed_updates=0)
+    learner.config = steady
+    assert learner.deployed_share == 0.2
+
+
 def test_it_waits_without_experience_and_when_far_ahead(learner: Learner, make_episode: Make) -> None:
     """Two updates per step (`most_updates_per_step`), six per round: six steps are good for two rounds."""
     assert learner.update() == {"success_estimate": 0.0, "best_estimate": 0.0, "converged": 0.0, "env_steps": 0.0, "waiting": 1.0}

@@ -16,7 +16,8 @@ import rewardbot
 from rewardbot.robots.rendering import APT_LINE
 
 ROOT = Path(__file__).resolve().parents[1]
-NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "teleop_window")
+NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "teleop_window",
+         "camera_node", "goal_window")
 SHARED = ("package.xml", "config/robots/sim_arm.yaml", "sim/arm.xml")
 
 
@@ -112,6 +113,16 @@ def test_setup_goes_on_without_libraries_for_windows(tmp_path: Path):
                        "'-m venv '*) echo next >&2; exit 9")
     assert "For windows run: sudo apt-get update && sudo apt-get install -y libxcb-icccm4 libxcb-xkb1" in result.stderr
     assert result.returncode == 9 and "next" in result.stderr, "it went on to the environment"
+
+
+def test_setup_goes_on_without_the_x_server_of_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "dirname", "id", "rm"):  # all that it needs, and no Xvfb
+        (programs / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(programs))
+    result = make_venv(tmp_path, "*'libraries drawing') exit", "*'libraries windows') exit", "'-m venv '*) echo next >&2; exit 9")
+    assert "sudo apt-get install -y xvfb" in result.stderr and result.returncode == 9, result.stderr
 
 
 def test_the_list_of_libraries_is_read_before_there_is_an_environment():

@@ -56,6 +56,7 @@ packages=$(lacking drawing)
 [ -z "$packages" ] || need "off-screen OpenGL (EGL)" $packages
 packages=$(lacking windows)
 [ -z "$packages" ] || want "libraries for windows (PyQt5's xcb plugin)" $packages
+command -v Xvfb >/dev/null || want "the programs that tests of windows need (Xvfb)" xvfb
 
 # A half-made environment is begun anew; a sound one of the same Python is brought up to date.
 if ! "$VENV/bin/python" -c 'import pip' 2>/dev/null; then

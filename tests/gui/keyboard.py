@@ -8,6 +8,7 @@ from typing import Any
 from Xlib import XK, X, display
 from Xlib.error import BadWindow
 from Xlib.ext import xtest
+from Xlib.protocol import event
 
 PATIENCE_S = 60.0
 
@@ -30,6 +31,13 @@ class Keyboard:
             assert time.monotonic() < until, f"no window '{title}'"
             time.sleep(0.05)
         window.set_input_focus(X.RevertToParent, X.CurrentTime)
+        self._display.sync()
+
+    def close_window(self, title: str) -> None:
+        """What the cross in a window's corner does."""
+        protocols, delete = (self._display.intern_atom(name) for name in ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))
+        window = self._find(title)
+        window.send_event(event.ClientMessage(window=window, client_type=protocols, data=(32, [delete, 0, 0, 0, 0])))
         self._display.sync()
 
     def unfocus(self) -> None:

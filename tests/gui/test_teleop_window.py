@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,16 @@ def test_keys_are_held_until_they_are_let_go_or_the_window_loses_them(domain: in
         process.terminate()
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 0, said
+
+
+@pytest.mark.slow
+def test_whoever_closes_the_window_ends_the_graph(domain: int, keyboard: Keyboard, tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "rewardbot", "up", "teleop", "sim:=false", "namespace:=alone", f"run_folder:={tmp_path}"],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    keyboard.focus("rewardbot: teleoperation")
+    keyboard.close_window("rewardbot: teleoperation")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in said and "teleop_window" in said, said
 
 
 def test_without_a_screen_it_says_so(domain: int, screen: str) -> None:

@@ -7,7 +7,7 @@ from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
 NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "camera_node")
-WINDOWS = ("teleop_window",)
+WINDOWS = ("teleop_window", "goal_window")
 
 # ros-* are the wheels of ROS 2 for machines without a ROS 2 install. They are an extra, never a requirement: on a ROS 2
 # install they would shadow the rclpy and the messages of that distribution.

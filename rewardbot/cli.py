@@ -15,7 +15,7 @@ from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
-from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import LATEST
 
 PROBLEMS, INTERRUPTED = 1, 130
@@ -75,6 +75,13 @@ def _success_images(parser: Parser, argv: Sequence[str]) -> None:
     commands.success_images(rest.folder, options)
 
 
+def _label_goal(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("folder", metavar="DIR", help="folder of the pictures, new or not")
+    add_options(parser, LabelOptions)
+    options, rest = parse(parser, LabelOptions, argv)
+    commands.label_goal(rest.folder, options)
+
+
 def _list(parser: Parser, argv: Sequence[str]) -> None:
     parser.parse_args(list(argv))
     commands.show_names()
@@ -106,7 +113,8 @@ COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
-    "success-images": Command("pictures of a task's goal from the simulator, for demo or train with --demos 0", _success_images),
+    "success-images": Command("pictures of a task's goal from the simulator, for --success-images of demo and train", _success_images),
+    "label-goal": Command("a window in which two keys make pictures of a goal and a classifier of it", _label_goal),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
     "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),

@@ -21,7 +21,7 @@ from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
-from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, result_table
 
@@ -281,6 +281,18 @@ def success_images(folder: str, options: ImageOptions) -> None:
     with storing(path):
         write_success_images(path, images)
     print(f"{path}: {options.count} moments, {', '.join(images)}")
+
+
+def label_goal(folder: str, options: LabelOptions) -> None:
+    """`rewardbot label-goal`: the graph `goal` until its window is closed.
+
+    Raises:
+        RewardbotError: as `up`; or a folder, a robot or a source that cannot be used.
+    """
+    robot = options.robot or ("webcam" if options.pictures == "camera" else "sim_arm")
+    arguments = {"folder": str(Path(folder).expanduser()), "robot": robot, "pictures": options.pictures, "source": options.source,
+                 "rate": options.rate, "task": options.task}
+    up("goal", [f"{name}:={value}" for name, value in arguments.items()])
 
 
 def up(graph: str, arguments: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.teleop.devices import HELP as DEVICE_HELP
 from rewardbot.teleop.devices import DeviceName
 from rewardbot.teleop.driving import Frame
-from rewardbot.training.options import SETTINGS_FILES
+from rewardbot.training.options import PICTURES_HELP, SETTINGS_FILES, Pictures
 from rewardbot.training.streams import STREAMS
 
 Value = bool | int | float | str
@@ -60,7 +60,7 @@ class NodeSpec:
         remappings: from -> to.
         publishes: its topics, relative; `camera/*` stands for every camera of the robot.
         subscribes: likewise.
-        condition: the Boolean argument that must be true, or empty.
+        condition: the Boolean argument that must be true, `argument=value`, or empty.
         restart: what to do when it dies with an exit code other than 0 and 2 (2 is a mistake of the user's).
         room: where it lives; one of `gui` is a window, and when a person closes that, the graph ends.
         terminal: it may read from the terminal in which `rewardbot up` runs.
@@ -128,6 +128,9 @@ ACTIONS = ("requested_action", "applied_action")
 COMMANDS = ("servo_node/delta_twist_cmds", "gripper_controller/commands")
 TELEOP = ("teleop/delta_twist_cmds", "teleop/gripper", "operator/success")
 WEIGHTS = ("weights/policy", "weights/classifier")
+
+LINGER = 80
+"""Control periods of an episode in which somebody labels what he sees: long enough at the goal to hold a key."""
 
 SIM = Graph(
     name="sim",
@@ -217,7 +220,39 @@ TELEOPERATION = Graph(
     ),
 )
 
-GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION)}
+GOAL = Graph(
+    name="goal",
+    help="a person labels pictures of a goal, seen by cameras or in the simulated cell",
+    arguments=(
+        NAMESPACE,
+        Argument("robot", "webcam", "robot contract; gives the cameras", choices="robots"),
+        Argument("folder", "runs/goal", "folder of the pictures"),
+        Argument("pictures", "camera", PICTURES_HELP, choices=get_args(Pictures)),
+        Argument("source", "0", "of camera_node: number or path of a device, a stream, a video, a folder; or NAME=SOURCE,..."),
+        Argument("rate", 10.0, "of camera_node: pictures a second"),
+        Argument("task", "lift", "what the simulated operator does, again and again", choices="tasks"),
+        Argument("seed", 0, "seed of start states"),
+    ),
+    nodes=(
+        NodeSpec(
+            "camera_node", {"robot": From("robot"), "sources": From("source"), "rate": From("rate")},
+            publishes=("camera/*/image_raw", "camera/*/camera_info"), condition="pictures=camera"),
+        NodeSpec(
+            "sim_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": False,
+             "simulated_operator": True},
+            publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
+            subscribes=(*COMMANDS, "episode"), condition="pictures=sim"),
+        NodeSpec(
+            "goal_window", {"robot": From("robot"), "folder": From("folder")}, subscribes=("camera/*/image_raw",), room="gui"),
+        NodeSpec(
+            "policy_node",
+            {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "demonstrate", "horizon": LINGER},
+            publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy"), condition="pictures=sim"),
+    ),
+)
+
+GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION, GOAL)}
 
 
 def load_graph(name: str) -> Graph:
@@ -245,7 +280,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
     cameras = list(load_contract(str(values["robot"])).cameras) if "robot" in values else []
     starts: list[NodeStart] = []
     for node in graph.nodes:
-        if node.condition and not values[node.condition]:
+        if node.condition and not _holds(node.condition, values):
             continue
         starts.append(NodeStart(
             name=node.name,
@@ -298,6 +333,11 @@ def links(nodes: Sequence[NodeStart], *, listens: Sequence[str] = ()) -> dict[st
     published = Counter(topic for node in nodes for topic in node.publishes)
     return {node.name: (sum(subscribed[topic] for topic in node.publishes),
                         sum(published[topic] for topic in node.subscribes)) for node in nodes}
+
+
+def _holds(condition: str, values: Mapping[str, Value]) -> bool:
+    name, separator, value = condition.partition("=")
+    return values[name] == value if separator else bool(values[name])
 
 
 def _of_cameras(topics: Sequence[str], cameras: Sequence[str]) -> list[str]:

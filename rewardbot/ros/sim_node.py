@@ -49,6 +49,7 @@ class SimSettings:
     robot: str = setting("sim_arm", "robot contract in config/robots")
     lockstep: bool = setting(True, "advance one control period per command instead of in real time")
     operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    simulated_operator: bool = setting(False, "the scripted operator commands from the beginning")
     timeout_s: float = setting(1.0, "time without a command after which the observation is repeated [s]", min=0.1, max=2.0)
 
 
@@ -77,7 +78,8 @@ class SimNode(RewardbotNode):
 
         self.robot = MujocoRobot(self.settings.task, self.contract)
         self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
-        self._operator_on = self._in_episode = self._warned = False
+        self._operator_on = self.settings.simulated_operator
+        self._in_episode = self._warned = False
         self._seed: int | None = None  # of the present start state
         self._ahead = 0  # of the clock that stamps are of, before the steady one [ns]
         self._twist: TwistStamped | None = None

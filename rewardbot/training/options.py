@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rewardbot.config import setting
 
@@ -71,3 +72,19 @@ class EvalOptions:
     actor: str = setting("rl", "who acts: bc, bc_tuned or rl")
     task: str = setting("", "task; the checkpoint's own if not given")
     video: str = setting("", "MP4 file for the first episodes")
+
+
+Pictures = Literal["camera", "sim", "topics"]
+PICTURES_HELP = ("where pictures come from: camera (camera_node), sim (the simulated cell, where an operator works), "
+                 "topics (another driver publishes them)")
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """A window in which a person labels pictures of a goal."""
+
+    pictures: Pictures = setting("camera", PICTURES_HELP)
+    source: str = setting("0", "number or path of a video device, a stream, a video file, a folder of images; or NAME=SOURCE,...")
+    robot: str = setting("", "robot contract, which names the cameras (default: webcam for camera, sim_arm otherwise)")
+    rate: float = setting(10.0, "pictures a second from the cameras [Hz]", min=0.1, max=240.0)
+    task: str = setting("lift", "with sim: what the simulated operator does")

@@ -165,6 +165,12 @@ def test_a_person_drives_with_or_without_the_window_and_the_simulated_cell() -> 
         resolve(load_graph("teleop"), {"device": "gampad"})
 
 
+@pytest.mark.parametrize(("pictures", "names"), [
+    ("camera", ["camera_node", "goal_window"]), ("sim", ["sim_node", "goal_window", "policy_node"]), ("topics", ["goal_window"])])
+def test_pictures_of_a_goal_come_from_somewhere(pictures: str, names: list[str]) -> None:
+    assert [start.name for start in resolve(load_graph("goal"), {"pictures": pictures, "robot": "sim_arm"})] == names
+
+
 def test_an_unknown_graph_lists_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match=r"Valid: .*sim"):
         load_graph("simm")

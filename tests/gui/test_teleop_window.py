@@ -66,7 +66,8 @@ def test_keys_are_held_until_they_are_let_go_or_the_window_loses_them(domain: in
 
 @pytest.mark.slow
 def test_whoever_closes_the_window_ends_the_graph(domain: int, keyboard: Keyboard, tmp_path: Path) -> None:
-    process = subprocess.Popen([sys.executable, "-m", "rewardbot", "up", "teleop", "sim:=false", "namespace:=alone", f"run_folder:={tmp_path}"],
+    arguments = ("sim:=false", "namespace:=alone", f"run_folder:={tmp_path}")
+    process = subprocess.Popen([sys.executable, "-m", "rewardbot", "up", "teleop", *arguments],
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     keyboard.focus("rewardbot: teleoperation")
     keyboard.close_window("rewardbot: teleoperation")

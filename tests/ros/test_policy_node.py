@@ -18,13 +18,12 @@ from std_srvs.srv import Trigger
 
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.nets.encoders import Encoder
-from rewardbot.nets.heads import SquashedGaussianPolicy
-from rewardbot.policies.base import policy_to_bytes
+from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, qos
 from rewardbot.ros.policy_node import GONE_S
-from rewardbot.types import PROPRIO_NAMES, Observation
+from rewardbot.types import Observation
+from tests.ros.untrained import untrained
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract()
@@ -56,16 +55,17 @@ class Robot:
         response.success, response.message = True, json.dumps({"seed": self.resets, "stamp_ns": self.stamp})
         return response
 
-    def tick(self, verdict: bool = False, *, without: tuple[str, ...] = ()) -> int:
-        """The next observation, with the operator's command and verdict; returns its stamp."""
+    def tick(self, verdict: bool = False, *, without: tuple[str, ...] = (), operator: bool = True) -> int:
+        """The next observation, with the operator's command (unless he is silent) and verdict; returns its stamp."""
         self.stamp += PERIOD_NS
         images = {name: np.zeros((camera.height, camera.width, 3), np.uint8) for name, camera in CONTRACT.cameras.items()}
         pose = np.array([0.5, 0.0, 0.2, 0.0, 1.0, 0.0, 0.0])
         seen = Observation(decode.seconds(self.stamp), images, np.zeros(7), np.zeros(7), pose, 1.0)
         self._verdict.publish(Bool(data=verdict))
         entries = np.array([0.5, 0.0, 0.0, 1.0], np.float32)
-        self._teleop_gripper.publish(convert.gripper_command(CONTRACT, entries))
-        self._teleop.publish(convert.twist(CONTRACT, entries, self.stamp))
+        if operator:
+            self._teleop_gripper.publish(convert.gripper_command(CONTRACT, entries))
+            self._teleop.publish(convert.twist(CONTRACT, entries, self.stamp))
         self._joints.publish(convert.joint_states(CONTRACT, seen, self.stamp))
         self._pose.publish(convert.tool_pose(CONTRACT, seen, self.stamp))
         for name, publisher in self._images.items():
@@ -80,11 +80,7 @@ class Robot:
 
     def teach(self) -> None:
         """Publishes the weights of a policy that has learned nothing."""
-        cameras = {name: (camera.height, camera.width) for name, camera in CONTRACT.cameras.items()}
-        encoder = Encoder(cameras)
-        actor = SquashedGaussianPolicy(encoder.features, len(PROPRIO_NAMES), CONTRACT.action_dim, latent=8, hidden=16)
-        note = {"version": 1, "task": "reach", "cameras": cameras, "robot": CONTRACT.name}
-        self._weights.publish(convert.weights(policy_to_bytes({"encoder": encoder}, {"rl": ("encoder", actor)}, note)))
+        self._weights.publish(untrained(CONTRACT, "reach"))
 
     def request(self, **values: Any) -> None:
         parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
@@ -185,6 +181,22 @@ def test_a_robot_that_falls_silent_is_given_up_and_an_evaluation_waits_to_be_ask
         robot.tick()
     end = robot.ended()
     assert end.info.extra["run"] == 8 and end.info.source == "evaluation" and end.info.success is None
+
+
+def test_an_operator_takes_over_for_the_observations_that_he_answers(robot: Robot) -> None:
+    robot.teach()
+    first = robot.begin("explore", run=20)  # the robot's first observation comes with his command
+    driven = {first: True}
+    for operator in (False, True):
+        stamp = robot.tick(operator=operator)
+        driven[stamp] = operator
+        robot.client.wait(lambda stamp=stamp: any(decode.stamp_ns(message) == stamp for message in robot.commands), "an answer")
+    robot.tick(operator=False)
+    end = robot.ended()
+    assert end.info.source == "policy" and end.info.extra[TAKEOVERS] == [[0, 1], [2, 3]]
+    answers = {decode.stamp_ns(message): message.twist.linear.x for message in robot.commands}
+    speed = CONTRACT.action_scale * CONTRACT.control_hz
+    assert [answers[stamp] == 0.5 * speed for stamp in driven] == list(driven.values())
 
 
 def test_a_robot_whose_clock_begins_anew_is_another_one(robot: Robot) -> None:

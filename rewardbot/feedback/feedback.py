@@ -78,6 +78,7 @@ class Query:
         strategy: what chose it, such as `disagreement`.
         reason: why it was chosen, in words for the annotator.
         predicted: what that reward held of each answer, probabilities (K,), in the order of `options`, a tie last; or empty.
+        to: the annotator who is to answer, empty for anybody who comes.
 
     Raises:
         DataError: a number of clips, a clip, an order or a value that cannot be.
@@ -92,6 +93,7 @@ class Query:
     strategy: str = ""
     reason: str = ""
     predicted: tuple[float, ...] = ()
+    to: str = ""
 
     def __post_init__(self) -> None:
         _check_name("A query's id", self.id)
@@ -106,6 +108,8 @@ class Query:
             raise DataError(f"The order in which clips are shown is {list(self.order)}.",
                             valid=f"It must name each of 0 to {count - 1} once.")
         _check_times(asked=self.asked)
+        if self.to:
+            _check_name("An annotator's name", self.to)
         _check_text("A query's strategy", self.strategy)
         _check_text("A query's reason", self.reason)
         if not all(0.0 <= share <= 1.0 for share in self.predicted):

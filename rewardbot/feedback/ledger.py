@@ -137,17 +137,21 @@ class Ledger:
         """
         return self._append((by, Withdraw(annotator)))
 
+    def history(self) -> History:
+        """What counts now, to be read only; the same object all the time, which later calls bring up to date."""
+        with self._lock:
+            self._catch_up()
+            return self._history
+
     def active(self) -> dict[int, Feedback]:
         """What a reward learns from, by the id of the answer and in the order of these, see `History.active`."""
         with self._lock:
-            self._catch_up()
-            return self._history.active()
+            return self.history().active()
 
-    def waiting(self, annotator: str = "") -> list[Query]:
-        """Queries without an answer that counts, by `annotator` or else by anybody, the oldest first."""
+    def waiting(self, annotator: str | None = None) -> list[Query]:
+        """Queries that nobody has answered or skipped, see `History.waiting`."""
         with self._lock:
-            self._catch_up()
-            return self._history.waiting(annotator)
+            return self.history().waiting(annotator)
 
     def records(self, after: int = 0) -> list[Record]:
         """All records with an id above `after`, in their order."""

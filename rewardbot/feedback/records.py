@@ -88,7 +88,7 @@ def dump(entry: Entry) -> str:
         document = {"version": VERSION, "annotator": entry.annotator}
     else:
         document = to_json(entry)
-    return json.dumps(document, allow_nan=False)
+    return json.dumps(document, allow_nan=False, default=lambda number: number.item())  # of numpy
 
 
 def parse(kind: str, text: str) -> Entry:
@@ -139,10 +139,11 @@ class History:
         """What a reward learns from: `responses` without the skipped queries."""
         return {id: response for id, response in self.responses.items() if not isinstance(response, Skip)}
 
-    def waiting(self, annotator: str = "") -> list[Query]:
-        """Queries without an answer that counts, by `annotator` or else by anybody; a skip is one."""
-        answered = {query for query, who in self._answers if annotator in ("", who)}
-        return [query for id, query in self.queries.items() if id not in answered]
+    def waiting(self, annotator: str | None = None) -> list[Query]:
+        """Queries that nobody has answered or skipped, the oldest first: all, or those that `annotator` may answer."""
+        answered = {query for query, _ in self._answers}
+        return [query for id, query in self.queries.items()
+                if id not in answered and (annotator is None or query.to in ("", annotator))]
 
     def check(self, annotator: str, entry: Entry) -> None:
         """Checks that `annotator` may add `entry` now.

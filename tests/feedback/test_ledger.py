@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -169,8 +170,22 @@ def test_what_was_said_is_there_after_opening_again(ledger: Ledger, path: Path) 
     with Ledger(path, read_only=True) as again:
         assert again.active() == {ids[0]: said("left"), ids[1]: Rating(C, 6, Given("anna", "r"))}
         assert [record.kind for record in again.records()] == ["query", "query", "answer", "answer", "answer"]
-        assert again.waiting() == [] and again.waiting("ben") == [Query("r", "rating", (C,), (0,))]
+        assert again.waiting() == []
         assert again.verify() == 5
+
+
+def test_who_may_answer_what(ledger: Ledger) -> None:
+    ledger.ask(pair("all"), replace(pair("hers"), to="anna"))
+    assert [query.id for query in ledger.waiting("anna")] == [query.id for query in ledger.waiting()] == ["all", "hers"]
+    assert [query.id for query in ledger.waiting("ben")] == ["all"]
+
+
+def test_numbers_of_numpy_are_stored_too(ledger: Ledger, path: Path) -> None:
+    clip = Segment("a", np.int64(3), np.int32(9))  # type: ignore[arg-type]
+    ledger.ask(Query("q", "rating", (clip,), (np.intp(0),), np.float32(1.5), np.int64(2), predicted=(np.float32(0.25),)))  # type: ignore[arg-type]
+    ledger.answer(Rating(clip, np.int64(3), Given("anna", "q")))  # type: ignore[arg-type]
+    with Ledger(path, read_only=True) as again:
+        assert again.active() == ledger.active() == {2: Rating(Segment("a", 3, 9), 3, Given("anna", "q"))}
 
 
 def test_a_query_that_was_undone_waits_again(ledger: Ledger) -> None:

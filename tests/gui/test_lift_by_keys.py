@@ -36,6 +36,7 @@ def test_real_keys_lift_the_cube_and_the_demonstration_is_recorded(
         person = Person(client)
         supervisor.start()
         supervisor.wait_ready()
+        person.wait_connected(nodes)
         keyboard.focus("rewardbot: teleoperation")
         person.wait_for(lambda: person.metric("teleop_node", "connected") == 1.0, "the window")
         person.wait_for(lambda: person.metric("policy_node", "mode") == "teleoperate", "policy_node")
@@ -56,7 +57,8 @@ def test_real_keys_lift_the_cube_and_the_demonstration_is_recorded(
     assert end.info.success is True and end.info.source == "demonstration" and person.truths[-1], "it was lifted indeed"
     (path,) = list_episodes(tmp_path / "demonstrations")
     episode = read_episode(path)
-    assert episode.info.success is True and len(episode) == end.steps
+    # A machine that is too busy for ten frames a second is told of, and its demonstrations are not called good.
+    assert (episode.info.success is True or episode.info.extra["problems"]) and len(episode) == end.steps
     assert set(np.sign(episode.actions[:, 3]).tolist()) == {-1.0, 1.0}, "the gripper is told what to do in every step"
     moved = np.abs(episode.actions[:, :3]).max(0)
     assert moved == pytest.approx([0.1] * 3, abs=1e-3), "at the speed that was asked for"

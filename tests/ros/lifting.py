@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, qos
+from rewardbot.ros.graph import NodeStart, links
 
 GRASP_S = 0.8
 CLOSE_M = 0.008
@@ -55,6 +56,16 @@ class Person:
 
     def wait_for(self, done: Callable[[], bool], what: str) -> None:
         self.client.wait(done, what, PATIENCE_S)
+
+    def wait_connected(self, nodes: Sequence[NodeStart]) -> None:
+        """Waits until all have found each other and us: a message sent before that would be lost."""
+        wanted = links(nodes, listens=(decode.TOOL_POSE, "evaluation/success", decode.EPISODE, "metrics"))
+
+        def complete(name: str) -> bool:
+            found = self._metrics.get(name, {})
+            return all(float(found.get(key, 0)) >= count for key, count in zip(("links_out", "links_in"), wanted[name], strict=True))
+
+        self.wait_for(lambda: all(map(complete, wanted)), f"connections {wanted}")
 
     def begun(self) -> EpisodeEvent:
         """The start of the episode that a request of the person has begun."""

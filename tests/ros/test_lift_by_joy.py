@@ -52,6 +52,7 @@ def test_a_stream_of_joy_messages_lifts_the_cube_after_a_start_that_was_done_aga
         person, pad = Person(client), Gamepad(client)
         supervisor.start()
         supervisor.wait_ready()
+        person.wait_connected(nodes)
         person.wait_for(lambda: person.metric("teleop_node", "connected") == 1.0, "the gamepad")
         person.wait_for(lambda: person.metric("policy_node", "mode") == "teleoperate", "policy_node")
         pad.let_go(7)

@@ -3,8 +3,8 @@ second, and what is lost when it is killed at random moments.
 
 All are real processes over real DDS: a robot that only pretends, and recorder_node as it is. A frame is dropped when it was
 sent within the episode and is not in the bag, whichever side lost it. After a kill the recorder is started again, which
-repairs what is there; the time lost is from the last message of the slowest topic in the repaired bag to the kill. An
-episode counts as finished when its bag is in its place, or a second after its end was announced.
+repairs what is there; the time lost is from the last message of the slowest topic in the repaired bag to the last one that
+was sent before the kill. An episode counts as finished when its bag is in its place, or a second after its end was sent.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def record(folder: Path, images: str, seconds: float) -> dict[str, Cell]:
         "run": f"{seconds:g} s {images}", "frames": sum(end["sent"].values()),
         "dropped": sum(max(0, count - stored[topic]) for topic, count in end["sent"].items()),
         "CPU": round(used / elapsed, 3), "MB/s": round(size / seconds / 1e6, 2), "packed": round(packed / images_sent, 3),
-        "stored s": round(closed, 2), "late ms": round(1e3 * end["late_s"], 1),
+        "stored s": round(closed, 2), "late ms": round(max(sent - stamp for stamp, sent in end["ticks"]) / 1e6, 1),
         "problems": len(read_header(bag).info.extra.get(PROBLEMS, ()))}
     shutil.rmtree(folder)
     return row
@@ -176,7 +176,7 @@ class Kills:
     Attributes:
         finished: episodes that were finished when a recorder was killed.
         lost: those of them that were not there or not whole afterwards.
-        seconds: of each episode that was running, what was missing at its end [s].
+        seconds: of each episode that was running, what was missing of it when the recorder was killed [s].
     """
 
     kills: int = 0
@@ -195,8 +195,9 @@ class Kills:
         self.kills += 1
         for name in running:
             bag = scene.bag(name)
-            newest = newest_of_slowest(bag) if bag is not None else 0
-            self.seconds.append((killed_ns - max(newest, scene.starts[name])) / decode.NS_PER_S)
+            kept = max(newest_of_slowest(bag) if bag is not None else 0, scene.starts[name])
+            sent = max((stamp for stamp, sent in scene.ends[name]["ticks"] if sent <= killed_ns), default=kept)
+            self.seconds.append(max(0, sent - kept) / decode.NS_PER_S)
         for name in finished:
             bag = scene.bag(name)
             self.finished += 1
@@ -219,6 +220,8 @@ def kill(folder: Path, size: Size, draw: random.Random, report: Report) -> Kills
                 recorder.start()
                 recorder.wait_ready()  # it has repaired what was there
                 if left is not None:
+                    running = left[2]
+                    _wait(lambda running=running: running <= scene.ends.keys(), (robot, recorder), "an end")
                     found.judge(scene, *left)
                 if number == size.kills:
                     break
@@ -234,7 +237,8 @@ def kill(folder: Path, size: Size, draw: random.Random, report: Report) -> Kills
 def left_by(scene: Scene, first: str, killed_ns: int) -> tuple[int, set[str], set[str]]:
     """When a recorder was killed whose first episode was `first`, and which episodes were finished and running then."""
     stored = {path.name for path in list_episodes(scene.bags)}
-    settled = {name for name, end in scene.ends.items() if name >= first and end["stamp"] + SETTLED_S * decode.NS_PER_S <= killed_ns}
+    latest = killed_ns - SETTLED_S * decode.NS_PER_S
+    settled = {name for name, end in scene.ends.items() if name >= first and end["ticks"][-1][1] <= latest}
     running = {name for name in scene.unfinished() if name in scene.starts and name not in scene.ends}
     return killed_ns, stored | settled, running
 

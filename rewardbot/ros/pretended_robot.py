@@ -28,6 +28,9 @@ from rewardbot.types import EpisodeInfo, Observation
 PICTURES = 15
 """Different images of each camera, shown in turn."""
 
+LATEST_S = 1.0
+"""What is due for longer is not sent any more [s], as a camera keeps no old frames."""
+
 
 @dataclass(frozen=True)
 class PretendedSettings:
@@ -44,7 +47,7 @@ class PretendedRobot(RewardbotNode):
     """See the module. It begins when every topic has a subscriber, and prints a line of JSON at each start and end.
 
     Each message has the stamp of the moment at which it was due, by the wall clock. An end says how many messages of each
-    topic the episode has, and how late the latest of them was sent [s].
+    topic the episode has, and the stamp of each control tick with the time at which all of its messages were sent [ns].
     """
 
     def __init__(self) -> None:
@@ -69,16 +72,18 @@ class PretendedRobot(RewardbotNode):
         self._begun: int | None = None  # the control tick at which the present episode began
         self._start_ns = 0
         self._sent: dict[str, list[int]] = {topic: [] for topic in kinds}  # stamps [ns]
-        self._late = 0.0
+        self._ticks_sent: list[tuple[int, int]] = []
 
     def work(self) -> float:
         """Sends what is due."""
         if not self._due:
             if any(not item.get_subscription_count() for item in self._outputs.values()):
                 return LONGEST_WAIT_S
-            now = time.time_ns()
-            self._due = [(now + self._control_ns, True), (now + self._control_ns, False)]
-        if self._due[0][0] <= time.time_ns():
+            self._plan()
+        late = time.time_ns() - self._due[0][0]
+        if late > LATEST_S * decode.NS_PER_S:
+            self._plan()
+        elif late >= 0:
             stamp, control = heapq.heappop(self._due)
             heapq.heappush(self._due, (stamp + (self._control_ns if control else self._joint_ns), control))
             if control:
@@ -87,18 +92,24 @@ class PretendedRobot(RewardbotNode):
                 self._send(stamp, decode.JOINT_STATES, decode.TOOL_POSE)
         return min(LONGEST_WAIT_S, max(0.0, (self._due[0][0] - time.time_ns()) / decode.NS_PER_S))
 
+    def _plan(self) -> None:
+        first = time.time_ns() + self._control_ns
+        self._due = [(first, False), (first, True)]
+
     def _control(self, stamp: int) -> None:
         self._tick += 1
         if self._begun is None and self._tick > self._pause and self._done != (self.settings.episodes or -1):
-            self._begun, self._start_ns, self._late = self._tick, stamp, 0.0
+            self._begun, self._start_ns, self._ticks_sent = self._tick, stamp, []
             self._sent = {topic: [sent for sent in stamps if sent >= stamp] for topic, stamps in self._sent.items()}
             self._announce("start", stamp)
         self._send(stamp, *map(decode.camera_topic, self.contract.cameras))
         if self._begun is None:
             return
-        if self._tick - self._begun < self._steps:
+        running = self._tick - self._begun < self._steps
+        if running:
             self._send(stamp, decode.REQUESTED_ACTION, decode.APPLIED_ACTION)
-        else:
+        self._ticks_sent.append((stamp, time.time_ns()))
+        if not running:
             self._announce("end", stamp)
             self._begun, self._tick, self._done = None, 0, self._done + 1
 
@@ -109,7 +120,6 @@ class PretendedRobot(RewardbotNode):
             content[4:12] = b"".join(part.to_bytes(4, "little") for part in divmod(stamp, decode.NS_PER_S))  # behind CDR's header
             self.publish(self._outputs[topic], bytes(content))
             self._sent[topic].append(stamp)
-        self._late = max(self._late, (time.time_ns() - stamp) / decode.NS_PER_S)
 
     def _announce(self, kind: str, stamp: int) -> None:
         name = f"pretended-{self._name}-{self._done:05d}"
@@ -117,7 +127,7 @@ class PretendedRobot(RewardbotNode):
         steps = self._steps if kind == "end" else None
         self.publish(self._outputs[decode.EPISODE], convert.episode_event(info, stamp, steps=steps))
         counts = {topic: len(stamps) for topic, stamps in self._sent.items() if stamps}
-        end = {"start": self._start_ns, "sent": counts, "late_s": round(self._late, 4)} if kind == "end" else {}
+        end = {"start": self._start_ns, "sent": counts, "ticks": self._ticks_sent} if kind == "end" else {}
         print(json.dumps({"kind": kind, "id": name, "stamp": stamp, **end}), flush=True)
 
 

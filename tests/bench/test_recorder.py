@@ -53,7 +53,8 @@ def scene(tmp_path: Path) -> Scene:
         found._listen("pretended_robot", json.dumps({"kind": "start", "id": name, "stamp": (10 + number) * 10**9}))
     for name in ("e1", "e2"):
         write_episode(found.bags, episode(name), SMALL)
-        found._listen("pretended_robot", json.dumps({"kind": "end", "id": name, "stamp": 10_500_000_000}))
+        end = {"kind": "end", "id": name, "stamp": 10_500_000_000, "ticks": [[10_500_000_000, 10_700_000_000]]}
+        found._listen("pretended_robot", json.dumps(end))
     (found.bags / "e3.part").mkdir()
     return found
 
@@ -63,13 +64,14 @@ def test_what_is_finished_and_what_runs(scene: Scene) -> None:
     shutil.rmtree(scene.bags / "e1")
     assert left_by(scene, "e1", 12 * 10**9)[1] == {"e1", "e2"}, "it ended long ago, and its bag must be there"
     assert left_by(scene, "e2", 12 * 10**9)[1] == {"e2"}, "before that recorder's time"
-    assert left_by(scene, "e1", 11_499_999_999)[1] == {"e2"}, "it has only just ended"
-    scene.ends["e3"] = {"stamp": 11_900_000_000}
+    assert left_by(scene, "e1", 11_699_999_999)[1] == {"e2"}, "it has only just been sent"
+    scene.ends["e3"] = {"ticks": [[11_900_000_000, 11_900_000_000]]}
     assert left_by(scene, "e1", 12 * 10**9)[2] == set()
 
 
 def test_each_episode_that_is_gone_counts(scene: Scene) -> None:
     left, kills = left_by(scene, "e1", 12 * 10**9), Kills()
+    scene.ends["e3"] = {"ticks": [[12 * 10**9, 12_100_000_000]]}
     shutil.rmtree(scene.bags / "e1")
     mcap = scene.bags / "e2" / "e2.mcap"
     mcap.write_bytes(mcap.read_bytes()[:-1000])
@@ -82,11 +84,13 @@ def test_each_episode_that_is_gone_counts(scene: Scene) -> None:
 def test_the_time_lost_is_that_of_the_slowest_topic(scene: Scene) -> None:
     path = write_episode(scene.bags, episode("e4"), SMALL)
     assert newest_of_slowest(path) == 10_400_000_000, "there is no action at the end"
-    scene.starts["e4"] = 10 * 10**9
-    kills = Kills()
+    scene.starts["e4"], kills = 10 * 10**9, Kills()
+    scene.ends["e4"] = {"ticks": [[10_300_000_000, 10_300_000_000], [10_900_000_000, 10_990_000_000], [11 * 10**9, 11_000_000_001]]}
     reject(path)
     kills.judge(scene, 11 * 10**9, set(), {"e4"})
-    assert kills.seconds == [pytest.approx(0.6)] and kills.row()["s lost"] == 0.6
+    assert kills.seconds == [pytest.approx(0.5)] and kills.row()["s lost"] == 0.5, "the last one was sent after the kill"
+    kills.judge(scene, 10_400_000_000, set(), {"e4"})
+    assert kills.seconds[1] == 0.0, "nothing is lost that was not sent"
 
 
 def test_messages_within_an_episode_are_counted(scene: Scene) -> None:

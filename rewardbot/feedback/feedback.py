@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.errors import ConfigError, DataError, unknown_name
@@ -77,7 +77,7 @@ class Query:
         reward_version: version of the reward that asked, 0 for none.
         strategy: what chose it, such as `disagreement`.
         reason: why it was chosen, in words for the annotator.
-        predicted: what that reward held of each answer, probabilities (K,), in the order of `options`, a tie last; or empty.
+        predicted: what that reward held of each answer, probabilities (K,) in the order of `feedback.answers`; or empty.
         to: the annotator who is to answer, empty for anybody who comes.
 
     Raises:
@@ -226,8 +226,6 @@ Feedback = Ranking | Rating | SuccessMark | UnsafeInterval
 Response = Feedback | Skip
 """What may be said to a query."""
 
-T = TypeVar("T", Query, Ranking, Rating, SuccessMark, UnsafeInterval, Skip)
-
 _TYPES: dict[str, type[Any]] = {
     "query": Query, "ranking": Ranking, "rating": Rating, "mark": SuccessMark, "interval": UnsafeInterval, "skip": Skip}
 _NAMES = {cls: name for name, cls in _TYPES.items()}
@@ -272,8 +270,6 @@ def check_answers(query: Query, response: Response) -> None:
     Raises:
         DataError: it is of another kind or about other clips.
     """
-    wrong = DataError(f"The answer to query '{query.id}' is about other steps than were shown.",
-                      next_step="Answer the query that was asked.")
     if isinstance(response, Skip):
         return
     if not isinstance(response, _RESPONSES[query.kind]):
@@ -290,7 +286,8 @@ def check_answers(query: Query, response: Response) -> None:
         inner = response.segment
         fits = inner.episode_id == shown.episode_id and shown.start <= inner.start and inner.stop <= shown.stop
     if not fits:
-        raise wrong
+        raise DataError(f"The answer to query '{query.id}' is about other steps than were shown.",
+                        next_step="Answer the query that was asked.")
 
 
 def to_json(value: Query | Response) -> dict[str, Any]:

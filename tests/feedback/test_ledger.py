@@ -323,6 +323,14 @@ def test_several_may_make_the_same_ledger_at_once(path: Path) -> None:
     assert sorted(file.name for file in path.parent.iterdir()) == ["ledger.db"]
 
 
+def test_what_a_killed_maker_left_does_not_matter(path: Path) -> None:
+    for part in ("", "-wal", "-journal"):
+        path.with_name(f".ledger.db.new{part}").write_bytes(b"half a ledger")
+    with Ledger(path) as ledger:
+        ledger.ask(pair())
+    assert sorted(file.name for file in path.parent.iterdir()) == ["ledger.db"]
+
+
 def test_a_ledger_that_another_process_holds_is_an_error_and_then_goes_on(ledger: Ledger, path: Path) -> None:
     ledger.ask(pair())
     other = sqlite3.connect(path, isolation_level=None)

@@ -31,7 +31,11 @@ CLASSIFIER, REPORT = "classifier.safetensors", "report.json"
 EARLY = 0.9
 """Share of the time between two pictures after which one is taken: cameras are not punctual."""
 
+FINISH_S = 8.0
+"""How long the end of a session waits for a check that is under way [s]; less than a starter waits for its nodes."""
+
 NONE = Side()
+UNCHECKED = "The classifier has not been checked yet."
 NAMES = {True: "with the goal", False: "without the goal"}
 
 
@@ -108,6 +112,7 @@ class GoalSession:
         self._taken_at = float("-inf")
         self._classifier: ImageClassifier | None = None
         self._checked: Checked | None = None
+        self._asked_to_save = False
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._trainer = Trainer(
             self._config.classifier, self._config.pause_s,
@@ -155,7 +160,7 @@ class GoalSession:
     def close(self) -> str:
         """Saves a classifier that is of use, ends both threads, and tells in a sentence what there is. May be called twice."""
         if self._thread.is_alive():
-            self._trainer.close()
+            self._trainer.close(0.0 if lacking(self._labelled.labels, self._labelled.bursts) else FINISH_S)
             self._tasks.put(self._last)
             self._tasks.put(None)
             self._thread.join()
@@ -252,6 +257,8 @@ class GoalSession:
 
     def _adopt_check(self, checked: Checked) -> None:
         self._checked = checked
+        if self._asked_to_save:
+            self._save()
 
     def _probabilities(self, moments: Sequence[Moment]) -> NDArray[np.float32]:
         assert self._classifier is not None
@@ -262,14 +269,18 @@ class GoalSession:
     def _refusal(self) -> str:
         if reason := lacking(self._labelled.labels, self._labelled.bursts):
             return reason
-        return objection(self._checked.held_out) if self._checked else "The classifier has not been checked yet."
+        return objection(self._checked.held_out) if self._checked else UNCHECKED
 
     def _save(self) -> None:
-        if reason := self._refusal():
+        reason = self._refusal()
+        self._asked_to_save = self._checked is None and reason == UNCHECKED
+        if self._asked_to_save:
+            self._say("It will be saved when it has been checked.", "plain")
+        elif reason:
             self._say(f"Not saved: {reason}", "warning")
-            return
-        self._write()
-        self._say(f"{CLASSIFIER} and {REPORT} are in {self._store.folder}", "plain")
+        else:
+            self._write()
+            self._say(f"{CLASSIFIER} and {REPORT} are in {self._store.folder}", "plain")
 
     def _last(self) -> None:
         if self._checked and not self._checked.saved and not self._refusal():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,8 +86,10 @@ class Trainer:
             self._version, self._began = labelled.version, now
             self._job = self._thread.submit(self._train, labelled.images(), labelled.labels, labelled.bursts, labelled.sides)
 
-    def close(self) -> None:
-        """Ends a training that is under way. May be called twice."""
+    def close(self, patience_s: float) -> None:
+        """Ends a training that is under way, if it does not end by itself within `patience_s`. May be called twice."""
+        if self._job is not None:
+            wait([self._job], timeout=patience_s)
         self._closing = True
         self._thread.shutdown()
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rewardbot.data.success_images import read_other_images, read_success_images
+from rewardbot.gui import goal_session
 from rewardbot.gui.goal_questions import SHOWN
 from rewardbot.gui.goal_session import CLASSIFIER, REPORT, GoalConfig, GoalSession, State
 from rewardbot.rewards.goal_classifier import DeployedClassifier
@@ -269,15 +270,25 @@ def test_what_is_labelled_is_not_asked(tmp_path: Path) -> None:
 # The end.
 
 
-def test_a_session_goes_on_where_it_was_and_saves_at_the_end(tmp_path: Path) -> None:
+def test_a_session_goes_on_where_it_was(tmp_path: Path) -> None:
+    labelled(tmp_path, 4, 5)
+    again = Person(tmp_path)
+    state = again.done()
+    assert (state.goal.pictures, state.other.pictures, state.goal.bursts, state.other.bursts) == (10, 10, 2, 2)
+    again.session.undo()
+    assert again.done().said == "There is nothing to take back.", "what another session made stays"
+    assert again.session.close() == again.session.close()
+
+
+def test_what_is_asked_for_before_the_check_is_saved_after_it_and_the_end_waits_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(goal_session, "FINISH_S", 60.0)
     labelled(tmp_path, 10, 4)
     person = Person(tmp_path, QUICK)
-    state = person.wait(lambda state: state.checked == 40, "the check of what was there")
-    assert (state.goal.bursts, state.other.bursts, state.refusal) == (5, 5, "")
-    person.session.undo()
-    assert person.done().said == "There is nothing to take back.", "what another session made stays"
-    assert CLASSIFIER in person.session.close() and (tmp_path / CLASSIFIER).exists()
-    assert person.session.close() == person.session.close()
+    person.session.save()
+    assert person.done().said == "It will be saved when it has been checked." and not (tmp_path / CLASSIFIER).exists()
+    assert f"{CLASSIFIER}, held-out accuracy" in person.session.close() and (tmp_path / CLASSIFIER).exists()
 
 
 def test_closing_does_not_wait_for_a_training(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Trial:
 
     Attributes:
         demonstrations: so few that behaviour cloning is weak.
-        limit_s: time of learning after which an arm has failed [s].
+        limit_s: time of learning after which an arm has failed, the longest of the main job [s].
         every_s: time of learning between two evaluations [s].
         look, sure: episodes of an evaluation; the second so many follow only where the first so many went well.
         round_episodes, round_updates: of HG-DAgger: episodes in a round, gradient steps after it.
@@ -62,7 +62,7 @@ class Trial:
     trained: bool = True
 
 
-TRIALS = {"lift": Trial(3, 300.0, 5.0), "pencil_case": Trial(5, 900.0, 15.0)}
+TRIALS = {"lift": Trial(3, 180.0, 5.0), "pencil_case": Trial(5, 720.0, 20.0)}
 QUICK = Trial(2, 0.5, 0.3, look=2, sure=2, round_episodes=2, round_updates=2, trained=False)
 
 
@@ -121,11 +121,10 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     results: dict[str, dict[str, list[Arm]]] = {task: {arm: [] for arm in ARMS} for task in trials}
     jobs = [(seed, task) for seed in seeds for task in trials]
     for number, (seed, task) in enumerate(jobs):
+        report(number / len(jobs), f"{task}, seed {seed}: behaviour cloning")
         trial, robot = trials[task], MujocoRobot(task)
-
         shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
         trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
-        report(number / len(jobs), f"{task}, seed {seed}: behaviour cloning")
         trained.pretrain(shown, lambda stage, share: None, baseline=False)
         cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.look + trial.sure,
                           stream=STREAMS * seed + 2).rate
@@ -149,7 +148,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
 
 
 def _alone(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
-    """The main job's learner."""
+    """The learner of `rewardbot train`."""
     learner, found = _learner(trained.config, trained, shown), Arm()
     while learner.learn_s < trial.limit_s and found.mastered is None:
         _go_on(learner, robot, trial, found, None)
@@ -158,12 +157,11 @@ def _alone(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial
 
 
 def _with_takeovers(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
-    """The same with an operator who watches, also when the task has been mastered, until learning ends by itself."""
+    """That of `rewardbot train --takeovers`. The operator goes on watching when the task has been mastered, until learning ends."""
     learner, found = _learner(config(trained.task, trial, takeovers=True), trained, shown), Arm()
-    operator, before = WatchingOperator(robot, noise=NOISE, seed=trained.seed), len(learner.demonstrations)
+    operator = WatchingOperator(robot, noise=NOISE, seed=trained.seed)
     while learner.learn_s < trial.limit_s and not (found.mastered and learner.converged):
         _go_on(learner, robot, trial, found, operator)
-        found.helped = len(learner.demonstrations) - before
         tell(found)
     return found
 
@@ -177,9 +175,10 @@ def _learner(config: LearnerConfig, trained: Learner, shown: Sequence[Episode]) 
 
 def _go_on(learner: Learner, robot: MujocoRobot, trial: Trial, found: Arm, operator: WatchingOperator | None) -> None:
     """Learns for a while; then its policy is evaluated, unless it has been good enough already."""
-    seconds = min(trial.limit_s, learner.learn_s + trial.every_s)
+    seconds, before = min(trial.limit_s, learner.learn_s + trial.every_s), len(learner.demonstrations)
     curve = learn(learner, robot, stream=STREAMS * learner.seed + 1, seconds=seconds, operator=operator)
     found.takeovers += curve.takeovers
+    found.helped += len(learner.demonstrations) - before
     found.steps, found.learn_s = learner.env_steps, learner.learn_s
     if found.mastered is None:
         found.judge(_success(DeployedPolicy(learner.policy_weights()), robot, trial, learner.seed))

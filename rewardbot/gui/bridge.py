@@ -118,10 +118,6 @@ class Bridge(QObject, Generic[C]):
         self._node.asked[future] = service, time.monotonic() + PATIENCE_S
         future.add_done_callback(self._on_answer)
 
-    def tell(self, **metrics: float | int | str) -> None:
-        """Adds to the node's metrics."""
-        self._node.metrics.update(metrics)
-
     # In the node's thread ------------------------------------------------------------------------------------------------
 
     def _run(self, name: str) -> None:

@@ -4,7 +4,7 @@ The job sets the parameters `mode`, `episodes`, `actor` and `run` together; each
 effect between episodes. In mode `demonstrate` the action is what the operator's teleop device says, by equal stamp; in mode
 `play` it is random, and nothing else is needed. In mode `teleoperate` a person says by services when an episode begins and ends,
 and drives the arm between episodes, too; when the person is silent, the arm holds. In mode `explore` whoever drives acts instead
-of the policy.
+of the policy, and may end the episode with a verdict.
 
 Every other episode is over at the first observation that is `horizon` control ticks of the robot after its first one. In lockstep
 the robot ticks once per command; in real time it ticks on, whether or not a command came in time.
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,6 +41,7 @@ from rewardbot.robots.tasks import load_task
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.actors import OF_THE_POLICY, Actors
 from rewardbot.ros.arbiter import Gripper
+from rewardbot.ros.episode_services import EpisodeServices
 from rewardbot.ros.joiner import StampJoiner
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 from rewardbot.ros.operators import Operators, Verdicts
@@ -85,7 +85,7 @@ class PolicyNode(RewardbotNode):
         self._done = self._begun = 0  # of the request; of this process, so that no two episodes have one id
         self._finishing = False
         self._robot = RobotTicks()
-        self._teller = Teller(lambda event: self.publish(self._events, event), self._robot.sent)
+        self._teller = Teller(lambda event: self.publish(self._events, event), self._robot.sent, self._on_end)
         self._operators = Operators(self, self.contract, lockstep=self.settings.lockstep, heard=self._on_operator, tell=self._say)
         self._verdicts = Verdicts(self)
         self._gripper = Gripper(self.contract)
@@ -111,10 +111,7 @@ class PolicyNode(RewardbotNode):
         self.create_subscription(JointState, decode.JOINT_STATES, self._on_joint_states, qos.STATE)
         self._reset_client, self._again_client = (self.create_client(Trigger, name) for name in ("reset", "reset_again"))
         self._parts = [decode.JOINT_STATES, *(topic for topic, _, _ in topics)]
-        for name, do in {"start": self._start, "stop": lambda: self._teller.stop(None),
-                         "success": lambda: self._teller.stop(True), "failure": lambda: self._teller.stop(False),
-                         "discard": self._teller.discard, "again": self._again}.items():
-            self.create_service(Trigger, f"episode/{name}", partial(self._serve, do))
+        EpisodeServices(self, self._teller, self._start, self._on_word)
 
     # Requests ------------------------------------------------------------------------------------------------------------
 
@@ -202,13 +199,6 @@ class PolicyNode(RewardbotNode):
 
     # A person's word -----------------------------------------------------------------------------------------------------
 
-    def _serve(self, do: Callable[[], Answer], request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success, response.message = do()
-        self._say(response.message)
-        self._tell()
-        self.publish_metrics()
-        return response
-
     def _start(self, *, again: bool = False) -> Answer:
         if self._request.mode != "teleoperate":
             return False, f"policy_node is in mode {self._request.mode}; a person's episodes begin in mode teleoperate"
@@ -221,10 +211,10 @@ class PolicyNode(RewardbotNode):
         self._begin(again=again)
         return True, "the episode begins when the robot is at its start"
 
-    def _again(self) -> Answer:
-        discarded, said = self._teller.discard()
-        begun, reason = self._start(again=True)
-        return begun, f"{said}; {reason}" if discarded else reason
+    def _on_word(self, came_of_it: str) -> None:
+        self._say(came_of_it)
+        self._tell()
+        self.publish_metrics()
 
     # Operators -----------------------------------------------------------------------------------------------------------
 
@@ -242,8 +232,9 @@ class PolicyNode(RewardbotNode):
                 self._send(self._operators.action_or_hold(stamp), stamp)
 
     def _say(self, text: str) -> None:
+        if text != self._teller.said:  # a device may say the same wrong thing many times a second
+            self.get_logger().info(text)
         self._teller.said = text
-        self.get_logger().info(text, throttle_duration_sec=1.0)
 
     # Observations --------------------------------------------------------------------------------------------------------
 
@@ -306,8 +297,11 @@ class PolicyNode(RewardbotNode):
             self.publish(self._twists, twist)
 
     def _end(self, episode: Running, stamp: int) -> None:
-        verdict = self._verdicts.before(self._robot.sent(stamp)) if episode.info.source == "demonstration" else None
-        self._teller.end(stamp, success=verdict)
+        """The last observation has come. An operator says how it went of what he had a hand in."""
+        judged = episode.info.source == "demonstration" or episode.taken_over
+        self._teller.end(stamp, success=self._verdicts.before(self._robot.sent(stamp)) if judged else None)
+
+    def _on_end(self, episode: Running) -> None:
         if episode.request == self._request:
             self._done += 1
             if self._done == self._request.episodes:

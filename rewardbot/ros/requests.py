@@ -19,7 +19,7 @@ class Request:
     """What to do now; set the parameters together (set_parameters_atomically)."""
 
     mode: Mode = setting("idle", "idle, demonstrate, teleoperate, play, explore or evaluate")
-    episodes: int = setting(0, "number of episodes, then idle; 0: until changed. No matter in teleoperate", min=0, max=1_000_000)
+    episodes: int = setting(0, "number of episodes, then idle; 0: until changed", min=0, max=1_000_000)
     actor: Literal["bc", "bc_tuned", "rl"] = setting("rl", "who acts in evaluate: bc, bc_tuned or rl")
     run: int = setting(0, "counter; a higher one makes the same request anew", min=0)
     least_version: int = setting(0, "wait for policy weights of at least this version", min=0)

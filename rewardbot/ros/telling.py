@@ -44,8 +44,13 @@ class Running:
 
     @property
     def of_a_person(self) -> bool:
-        """Whether it begins and ends when a person says so."""
+        """Whether it begins and ends when a person says so, and only then."""
         return self.request.mode == "teleoperate"
+
+    @property
+    def watched(self) -> bool:
+        """Whether a person may end it."""
+        return self.request.mode in ("teleoperate", "explore")
 
 
 class Teller:
@@ -54,14 +59,16 @@ class Teller:
     Args:
         publish: gets the events.
         sent: stamp of an observation -> when the robot sent it [ns].
+        ended: told of each episode that has ended.
 
     Attributes:
         running: the episode in progress.
         said: the last thing that a person should know.
     """
 
-    def __init__(self, publish: Callable[[DiagnosticArray], None], sent: Callable[[int], int]) -> None:
-        self._publish, self._sent = publish, sent
+    def __init__(self, publish: Callable[[DiagnosticArray], None], sent: Callable[[int], int],
+                 ended: Callable[[Running], None]) -> None:
+        self._publish, self._sent, self._on_end = publish, sent, ended
         self.running: Running | None = None
         self.said = ""
         self._ended: tuple[EpisodeInfo, int] | None = None  # a person's, and the stamp of its end
@@ -72,8 +79,8 @@ class Teller:
         self.running.started = stamp
         self._publish(convert.episode_event(self.running.info, stamp))
 
-    def end(self, stamp: int, *, success: bool | None) -> Running:
-        """The running episode is over at the observation of `stamp` [ns], with the operator's verdict; returns it."""
+    def end(self, stamp: int, *, success: bool | None) -> None:
+        """The running episode is over at the observation of `stamp` [ns], with the operator's verdict."""
         assert self.running is not None
         episode, self.running = self.running, None
         extra = {**episode.info.extra, OBSERVED: self._sent(stamp)}
@@ -85,7 +92,7 @@ class Teller:
         self._publish(convert.episode_event(episode.info, stamp, steps=episode.steps))
         if episode.of_a_person:
             self._ended = episode.info, stamp
-        return episode
+        self._on_end(episode)
 
     # A person's word -----------------------------------------------------------------------------------------------------
 
@@ -94,7 +101,7 @@ class Teller:
         episode = self.running
         if episode is None:
             return self._judge(verdict) if verdict is not None else (False, "no episode runs")
-        if not episode.of_a_person:
+        if not episode.watched:
             return False, f"episode {episode.info.id} is conducted in mode {episode.request.mode}"
         if episode.steps < 1:
             return False, f"episode {episode.info.id} has no step yet"
@@ -105,7 +112,7 @@ class Teller:
     def discard(self) -> Answer:
         """Gives up the running episode, or else the last one that ended."""
         if (episode := self.running) is not None:
-            if not episode.of_a_person:
+            if not episode.watched:
                 return False, f"episode {episode.info.id} is conducted in mode {episode.request.mode}"
             self.running = None
             info, stamp = episode.info, episode.answered

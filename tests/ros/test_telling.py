@@ -20,7 +20,9 @@ class Case:
 
     def __init__(self) -> None:
         self.events: list[EpisodeEvent] = []
-        self.teller = Teller(lambda message: self.events.append(decode.episode_event(message)), lambda stamp: stamp + 7)
+        self.ended: list[str] = []
+        self.teller = Teller(lambda message: self.events.append(decode.episode_event(message)), lambda stamp: stamp + 7,
+                             lambda episode: self.ended.append(episode.info.id))
 
     def run(self, name: str, steps: int, mode: Mode = "teleoperate", **values: Any) -> None:
         """An episode that is in progress, its newest observation answered."""
@@ -88,9 +90,20 @@ def test_what_makes_no_sense_is_refused_with_a_reason() -> None:
     assert case.teller.discard() == (False, "there is no episode to discard")
     case.run("a", 0)
     assert case.teller.stop(True) == (False, "episode a has no step yet") and case.teller.running is not None
-    case.run("b", 5, mode="explore")
+    case.run("b", 5, mode="evaluate")
     for answer in (case.teller.stop(True), case.teller.discard()):
-        assert answer == (False, "episode b is conducted in mode explore")
+        assert answer == (False, "episode b is conducted in mode evaluate")
+    assert case.ended == []
+
+
+def test_a_person_who_watches_the_policy_may_end_its_episode_with_a_verdict() -> None:
+    case = Case()
+    case.run("a", 5, mode="explore", taken_over={4})
+    assert case.teller.stop(True)[0] and case.ended == ["a"]
+    assert case.events[-1].info.success is True and case.events[-1].info.extra[TAKEOVERS] == [[4, 5]]
+    assert not case.teller.stop(False)[0], "it has been learned from"
+    case.run("b", 5, mode="explore")
+    assert case.teller.discard() == (True, "episode b is discarded") and case.said()[-1] == ("discard", "b", None)
 
 
 def test_the_steps_in_which_the_operator_acted_are_in_the_end() -> None:

@@ -80,8 +80,8 @@ def learner_config(options: JobOptions) -> LearnerConfig:
                           valid=f"--policy takes: {', '.join(learners)}.",
                           next_step="bc is evaluated beside it in any case; hg_dagger is in `rewardbot bench takeover`; dagger, and "
                                     "sac from state vectors, are for programs of yours.")
-    if options.reward and registry.check("reward", options.reward) not in (rewards := names_in("rewards")):
-        raise unknown_name("reward algorithm for this job", options.reward, rewards)
+    if options.reward and options.reward not in (rewards := names_in("rewards")):
+        raise unknown_name("reward algorithm", options.reward, rewards)
     values: dict[str, Any] = {}
     ours, of_the_user = SETTINGS_FILES[:2], SETTINGS_FILES[2:]
     special = [name for name, asked in ((WITHOUT_DEMONSTRATIONS, not options.demos), (TAKEOVERS, options.takeovers)) if asked]

@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from sensor_msgs.msg import Image as SensorImage
 
-from rewardbot.gui.goal_connection import Meeting
+from rewardbot.data import decode
+from rewardbot.gui.goal_connection import Meeting, connect
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
+from rewardbot.ros import convert, qos
 from rewardbot.ros.graph import load_graph, resolve
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.labels import LabelStore
@@ -86,6 +91,28 @@ def test_what_cannot_be_used_is_told_before_a_window_opens(arguments: list[str],
     result = subprocess.run([sys.executable, "-m", "rewardbot.gui.goal_window", "--ros-args", *given], cwd=tmp_path, text=True,
                             capture_output=True, timeout=60, check=False, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"})
     assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr
+
+
+def test_pictures_of_another_size_and_a_stop_that_nobody_hears_are_told(
+    domain: int, client: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["goal_window", "--ros-args", "-p", f"folder:={tmp_path}"])
+    bridge, make_window = connect()
+    assert bridge.start()
+    window = make_window()
+    qtbot.addWidget(window)
+    camera = client.publisher(SensorImage, decode.camera_topic("webcam"), qos.IMAGES_OUT)
+
+    def shown(text: str, pixels: np.ndarray) -> None:
+        client.wait(lambda: camera.publish(convert.image(pixels, "webcam", 1)) or qtbot.wait(20) or text in str(window.toasts.texts())
+                    or text in window._headline.text(), text)
+
+    shown("Hold  G", np.zeros((96, 96, 3), np.uint8))
+    shown("camera 'webcam': The image is 64x64.", np.zeros((64, 64, 3), np.uint8))
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
+    window._session.close()
+    bridge.close()
 
 
 def test_pictures_of_one_moment_meet() -> None:

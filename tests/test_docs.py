@@ -80,7 +80,8 @@ def test_the_tables_of_topics_and_of_the_graph_agree() -> None:
 def test_the_table_of_services() -> None:
     for names, _, node, *_ in rows("Services"):
         for name in code(names):
-            assert f'"{name.rpartition("/")[2]}"' in share_path(f"rewardbot/ros/{node}.py").read_text(), name
+            owner = "episode_services" if name.startswith("episode/") else node
+            assert f'"{name.rpartition("/")[2]}"' in share_path(f"rewardbot/ros/{owner}.py").read_text(), name
 
 
 def test_the_table_of_parameters() -> None:

@@ -113,7 +113,7 @@ COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
-    "success-images": Command("pictures of a task's goal from the simulator, for --success-images of demo and train", _success_images),
+    "success-images": Command("pictures of a task's goal from the simulator, for --success-images", _success_images),
     "label-goal": Command("a window in which two keys make pictures of a goal and a classifier of it", _label_goal),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
     "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),

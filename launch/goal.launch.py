@@ -1,4 +1,4 @@
-"""ros2 launch rewardbot goal.launch.py folder:=DIR: pictures of a goal are labelled. The nodes are described in rewardbot/ros/graph.py."""
+"""ros2 launch rewardbot goal.launch.py folder:=DIR: pictures of a goal. The nodes are described in rewardbot/ros/graph.py."""
 
 from typing import Any
 

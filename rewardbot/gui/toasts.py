@@ -72,7 +72,7 @@ class Toast(QLabel):
     def __init__(self, text: str, level: Level, toasts: Toasts) -> None:
         super().__init__()
         self.said: tuple[str, Level] = text, level
-        self._count = 1
+        self._toasts, self._count = toasts, 1
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
         colour = theme.COLOURS[level]
@@ -80,7 +80,7 @@ class Toast(QLabel):
             f"background: {theme.RAISED}; color: {colour}; border: 1px solid {colour}; border-radius: 4px; padding: 8px")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(lambda: toasts.drop(self))
+        self._timer.timeout.connect(self._leave)  # a method: Qt lets go of it when the window is gone
         self._write()
 
     def again(self) -> None:
@@ -93,6 +93,9 @@ class Toast(QLabel):
 
     def leaveEvent(self, a0: QEvent | None) -> None:
         self._timer.start(SHOWN_MS)
+
+    def _leave(self) -> None:
+        self._toasts.drop(self)
 
     def _write(self) -> None:
         text, level = self.said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,12 @@ import pytest
 from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtGui import QFocusEvent, QKeyEvent
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QLabel
+from PyQt5.QtWidgets import QApplication, QLabel, QWidget
 
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalConfig, GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
+from rewardbot.gui.toasts import Toast, Toasts
 from rewardbot.rewards.image_classifier import ImageClassifierConfig
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.training.labels import LabelStore
@@ -241,6 +243,18 @@ def test_messages_go_away_and_repetitions_are_counted(window: Window, monkeypatc
     assert corner.x() <= window.widget.width() and corner.y() <= window.widget.height()
     window.until(lambda: toasts.texts() == [])
     assert not toasts.isVisible()
+
+
+def test_a_message_does_not_outlive_its_window(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewardbot.gui.toasts.SHOWN_MS", 50)
+    for _ in range(20):
+        window = QWidget()
+        Toasts(window).say("the disk is full", "bad")
+        window.deleteLater()
+        del window
+        gc.collect()
+    qtbot.wait(200)
+    assert not [widget for widget in QApplication.allWidgets() if isinstance(widget, Toast)]
 
 
 def test_it_fits_a_small_screen(window: Window) -> None:

@@ -245,11 +245,21 @@ def test_messages_go_away_and_repetitions_are_counted(window: Window, monkeypatc
     assert not toasts.isVisible()
 
 
+class Owner(QWidget):
+    """A window that Python's garbage collector must find, as most do: something in it refers to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.toasts, self.itself = Toasts(self), lambda: self
+
+
 def test_a_message_does_not_outlive_its_window(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its timer would find nothing left, which ended the whole process."""
     monkeypatch.setattr("rewardbot.gui.toasts.SHOWN_MS", 50)
-    for _ in range(20):
-        window = QWidget()
-        Toasts(window).say("the disk is full", "bad")
+    for _ in range(30):
+        window = Owner()
+        window.toasts.say("the disk is full", "bad")
+        window.close()
         window.deleteLater()
         del window
         gc.collect()

@@ -42,6 +42,7 @@ class Job:
     """The job as a program; in each phase of `plan` a thread kills what it names, one after the other."""
 
     def __init__(self, folder: Path, learn_s: float, plan: dict[str, tuple[str, ...]], *resume: str) -> None:
+        self._folder = folder
         self.popen = subprocess.Popen([sys.executable, "-c", JOB, str(folder), str(learn_s), *resume], stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, text=True, start_new_session=True)
         self.kills: Counter[str] = Counter()
@@ -64,7 +65,9 @@ class Job:
         for name in names:
             nodes = nodes_of(self.popen.pid)
             if name == "all":
-                time.sleep(2.0)  # until some episodes of learning are done
+                until = time.monotonic() + 60.0
+                while not visited(self._folder) and time.monotonic() < until:
+                    time.sleep(APART_S)
                 self.killed_all.set()
                 for pid in (self.popen.pid, *nodes.values()):
                     os.kill(pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rewardbot.data.replay import Batch
 from rewardbot.rewards.base import Context
+from rewardbot.rewards.plackett_luce import log_likelihood
 from rewardbot.types import Segment
 
 
@@ -32,6 +33,21 @@ def ranked(utility: Tensor, draw: torch.Generator) -> Tensor:
 def places(utility: Tensor) -> Tensor:
     """Place of each option when the best is the one with the largest utility, int64 (B, k)."""
     return utility.argsort(-1, descending=True).argsort(-1)
+
+
+def most_likely(features: Tensor, place: Tensor) -> Tensor:
+    """The weights (D,) of the linear reward under which the orders of features (B, k, D) are most likely. float64."""
+    w = torch.zeros(features.shape[-1], dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([w], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = -log_likelihood(features @ w, place).mean()
+        value.backward()
+        return value
+
+    optimiser.step(loss)  # type: ignore[arg-type]
+    return w.detach()
 
 
 def spearman(a: Tensor, b: Tensor) -> float:

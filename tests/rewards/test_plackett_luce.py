@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rewardbot.rewards.plackett_luce import NONE, accuracy, log_likelihood, returns
-from tests.rewards.synthetic import linear_rankings
+from tests.rewards.synthetic import linear_rankings, most_likely
 
 utilities = st.lists(st.floats(-20.0, 20.0), min_size=2, max_size=5).map(lambda u: torch.tensor(u, dtype=torch.float64))
 
@@ -141,21 +141,6 @@ def test_accuracy_is_one_for_the_true_order_and_none_for_its_opposite(k: int, se
     assert float(accuracy(utility, place)) == 1.0 and float(accuracy(-utility, place)) == 0.0
 
 
-def fitted(features: Tensor, place: Tensor) -> Tensor:
-    """The most likely w of a linear reward, (D,), from features (B, k, D)."""
-    w = torch.zeros(features.shape[-1], dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.LBFGS([w], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        value = -log_likelihood(features @ w, place).mean()
-        value.backward()
-        return value
-
-    optimiser.step(loss)  # type: ignore[arg-type]
-    return w.detach()
-
-
 @pytest.mark.parametrize("pairs", [False, True], ids=["whole", "pairs"])
 @pytest.mark.parametrize(("k", "cosine"), [(2, 0.989), (3, 0.996), (5, 0.998)])
 def test_200_sets_recover_a_linear_reward(k: int, cosine: float, pairs: bool) -> None:
@@ -166,11 +151,11 @@ def test_200_sets_recover_a_linear_reward(k: int, cosine: float, pairs: bool) ->
         if pairs:
             both = torch.combinations(torch.arange(k))
             features, place = features[:, both].flatten(0, 1), place[:, both].flatten(0, 1)
-        found.append(float(torch.cosine_similarity(fitted(features, place), w, dim=0)))
+        found.append(float(torch.cosine_similarity(most_likely(features, place), w, dim=0)))
     assert sum(found) / len(found) >= cosine
 
 
 @pytest.mark.parametrize("factor", [0.1, 1.0, 10.0])
 def test_the_scale_of_the_features_does_not_matter(factor: float) -> None:
     _, features, place = linear_rankings(0, sets=200, k=3)
-    torch.testing.assert_close(fitted(factor * features, place) * factor, fitted(features, place), atol=2e-3, rtol=2e-3)
+    torch.testing.assert_close(most_likely(factor * features, place) * factor, most_likely(features, place), atol=2e-3, rtol=2e-3)

@@ -16,10 +16,9 @@ from rewardbot.feedback.feedback import Ranking, Rating, SuccessMark
 from rewardbot.nets.weights import to_bytes
 from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import Clips, Comparisons, pad
-from rewardbot.rewards.plackett_luce import log_likelihood
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.types import Episode, EpisodeInfo, Segment
-from tests.rewards.synthetic import episodes, places, ranked, spearman
+from tests.rewards.synthetic import episodes, most_likely, places, ranked, spearman
 
 LINEAR = PreferenceConfig(sees=("features",), layers=0, members=1, steps=300, batch=64, rate=0.1, weight_decay=0.0)
 SMALL = PreferenceConfig(sees=("features",), members=2, hidden=32, steps=150)
@@ -61,20 +60,10 @@ def test_a_linear_reward_is_recovered_from_clips_of_any_length(lengths: tuple[in
     data = pairs(of, features @ W, 200)
     model = PreferenceReward(LINEAR, len(W))
     metrics = model.fit_comparisons(data)
-    best = most_likely(features[data.options], data.place)
+    best = most_likely(features[data.options].double(), data.place).float()
     assert float(torch.cosine_similarity(weights(model)[0], W, dim=0)) > 0.98
     assert float(torch.cosine_similarity(weights(model)[0], best, dim=0)) > 0.999
     assert metrics["answers"] == 200 and metrics["accuracy"] > 0.85 and metrics["loss"] < 0.4
-
-
-def most_likely(features: Tensor, place: Tensor) -> Tensor:
-    """The maximum of the likelihood by Newton's method, (D,)."""
-    w = torch.zeros(features.shape[-1])
-    for _ in range(20):
-        loss = lambda w: -log_likelihood(features @ w, place).mean()  # noqa: E731
-        gradient, curvature = torch.func.grad(loss)(w), torch.func.hessian(loss)(w)
-        w = w - torch.linalg.solve(curvature, gradient)
-    return w
 
 
 def hills(x: Tensor) -> Tensor:

@@ -97,12 +97,14 @@ class Scene:
 
     Attributes:
         bags: where the recorder puts the episodes.
+        linked: how many recorders have found every topic so far.
         starts: episode -> stamp of its start [ns].
         ends: episode -> what is said of its end.
     """
 
     def __init__(self, folder: Path) -> None:
         self.bags = folder / DEMONSTRATIONS
+        self.linked = 0
         self.starts: dict[str, int] = {}
         self.ends: dict[str, dict[str, Any]] = {}
         self._folder, self._contract = folder, folder / f"{CONTRACT.name}.yaml"
@@ -133,7 +135,9 @@ class Scene:
     def _listen(self, node: str, line: str) -> None:
         if node == ROBOT and line.startswith("{"):
             said = json.loads(line)
-            if said["kind"] == "start":
+            if said["kind"] == "linked":
+                self.linked += 1
+            elif said["kind"] == "start":
                 self.starts[said["id"]] = said["stamp"]
             else:
                 self.ends[said["id"]] = said
@@ -225,7 +229,9 @@ def kill(folder: Path, size: Size, draw: random.Random, report: Report) -> Kills
                     found.judge(scene, *left)
                 if number == size.kills:
                     break
-                (first, *_) = sorted(_wait(scene.unfinished, (robot, recorder), "an episode"))
+                _wait(lambda number=number: scene.linked > number, (robot, recorder), "the recorder to find every topic")
+                begun = scene.unfinished()
+                (first,) = _wait(lambda begun=begun: scene.unfinished() - begun, (robot, recorder), "an episode")
                 until = time.monotonic() + draw.uniform(0.0, size.latest_s)
                 _wait(lambda until=until: time.monotonic() >= until, (robot, recorder), "the moment")
                 killed_ns = time.time_ns()

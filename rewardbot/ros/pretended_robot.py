@@ -28,8 +28,10 @@ from rewardbot.types import EpisodeInfo, Observation
 PICTURES = 15
 """Different images of each camera, shown in turn."""
 
-LATEST_S = 1.0
+LATEST_S = 0.2
 """What is due for longer is not sent any more [s], as a camera keeps no old frames."""
+
+LISTENER = "recorder_node"
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class PretendedSettings:
 
 
 class PretendedRobot(RewardbotNode):
-    """See the module. It begins when every topic has a subscriber, and prints a line of JSON at each start and end.
+    """See the module. It begins when a recorder has found every topic, and prints a line of JSON then and at each start and end.
 
     Each message has the stamp of the moment at which it was due, by the wall clock. An end says how many messages of each
     topic the episode has, and the stamp of each control tick with the time at which all of its messages were sent [ns].
@@ -67,6 +69,8 @@ class PretendedRobot(RewardbotNode):
         self._outputs: dict[str, Publisher[Any]] = {
             topic: self.create_publisher(kind, topic, quality) for topic, (kind, quality) in kinds.items()}
         self._contents = _contents(contract)
+        self._linked: set[str] = set()  # recorders that have found every topic, by their processes
+        self.create_subscription(DiagnosticArray, "metrics", self._on_metrics, qos.EVENTS)
         self._due: list[tuple[int, bool]] = []  # stamp [ns], whether it is the control's
         self._tick = self._done = 0
         self._begun: int | None = None  # the control tick at which the present episode began
@@ -77,7 +81,7 @@ class PretendedRobot(RewardbotNode):
     def work(self) -> float:
         """Sends what is due."""
         if not self._due:
-            if any(not item.get_subscription_count() for item in self._outputs.values()):
+            if not self._linked:
                 return LONGEST_WAIT_S
             self._plan()
         late = time.time_ns() - self._due[0][0]
@@ -91,6 +95,12 @@ class PretendedRobot(RewardbotNode):
             else:
                 self._send(stamp, decode.JOINT_STATES, decode.TOOL_POSE)
         return min(LONGEST_WAIT_S, max(0.0, (self._due[0][0] - time.time_ns()) / decode.NS_PER_S))
+
+    def _on_metrics(self, message: DiagnosticArray) -> None:
+        told = convert.metrics_of(message).get(LISTENER, {})
+        if float(told.get("links_in", 0)) >= len(self._outputs) and (process := str(told["process"])) not in self._linked:
+            self._linked.add(process)
+            _say({"kind": "linked"})
 
     def _plan(self) -> None:
         first = time.time_ns() + self._control_ns
@@ -128,7 +138,11 @@ class PretendedRobot(RewardbotNode):
         self.publish(self._outputs[decode.EPISODE], convert.episode_event(info, stamp, steps=steps))
         counts = {topic: len(stamps) for topic, stamps in self._sent.items() if stamps}
         end = {"start": self._start_ns, "sent": counts, "ticks": self._ticks_sent} if kind == "end" else {}
-        print(json.dumps({"kind": kind, "id": name, "stamp": stamp, **end}), flush=True)
+        _say({"kind": kind, "id": name, "stamp": stamp, **end})
+
+
+def _say(values: dict[str, Any]) -> None:
+    print(json.dumps(values), flush=True)
 
 
 def _contents(contract: RobotContract) -> dict[str, list[bytearray]]:

@@ -113,7 +113,7 @@ def test_ratings_give_the_order_that_pairs_give(hilly: tuple[Clips, Tensor]) -> 
     segments = [Segment("e", 10 * n, 10 * (n + 1)) for n in range(len(of))]
     context = episodes({"e": of.steps.flatten(0, 1)})
     rank = utility.argsort().argsort()
-    config = PreferenceConfig(sees=("features",))
+    config = dataclasses.replace(SMALL, steps=400)
     rated, ordered = PreferenceReward(config, len(W)), PreferenceReward(config, len(W))
     rated.fit([Rating(segment, 1 + int(7 * r) // len(of)) for segment, r in zip(segments, rank, strict=True)], context)
     ordered.fit([Ranking((segments[a], segments[b]), (0, 1) if utility[a] > utility[b] else (1, 0))
@@ -135,7 +135,7 @@ def answered(*answers: tuple[tuple[int, ...], float]) -> Comparisons:
     ([((0, 0), 1.0)], 0.5), ([((0, 1), 1.0), ((1, 0), 1.0)], 0.5), ([((0, 1), 3.0), ((1, 0), 1.0)], 0.75),
     ([((0, 1), 1.0), ((0, 0), 1.0)], 0.75)], ids=["equal", "contradictory", "weighted", "half a preference"])
 def test_answers_become_probabilities(answers: list[tuple[tuple[int, ...], float]], probability: float) -> None:
-    model = PreferenceReward(dataclasses.replace(SMALL, steps=200, batch=512), len(W))
+    model = PreferenceReward(dataclasses.replace(SMALL, batch=256), len(W))
     data = answered(*answers)
     model.fit_comparisons(data)
     torch.testing.assert_close(torch.softmax(model.returns(data.clips), -1)[:, 0], torch.full((2,), probability), atol=0.03, rtol=0)

@@ -215,8 +215,8 @@ def asking(tmp_path: Path) -> Iterator[Person]:
     person = Person(tmp_path, GoalConfig(pause_s=1e6, classifier=ImageClassifierConfig(steps=2)))
     for goal in (True, False):
         person.hold(goal, 6)
-    person.see(person.scene.burst(True, 1)[0])
-    person.wait(lambda state: state.probability is not None or not person.see(person.scene.burst(True, 1)[0]), "a classifier")
+    picture = person.scene.burst(True, 1)[0]
+    person.wait(lambda state: not person.see(picture) and state.probability is not None, "a classifier")
     for burst in range(10):
         for picture in person.scene.burst(burst % 2 == 0, 2):
             person.see(picture, after_s=0.6)

@@ -22,7 +22,7 @@ from rewardbot.rewards.base import RewardModel
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.preference import PreferenceConfig
 
-PEBBLE = PreferenceConfig(members=3, layers=3, hidden=256, bounded=True, normalise=False)
+PEBBLE = PreferenceConfig(members=3, layers=3, hidden=256, bounded=True, normalise=False, rate=3e-4)
 """The paper's reward: three networks of three layers whose rewards lie in [-1, 1]."""
 
 

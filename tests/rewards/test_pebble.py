@@ -104,4 +104,5 @@ def test_an_explorer_covers_more_with_it(seed: int) -> None:
 
 
 def test_pebbles_reward_is_the_papers() -> None:
-    assert (PEBBLE.members, PEBBLE.layers, PEBBLE.hidden, PEBBLE.bounded, PEBBLE.normalise) == (3, 3, 256, True, False)
+    assert (PEBBLE.members, PEBBLE.layers, PEBBLE.hidden, PEBBLE.rate) == (3, 3, 256, 3e-4)
+    assert PEBBLE.bounded and not PEBBLE.normalise

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,17 +42,3 @@ def screen() -> Iterator[str]:
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     server.terminate()
     server.wait(timeout=10)
-
-
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int | None], None]]:
-    """Called with a number of bytes: no file may grow beyond them, as when the disk is full; None: as before."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    def limit(size: int | None) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (before[0] if size is None else size, before[1]))
-
-    yield limit
-    limit(None)
-    signal.signal(signal.SIGXFSZ, previous)

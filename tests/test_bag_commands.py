@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from rewardbot.data.episodes import BagWriter, discard, list_episodes, read_epis
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
+from tests.full_disk import full_disk
 
 CONTRACT = RobotContract(cameras={"front": CameraContract(16, 12)})
 
@@ -187,11 +187,10 @@ def test_repair(bags: Path, capsys: pytest.CaptureFixture[str], share: float, sa
     assert "no interrupted recording is there" in capsys.readouterr().out
 
 
-def test_what_cannot_be_repaired_now_stays(bags: Path, full_disk: Callable[[int | None], None]) -> None:
+def test_what_cannot_be_repaired_now_stays(bags: Path) -> None:
     part = killed(bags, 1.0)
-    full_disk(2_000)
-    bags_command("repair", "bags", code=1)
-    full_disk(None)
+    with full_disk(2_000):
+        bags_command("repair", "bags", code=1)
     assert part.exists() or part.with_suffix(".broken").exists()
     bags_command("repair", "bags")
     assert read_episode(bags / "killed").info.id == "killed"

@@ -29,6 +29,7 @@ from rewardbot.data.takeovers import spans, steps_taken_over
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Episode
+from tests.full_disk import full_disk
 
 Make = Callable[..., Episode]
 
@@ -104,17 +105,14 @@ def test_an_episode_of_one_step_and_pieces_that_exist(tmp_path: Path, contract: 
     assert content(tmp_path) == before
 
 
-def test_a_full_disk_changes_nothing(
-    tmp_path: Path, contract: RobotContract, make_episode: Make, full_disk: Callable[[int | None], None]
-) -> None:
+def test_a_full_disk_changes_nothing(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     paths = [write_episode(tmp_path / "bags", make_episode(id, steps=20), contract) for id in ("e1", "e2")]
     before = content(tmp_path)
-    full_disk(5_000)
-    with pytest.raises(DataError, match="Cannot write"):
-        split(paths[0], [2, 10])
-    with pytest.raises(DataError, match=r"Cannot write \S*out: File too large"):
-        merge(tmp_path / "out", paths)
-    full_disk(None)
+    with full_disk(5_000):
+        with pytest.raises(DataError, match="Cannot write"):
+            split(paths[0], [2, 10])
+        with pytest.raises(DataError, match=r"Cannot write \S*out: File too large"):
+            merge(tmp_path / "out", paths)
     assert content(tmp_path) == before and sorted(path.name for path in tmp_path.iterdir()) == ["bags"]
 
 

@@ -43,6 +43,7 @@ from rewardbot.data.repair import repair
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode
+from tests.full_disk import full_disk
 
 FRONT = "camera/front/image_raw"
 Make = Callable[..., Episode]
@@ -400,14 +401,10 @@ def test_a_kill_leaves_the_old_verdict_or_the_new_one(tmp_path: Path, contract: 
         assert len(read_episode(path)) == 4
 
 
-def test_a_verdict_on_a_full_disk(
-    tmp_path: Path, contract: RobotContract, make_episode: Make, full_disk: Callable[[int | None], None]
-) -> None:
+def test_a_verdict_on_a_full_disk(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     path = write_episode(tmp_path, make_episode(), contract)
-    full_disk(100)
-    with pytest.raises(DiskFull, match="What was stored before is whole"):
+    with full_disk(100), pytest.raises(DiskFull, match="What was stored before is whole"):
         change_info(path, replace(make_episode().info, success=False))
-    full_disk(None)
     assert read_header(path).info == make_episode().info
     assert sorted(file.name for file in path.iterdir()) == ["e1.mcap", "metadata.yaml"]
 
@@ -426,26 +423,21 @@ def test_a_demonstration_with_problems_is_skipped_with_them(
         read_demonstrations(tmp_path, contract, "reach")
 
 
-def test_a_disk_that_fills_up_while_recording(
-    tmp_path: Path, contract: RobotContract, make_episode: Make, full_disk: Callable[[int | None], None]
-) -> None:
+def test_a_disk_that_fills_up_while_recording(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     """The writer says so and can be discarded; a bag that cannot be finished stays for `repair`."""
     messages = list(episode_messages(make_episode(steps=400), contract))
     writer = BagWriter(tmp_path, contract, make_episode().info)
-    full_disk(100_000)
-    with pytest.raises(DiskFull, match="Cannot write episode"):
-        for message in messages:
-            put(writer, message)
-    writer.discard()
-    assert list(tmp_path.iterdir()) == []
-    full_disk(None)
+    with full_disk(100_000):
+        with pytest.raises(DiskFull, match="Cannot write episode"):
+            for message in messages:
+                put(writer, message)
+        writer.discard()
+        assert list(tmp_path.iterdir()) == []
     writer = BagWriter(tmp_path, contract, make_episode().info)
     for message in messages:
         put(writer, message)
-    full_disk(2000)
-    with pytest.raises(DiskFull):
+    with full_disk(2000), pytest.raises(DiskFull):
         writer.close(make_episode().info)
-    full_disk(None)
     assert repair(tmp_path / "e1.part") in (tmp_path / "e1", tmp_path / "e1.rejected")
 
 

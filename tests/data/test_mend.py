@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rewardbot.data.episodes import BagWriter, list_episodes, read_episode, read
 from rewardbot.data.repair import mend, repair
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
+from tests.full_disk import full_disk
 
 CONTRACT = RobotContract(cameras={"front": CameraContract(160, 120)})
 STEPS = 12
@@ -114,13 +114,12 @@ def test_a_whole_episode_with_a_problem_is_no_success(tmp_path: Path) -> None:
     assert info.success is None and info.extra["problems"] == ["the clock jumped forward, or the robot stood still, by 3.1 s"]
 
 
-def test_a_repair_without_space_waits_for_it(tmp_path: Path, full_disk: Callable[[int | None], None]) -> None:
+def test_a_repair_without_space_waits_for_it(tmp_path: Path) -> None:
     killed_recording(tmp_path, "killed", 0.7)
-    full_disk(40_000)
-    (said,) = mend(tmp_path)
-    assert "cannot be repaired now" in said and "killed" in said
-    assert [path.name for path in tmp_path.iterdir()] == ["killed.part"]
-    full_disk(None)
+    with full_disk(40_000):
+        (said,) = mend(tmp_path)
+        assert "cannot be repaired now" in said and "killed" in said
+        assert [path.name for path in tmp_path.iterdir()] == ["killed.part"]
     mend(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["killed.rejected"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rewardbot.data.staging import reserve, staged
 from rewardbot.errors import DataError
+from tests.full_disk import full_disk
 
 
 def test_a_folder_and_a_file(tmp_path: Path) -> None:
@@ -61,9 +61,8 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"] and (tmp_path / "file").read_text() == "mine"
 
 
-def test_reserve(tmp_path: Path, full_disk: Callable[[int | None], None]) -> None:
+def test_reserve(tmp_path: Path) -> None:
     reserve(tmp_path / "out", 1 << 20)
-    full_disk(100_000)
-    with pytest.raises(OSError, match="too large"):
+    with full_disk(100_000), pytest.raises(OSError, match="too large"):
         reserve(tmp_path / "out", 1 << 20)
     assert list(tmp_path.iterdir()) == []

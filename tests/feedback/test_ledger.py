@@ -37,6 +37,7 @@ from rewardbot.feedback.feedback import (
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import LedgerError
 from rewardbot.types import Segment
+from tests.full_disk import full_disk
 
 WRITER = str(Path(__file__).with_name("writer.py"))
 A, B, C = (Segment(name, 0, 10) for name in "abc")
@@ -346,25 +347,22 @@ def test_a_ledger_that_another_process_holds_is_an_error_and_then_goes_on(ledger
 # Disks and files.
 
 
-def test_a_full_disk_loses_nothing(ledger: Ledger, path: Path, full_disk: Callable[[int | None], None]) -> None:
+def test_a_full_disk_loses_nothing(ledger: Ledger, path: Path) -> None:
     ledger.ask(pair())
     first = ledger.answer(said("left"))
-    full_disk(path.with_name("ledger.db-wal").stat().st_size + 100)
-    with pytest.raises(LedgerError, match=r"ledger.db (cannot grow|cannot be read or written)(.|\n)*still there"):
-        ledger.answer(said("right", "ben"))
-    assert ledger.active() == {first: said("left")}
-    full_disk(None)
+    with full_disk(path.with_name("ledger.db-wal").stat().st_size + 100):
+        with pytest.raises(LedgerError, match=r"ledger.db (cannot grow|cannot be read or written)(.|\n)*still there"):
+            ledger.answer(said("right", "ben"))
+        assert ledger.active() == {first: said("left")}
     second = ledger.answer(said("right", "ben"))
     ledger.close()
     with Ledger(path) as again:
         assert again.active() == {first: said("left"), second: said("right", "ben")}
 
 
-def test_a_disk_that_is_full_from_the_start(path: Path, full_disk: Callable[[int | None], None]) -> None:
-    full_disk(100)
-    with pytest.raises(LedgerError, match=r"Cannot make the ledger(.|\n)*Free some space"):
+def test_a_disk_that_is_full_from_the_start(path: Path) -> None:
+    with full_disk(100), pytest.raises(LedgerError, match=r"Cannot make the ledger(.|\n)*Free some space"):
         Ledger(path)
-    full_disk(None)
     assert not path.exists()
     Ledger(path).close()
 

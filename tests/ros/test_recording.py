@@ -22,6 +22,7 @@ from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.ros import recording
 from rewardbot.ros.recording import EpisodeRecorder
 from rewardbot.types import Episode, EpisodeInfo
+from tests.full_disk import full_disk
 
 CONTRACT = load_contract()
 STEPS = 6
@@ -509,30 +510,24 @@ def test_low_disk_before_an_episode_and_while_it_runs(tmp_path: Path, monkeypatc
     assert [path.name for path in list_episodes(tmp_path)] == ["episode-0", "episode-3"]
 
 
-def test_a_disk_that_is_full_costs_the_present_episode_only(
-    tmp_path: Path, full_disk: Callable[[int | None], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_is_full_costs_the_present_episode_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()  # a second at each look, so that every message is written at once
     monkeypatch.setattr(recording.time, "monotonic", lambda: next(clock))
     recorder = recorder_in(tmp_path, wait_s=1000.0)
     play(recorder, episode_messages(make_episode(0), CONTRACT))
-    full_disk(50_000)
-    play(recorder, episode_messages(make_episode(1), CONTRACT))
-    assert "Cannot write episode" in recorder.last_rejection and recorder.open == 0 and recorder.rejected == 1
-    full_disk(None)
+    with full_disk(50_000):
+        play(recorder, episode_messages(make_episode(1), CONTRACT))
+        assert "Cannot write episode" in recorder.last_rejection and recorder.open == 0 and recorder.rejected == 1
     play(recorder, episode_messages(make_episode(2), CONTRACT))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["episode-0", "episode-2"]
     assert all(len(read_episode(path)) == STEPS for path in list_episodes(tmp_path))
 
 
-def test_an_episode_that_has_ended_when_the_disk_is_full_waits_for_space(
-    tmp_path: Path, full_disk: Callable[[int | None], None]
-) -> None:
+def test_an_episode_that_has_ended_when_the_disk_is_full_waits_for_space(tmp_path: Path) -> None:
     recorder, episode = recorder_in(tmp_path), make_episode(0)
     last = (decode.TOOL_POSE, 1_600_000_000)
     play(recorder, without(episode_messages(episode, CONTRACT), *last))
-    full_disk(1000)
-    play(recorder, [item for item in episode_messages(episode, CONTRACT) if (item.topic, item.stamp_ns) == last])
-    full_disk(None)
+    with full_disk(1000):
+        play(recorder, [item for item in episode_messages(episode, CONTRACT) if (item.topic, item.stamp_ns) == last])
     assert recorder.rejected == 1 and [path.name for path in tmp_path.iterdir()] == ["episode-0.part"]
     assert "not all of the episode is there" in mend(tmp_path)[0], "its last message was lost"

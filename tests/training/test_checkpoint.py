@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import resource
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.files import StorageError
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.types import Episode
+from tests.full_disk import full_disk
 
 Make = Callable[..., Episode]
 UNTIMED = ("updates_per_s",)
@@ -376,45 +375,30 @@ def test_a_file_of_torch_that_is_no_checkpoint(state: object, config: LearnerCon
 # A full disk
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[bool], None]]:
-    """Every file may hold 2000 bytes, as the operating system counts, until it is turned off."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
-    def limit(on: bool) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000 if on else before[0], before[1]))
-
-    yield limit
-    limit(False)
-    signal.signal(signal.SIGXFSZ, previous)
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_a_full_disk_leaves_what_was_there_and_is_made_good_later(
-    grown: Path, config: LearnerConfig, contract: RobotContract, make_episode: Make, tmp_path: Path, full_disk: Callable[[bool], None]
+    grown: Path, config: LearnerConfig, contract: RobotContract, make_episode: Make, tmp_path: Path
 ) -> None:
     folder, said = tmp_path / "checkpoint", []
     shutil.copytree(grown, folder, symlinks=True)
     learner, checkpoints = Learner(config, contract, "reach", seed=3), Checkpoints(folder, warn=said.append)
     checkpoints.restore(learner)
     before = contents(folder)
-    full_disk(True)
-    for number in (400, 401):
-        episode = make_episode(number, steps=40, source="policy")
-        learner.add_episode(episode)
-        checkpoints.keep(learner, episode.info)
-    assert checkpoints.snapshot(learner)
-    checkpoints.finish()
-    with pytest.raises(StorageError, match="File too large"):
-        checkpoints.save(learner)
-    assert contents(folder) == before, "all earlier ones are whole, and nothing half is left"
-    assert len(said) == 2 and str(folder) in said[0] and "Learning goes on" in said[1]
-    learner.update()
-    full_disk(False)
+    with full_disk(2000):
+        for number in (400, 401):
+            episode = make_episode(number, steps=40, source="policy")
+            learner.add_episode(episode)
+            checkpoints.keep(learner, episode.info)
+        assert checkpoints.snapshot(learner)
+        checkpoints.finish()
+        with pytest.raises(StorageError, match="File too large"):
+            checkpoints.save(learner)
+        assert contents(folder) == before, "all earlier ones are whole, and nothing half is left"
+        assert len(said) == 2 and str(folder) in said[0] and "Learning goes on" in said[1]
+        learner.update()
     checkpoints.save(learner)
     again, _, _ = restored(folder, config, contract)
     assert (again.episodes, again.last_seed) == (24, 401) and again.policy_weights() == learner.policy_weights()

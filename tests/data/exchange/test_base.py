@@ -18,6 +18,7 @@ from rewardbot.data.exchange.base import Asked, Recorded, _episode, check_featur
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode
+from tests.full_disk import full_disk
 
 OUT = {"lerobot": "lift", "minari": "lift-v0", "robomimic": "lift.hdf5"}
 LIBRARY = {"lerobot": "pyarrow", "minari": "minari", "robomimic": "h5py"}
@@ -91,15 +92,12 @@ def test_what_is_there_is_not_written_over(tmp_path: Path, bags: list[Path], exp
 
 
 @each_format
-def test_a_full_disk(
-    tmp_path: Path, bags: list[Path], exported: Exported, full_disk: Callable[[int | None], None], name: str
-) -> None:
+def test_a_full_disk(tmp_path: Path, bags: list[Path], exported: Exported, name: str) -> None:
     source = exported(name)
-    full_disk(8 << 20)  # an episode is refused in advance where it might not fit
-    with pytest.raises(DataError, match=rf"Cannot write \S*{OUT[name]}: File too large"):
+    too_large = rf"Cannot write \S*{OUT[name]}: File too large"
+    with full_disk(8 << 20), pytest.raises(DataError, match=too_large):  # refused in advance: an episode might not fit
         write_out(name, bags, tmp_path / OUT[name])
-    full_disk(10_000)
-    with pytest.raises(DataError, match="Cannot write"):
+    with full_disk(10_000), pytest.raises(DataError, match="Cannot write"):
         read_in(name, source, tmp_path / "back", Asked())
     assert names_in(tmp_path) == []
 

@@ -2,7 +2,7 @@
 
 Over ROS each message is JSON in a std_msgs/String, under the graph's namespace, with a quality of service of `ros/qos.py`:
 
-    preferences/questions   desk -> windows   `Questions`   LATCHED   all that wait now, whenever that changes, also for who comes late
+    preferences/questions   desk -> windows   `Questions`   LATCHED   all that wait now, when that changes; also for who comes late
     preferences/requests    window -> desk    `Request`     EVENTS    an answer, an undo, an amendment, a withdrawal
     preferences/receipts    desk -> windows   `Receipt`     EVENTS    what came of a request; all windows hear it
     metrics                 desk -> windows   `STATUS`      EVENTS    diagnostic_msgs/DiagnosticArray of the node `preference_node`

@@ -1,0 +1,243 @@
+"""The desk: first answer wins, twice is once, nothing is lost, whoever comes, goes or is killed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rewardbot.errors import DataError
+from rewardbot.feedback.desk import Desk
+from rewardbot.feedback.feedback import Given, Query, Ranking, Response, Skip, answer_pair
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.messages import Receipt, Request
+from rewardbot.feedback.records import Amend, Undo, Withdraw
+from rewardbot.feedback.teachers.model import LabellerRefused, Model, ModelConfig
+from rewardbot.feedback.teachers.simulated import Simulated
+from rewardbot.types import Segment
+
+GONE: set[str] = set()
+
+
+def bag_of(episode: str) -> Path | None:
+    return None if episode in GONE else Path("/bags") / episode
+
+
+def query(number: int, to: str = "", version: int = 0) -> Query:
+    clips = Segment(f"a{number}", 0, 5), Segment(f"b{number}", 0, 5)
+    return Query(f"q{number}", "pair", clips, (1, 0), reward_version=version, to=to)
+
+
+def answer(number: int, annotator: str, side: str = "left", answered: float = 1.0) -> Ranking | Skip:
+    return answer_pair(query(number), side, Given(annotator, f"q{number}", 0.0, answered, 1.0))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    GONE.clear()
+    with Ledger(tmp_path / "feedback.db", wait_s=0.05) as found:
+        yield found
+
+
+def desk_with(ledger: Ledger, count: int = 3) -> Desk:
+    desk = Desk(ledger, bag_of, name="1-a")
+    desk.ask([query(number) for number in range(count)], {"q0": ((1.0, 2.0), (0.5, 0.25))})
+    return desk
+
+
+def open_ids(desk: Desk) -> list[str]:
+    return [question.query.id for question in desk.questions().open]
+
+
+def said(desk: Desk, annotator: str, entry: Response | Undo | Amend | Withdraw, id: str = "r") -> Receipt:
+    return desk.take(Request(id, annotator, entry))
+
+
+def test_questions_with_their_clips(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    first = desk.questions().open[0]
+    assert (first.query, first.bags, first.rewards) == (query(0), ("/bags/a0", "/bags/b0"), ((1.0, 2.0), (0.5, 0.25)))
+    assert open_ids(desk) == ["q0", "q1", "q2"] and desk.questions() is desk.questions()
+
+
+def test_an_answer_is_in_the_ledger_when_the_receipt_says_so(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    receipt = said(desk, "ann", answer(1, "ann"), "r-7")
+    assert receipt == Receipt("r-7", True, 4, "q1", "ann")
+    with Ledger(ledger.path, read_only=True) as other:
+        assert other.active() == {4: answer(1, "ann")}
+    assert open_ids(desk) == ["q0", "q2"]
+    assert [(one.query, one.why, one.by) for one in desk.questions().closed] == [("q1", "answered", "ann")]
+    assert (desk.counts.answered, desk.counts.skipped, desk.counts.waiting) == (1, 0, 2)
+
+
+def test_the_first_answer_wins_and_the_other_is_told(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    assert said(desk, "ann", answer(0, "ann")).done
+    receipt = said(desk, "bob", answer(0, "bob", "right"))
+    assert not receipt.done and "ann has answered this question already" in receipt.said and not receipt.retry
+    assert said(desk, "ann", Undo(4)).done and open_ids(desk) == ["q0", "q1", "q2"], "undone, it waits again"
+    assert said(desk, "bob", answer(0, "bob", "right")).done
+
+
+def test_an_answer_counts_more_than_a_skip(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    assert said(desk, "ann", answer(0, "ann", "skip")).done and open_ids(desk) == ["q1", "q2"]
+    assert said(desk, "bob", answer(0, "bob")).done
+    assert desk.counts.answered == 1 and desk.counts.skipped == 0
+
+
+def test_a_question_for_somebody_is_taken_from_nobody_else(ledger: Ledger) -> None:
+    desk = Desk(ledger, bag_of, name="1-a")
+    ledger.ask(query(0, to="ann"))
+    assert "This question is for ann" in said(desk, "bob", answer(0, "bob")).said
+    assert said(desk, "ann", answer(0, "ann")).done
+
+
+@pytest.mark.parametrize(("annotator", "entry", "words"), [
+    ("bob", answer(0, "ann"), "somebody else's"), ("", answer(0, ""), "Nobody"), ("ann", answer(9, "ann"), "no query"),
+    ("ann", Undo(99), "no answer 99"), ("ann", Withdraw("zoe"), "zoe"), ("ann", Amend(1, answer(0, "ann")), "no answer 1")])
+def test_what_cannot_be_done_is_said(ledger: Ledger, annotator: str, entry: Response | Undo | Amend | Withdraw, words: str) -> None:
+    desk = desk_with(ledger)
+    receipt = said(desk, annotator, entry)
+    assert not receipt.done and words in receipt.said and not receipt.retry
+    assert ledger.history().last == 3
+
+
+ENTRIES = [answer(0, "ann"), answer(0, "ann", "right", 2.0), answer(1, "bob"), Undo(4), Undo(5), Withdraw("ann"),
+           Amend(4, answer(0, "ann", "equal", 3.0)), answer(2, "ann", "skip")]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.sampled_from(range(len(ENTRIES))), max_size=8))
+def test_each_request_twice_in_a_row_and_with_a_desk_killed_between_is_the_same_as_once(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int]
+) -> None:
+    def play(times: int) -> list[object]:
+        with Ledger(tmp_path_factory.mktemp("ledger") / "feedback.db") as ledger:
+            desk = desk_with(ledger)
+            for number in numbers:
+                entry = ENTRIES[number]
+                by = entry.given.annotator if isinstance(entry, Response) else "ann"
+                receipts = [said(desk, by, entry)]
+                for _ in range(times - 1):
+                    desk = Desk(ledger, bag_of, name="2-b")
+                    receipts.append(said(desk, by, entry))
+                if receipts[0].done:
+                    assert len(set(receipts)) == 1
+            return [(record.kind, record.annotator, record.entry) for record in ledger.records()]
+
+    assert play(1) == play(2)
+
+
+def test_a_question_whose_clip_is_gone_is_withdrawn_and_an_answer_on_its_way_counts(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    GONE.add("b1")
+    desk.poll()
+    assert open_ids(desk) == ["q0", "q2"] and desk.questions().closed[-1].why == "withdrawn"
+    assert said(desk, "ann", answer(1, "ann")).done
+    GONE.clear()
+    desk.poll()
+    assert open_ids(desk) == ["q0", "q2"], "it was answered"
+
+
+def test_questions_of_old_rewards_are_withdrawn(ledger: Ledger) -> None:
+    desk = Desk(ledger, bag_of, name="1-a", stale_after=10)
+    desk.version = 12
+    desk.ask([query(0, version=12), query(1)])
+    desk.version = 22
+    desk.poll()
+    assert open_ids(desk) == ["q0", "q1"]
+    desk.version = 23
+    desk.poll()
+    assert open_ids(desk) == ["q1"], "one that no reward has asked never gets old"
+
+
+def test_a_ledger_that_is_locked_is_said_and_the_same_request_does_it_later(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    receipt = said(desk, "ann", answer(0, "ann"))
+    assert not receipt.done and receipt.retry and "locked" in receipt.said
+    other.execute("ROLLBACK")
+    other.close()
+    assert said(desk, "ann", answer(0, "ann")).done
+
+
+def test_what_others_write_into_the_ledger_is_seen(ledger: Ledger) -> None:
+    desk = desk_with(ledger)
+    with Ledger(ledger.path) as other:
+        other.answer(answer(0, "ann"))
+        other.ask(query(7))
+    desk.poll()
+    assert open_ids(desk) == ["q1", "q2", "q7"]
+
+
+# Teachers ----------------------------------------------------------------------------------------------------------------
+
+
+def rewards(segment: Segment) -> np.ndarray:
+    """Clips of `b` episodes are better."""
+    if segment.episode_id == "a1":
+        raise DataError("Clip a1 cannot be judged.")
+    return np.full(segment.stop - segment.start, float(segment.episode_id.startswith("b")))
+
+
+def test_a_simulated_teacher_answers_also_after_a_restart(ledger: Ledger) -> None:
+    desk = Desk(ledger, bag_of, name="1-a", teacher=Simulated(rewards))
+    desk.ask([query(0), query(1), query(2)])
+    assert [question.query.to for question in desk.questions().open] == ["simulated"] * 3
+    desk = Desk(ledger, bag_of, name="2-b", teacher=Simulated(rewards))
+    desk.poll()
+    given = {one.given.query: one for one in ledger.history().responses.values()}
+    ranks = [one.ranks if isinstance(one, Ranking) else None for one in (given["q0"], given["q1"], given["q2"])]
+    assert ranks == [(1, 0), None, (1, 0)] and isinstance(given["q1"], Skip), "a clip that it cannot judge is skipped"
+    assert open_ids(desk) == [] and (desk.counts.answered, desk.counts.skipped) == (2, 1)
+
+
+def test_what_a_teacher_said_waits_for_a_ledger_that_is_locked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewardbot.feedback.desk.AGAIN_S", 0.0)
+    desk = Desk(ledger, bag_of, name="1-a", teacher=Simulated(rewards))
+    desk.ask([query(0), query(2)])
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    desk.poll()
+    assert "locked" in desk.trouble and desk.counts.answered == 0
+    other.execute("ROLLBACK")
+    other.close()
+    desk.poll()
+    assert desk.trouble == "" and desk.counts.answered == 2
+
+
+def test_a_person_who_answers_for_a_teacher_is_refused_and_a_model_that_gives_up_is_trouble(ledger: Ledger) -> None:
+    def label(left: Segment, right: Segment) -> str:
+        raise LabellerRefused("No such model.")
+
+    desk = Desk(ledger, bag_of, name="1-a", teacher=Model(label, "gpt", ModelConfig(pause_s=0.0)))  # pyright: ignore[reportArgumentType]
+    desk.ask([query(0)])
+    for _ in range(2000):
+        desk.poll()
+        if desk.trouble:
+            break
+    assert "No such model" in desk.trouble and open_ids(desk) == ["q0"]
+    assert "for gpt" in said(desk, "ann", answer(0, "ann")).said
+    desk.close()
+
+
+def test_audits_of_a_model_are_for_people_and_cost_no_budget(ledger: Ledger) -> None:
+    sides = iter(["left", "right"] * 2)
+    desk = Desk(ledger, bag_of, name="1-a", teacher=Model(lambda left, right: next(sides), "gpt", ModelConfig(audit=1.0)))  # pyright: ignore[reportArgumentType]
+    desk.ask([query(0)])
+    for _ in range(20_000):
+        desk.poll()
+        if open_ids(desk) == ["q0.audit"]:
+            break
+    assert open_ids(desk) == ["q0.audit"] and desk.counts.waiting == 0 and desk.counts.answered == 1
+    entry = answer_pair(query(0), "left", Given("ann", "q0.audit"))
+    assert said(desk, "ann", entry).done
+    desk.close()

@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -332,9 +332,16 @@ def read_episode(
     return dataclasses.replace(episode, info=header.info)
 
 
-def raw_messages(path: Path) -> Generator[tuple[str, str, int, bytes]]:
-    """Topic relative to the namespace, message type, stamp [ns] and bytes of every message in the bag at `path`, as they were
-    recorded, by their stamps.
+def raw_messages(
+    path: Path, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
+) -> Generator[tuple[str, str, int, bytes]]:
+    """Topic relative to the namespace, message type, stamp [ns] and bytes of messages in the bag at `path`, as they were recorded,
+    by their stamps.
+
+    Args:
+        path: the bag's folder.
+        topics: relative ones; all if None.
+        start, stop: only messages of a stamp in [start, stop) [ns].
 
     Raises:
         DataError: no bag, damaged, or not recorded by rewardbot.
@@ -342,7 +349,8 @@ def raw_messages(path: Path) -> Generator[tuple[str, str, int, bytes]]:
     with _open(path) as reader:
         namespace = _header(reader, path).namespace
         prefix = f"/{namespace}/" if namespace else "/"
-        for connection, stamp, cdr in reader.messages():
+        wanted = [one for one in reader.connections if topics is None or one.topic.removeprefix(prefix) in topics]
+        for connection, stamp, cdr in reader.messages(wanted, start, stop) if wanted else ():  # none would mean all of them
             yield connection.topic.removeprefix(prefix), connection.msgtype, stamp, bytes(cdr)
 
 

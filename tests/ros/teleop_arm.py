@@ -59,12 +59,16 @@ class Arm:
         self.wait(lambda: self.driven() == list(expected), str(expected))
 
     def wait_silent(self) -> None:
-        """Waits until nothing more is published; the last word must have been to stand still."""
+        """Waits for the word to stand still, and until nothing more is published; it must have been the last one."""
+        def standing() -> bool:
+            return self.driven() == [0.0, 0.0, 0.0] and self.grippers[-1] == 0.0
+
+        self.wait(standing, "the word to stand still")
         known = -1
         while known != len(self.twists):
             known = len(self.twists)
             self.client.quiet(0.2)
-        assert self.driven() == [0.0, 0.0, 0.0] and self.grippers[-1] == 0.0
+        assert standing()
 
     def show_tool(self, orientation: list[float]) -> None:
         images = {name: np.zeros((camera.height, camera.width, 3), np.uint8) for name, camera in CONTRACT.cameras.items()}

@@ -1,15 +1,12 @@
-"""The ledger against a plain model of it; kills, two writers, full and read-only disks, files that are not ours."""
+"""The ledger against a plain model of it; two writers, full and read-only disks, files that are not ours. Kills: see
+tests/bench/test_ledger.py."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -39,7 +36,6 @@ from rewardbot.feedback.records import LedgerError
 from rewardbot.types import Segment
 from tests.full_disk import full_disk
 
-WRITER = str(Path(__file__).with_name("writer.py"))
 A, B, C = (Segment(name, 0, 10) for name in "abc")
 PEOPLE = ("anna", "ben")
 
@@ -253,40 +249,6 @@ def test_hostile_names_and_reasons_are_only_text(ledger: Ledger) -> None:
 
 
 # Several processes.
-
-
-def test_kills_at_random_moments_lose_no_acknowledged_answer(path: Path) -> None:
-    """Twenty-one kills, of three writers at a time: each after some acknowledgements, and then anywhere."""
-    draw = random.Random(0)
-    acknowledged: dict[str, list[tuple[int, int]]] = {}
-    starters = [subprocess.Popen([sys.executable, WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-                for _ in range(3)]
-    for turn in range(7):
-        started: list[tuple[str, Iterator[str], int]] = []
-        for number, starter in enumerate(starters):
-            assert starter.stdin is not None and starter.stdout is not None
-            name = f"w{turn}-{number}"
-            starter.stdin.write(f"{name}\n")
-            starter.stdin.flush()
-            started.append((name, starter.stdout, int(starter.stdout.readline())))
-        for name, lines, process in started:
-            seen = list(itertools.islice(lines, draw.randint(1, 6)))
-            threading.Event().wait(draw.uniform(0.0, 0.005))  # so that it falls anywhere in a transaction
-            os.kill(process, signal.SIGKILL)
-            seen += itertools.takewhile(lambda line: line != "gone\n", lines)
-            acknowledged[name] = [(int(id), int(number)) for id, number in map(str.split, seen)]
-    for starter in starters:
-        starter.communicate()
-    with Ledger(path) as ledger:
-        ledger.verify()
-        stored = ledger.active()
-    assert len(acknowledged) == 21
-    for name, acks in acknowledged.items():
-        assert acks
-        for id, number in acks:
-            assert stored[id] == Rating(Segment("e", number, number + 1), number % 7 + 1, Given(name, f"{name}-{number}"))
-    count = sum(map(len, acknowledged.values()))
-    assert count <= len(stored) <= count + 21, "at most one answer of each was stored and not yet acknowledged"
 
 
 def test_threads_and_objects_write_in_turn(path: Path) -> None:

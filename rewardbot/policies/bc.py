@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from rewardbot.config import setting
 from rewardbot.nets.encoders import WIDTH, Encoder, random_shift, to_tensors
-from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.heads import SquashedGaussianPolicy, mlp
 from rewardbot.nets.optimisation import train
 from rewardbot.types import Episode
 
@@ -159,3 +159,43 @@ class BehaviourCloning(nn.Module):
     def frozen_encoder(self) -> Encoder:
         """A copy of the encoder that no gradient changes."""
         return copy.deepcopy(self.encoder).eval().requires_grad_(False)
+
+
+class StateCloning(nn.Module):
+    """The same from state vectors, without cameras.
+
+    Args:
+        config: see `BCConfig`; `proprio_noise` is that on standardised states.
+        states, actions: lengths S of a state and A of an action.
+    """
+
+    def __init__(self, config: BCConfig, states: int, actions: int) -> None:
+        super().__init__()
+        self.config = config
+        self.body = mlp(states, config.hidden, actions)
+        self.register_buffer("mean", torch.zeros(states))
+        self.register_buffer("std", torch.ones(states))
+
+    def forward(self, state: Tensor, noise: float = 0.0) -> Tensor:
+        """tanh(mu(s)), (N, S) -> (N, A)."""
+        standardised = (state - self.mean) / self.std  # type: ignore[operator]
+        return torch.tanh(self.body(standardised + noise * torch.randn_like(state)))
+
+    def fit(self, states: Tensor, actions: Tensor, weights: Tensor | None, generator: torch.Generator) -> float:
+        """Trains on steps (N, S) and (N, A), see `cloning_loss`; returns the last tenth's mean loss."""
+        config = self.config
+        self.mean.copy_(states.mean(0))  # type: ignore[operator]
+        self.std.copy_(states.std(0) + 1e-3)  # type: ignore[operator]
+
+        def loss_of_a_batch() -> Tensor:
+            rows = torch.randint(len(states), (config.batch,), generator=generator, device=generator.device)
+            predicted = self(states[rows], config.proprio_noise)
+            return cloning_loss(predicted, actions[rows], None if weights is None else weights[rows])
+
+        return train(self, loss_of_a_batch, steps=config.steps, rate=config.learning_rate, weight_decay=config.weight_decay,
+                     progress=lambda share: None)
+
+    @torch.no_grad()
+    def act(self, state: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The action for one state (S,), float32 (A,) in [-1, 1]."""
+        return self(torch.as_tensor(state, dtype=torch.float32, device=self.mean.device)[None])[0].cpu().numpy()  # type: ignore[arg-type]

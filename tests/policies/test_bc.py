@@ -13,6 +13,7 @@ from rewardbot.policies.bc import (
     BCConfig,
     BehaviourCloning,
     DemonstrationSet,
+    StateCloning,
     advantage_weights,
     cloning_loss,
     join,
@@ -133,3 +134,18 @@ def test_weights_beat_plain_bc_on_mixed_data(kind: str) -> None:
             return cloning_loss(cloning.policy.mode(cloning.encoder(good.images), good.proprio), good.actions).item()
 
     assert error(weights) < 0.5 * error(None)
+
+
+def test_states_alone_are_cloned_by_the_same_loss_and_weights() -> None:
+    """Two demonstrators do the opposite of each other; the weights say whose steps count."""
+    torch.manual_seed(0)
+    states = 5.0 + 2.0 * torch.rand(400, 2, generator=torch.Generator().manual_seed(0))
+    meant = torch.tanh(states - 6.0)
+    actions, weights = torch.cat([meant, -meant]), torch.cat([torch.full((400,), 2.0), torch.zeros(400)])
+    cloning = StateCloning(dataclasses.replace(QUIET, steps=250, batch=64, learning_rate=5e-3, hidden=32), 2, 2)
+    loss = cloning.fit(torch.cat([states, states]), actions, weights, torch.Generator().manual_seed(0))
+    assert loss < 0.01
+    with torch.no_grad():
+        assert float((cloning(states) - meant).abs().max()) < 0.15
+    action = cloning.act(states[0].double().numpy())
+    assert action.dtype == "float32" and action.tolist() == pytest.approx(cloning(states[:1])[0].tolist())

@@ -7,7 +7,7 @@ dotted names. `ros2 param describe` shows all of it.
 from __future__ import annotations
 
 import dataclasses
-import sys
+import math
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -124,8 +124,8 @@ def describe(value: Any, spec: dataclasses.Field[Any], *, read_only: bool) -> Pa
             to_value=_LARGEST_INTEGER if high is None else int(high), step=0)]
     else:
         descriptor.floating_point_range = [FloatingPointRange(
-            from_value=-sys.float_info.max if low is None else float(low),
-            to_value=sys.float_info.max if high is None else float(high), step=0.0)]
+            from_value=-math.inf if low is None else float(low),
+            to_value=math.inf if high is None else float(high), step=0.0)]
     return descriptor
 
 

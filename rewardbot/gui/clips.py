@@ -111,7 +111,7 @@ class ClipShelf:
     """Has the clips of the present question and of the next ones ready.
 
     Args:
-        done: called in the shelf's thread when the clips of a query are there, or cannot be: its id, and why, empty if they are there.
+        done: called in the shelf's thread with the id of a query whose clips are there, or cannot be: then with the reason, else ''.
         read: reads a clip.
         max_bytes: no more is read ahead when what is there takes so much.
     """

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtGui import QKeyEvent
 
 from rewardbot.teleop.bindings import Binding, refuse_clashes
 
 _NAMES = {Qt.Key.Key_Space: "Space", Qt.Key.Key_Return: "Enter", Qt.Key.Key_Enter: "Enter", Qt.Key.Key_Escape: "Esc",
           Qt.Key.Key_Backspace: "Backspace", Qt.Key.Key_Tab: "Tab", Qt.Key.Key_Up: "Up", Qt.Key.Key_Down: "Down",
-          Qt.Key.Key_Left: "Left", Qt.Key.Key_Right: "Right"}
+          Qt.Key.Key_Left: "Left", Qt.Key.Key_Right: "Right", Qt.Key.Key_Home: "Home", Qt.Key.Key_End: "End"}
+
+REPEAT_MS = 5
+"""A press so soon after the release of the same key is the X server's repetition of a held one, which Qt does not always see [ms]."""
 
 
 class KeyTable:
@@ -38,6 +41,21 @@ class KeyTable:
     def key(self, action: str) -> str:
         """The first key of an action, for people."""
         return next(row.key.upper() if len(row.key) == 1 else row.key for row in self.rows if row.action == action)
+
+
+class Presses:
+    """Tells presses of keys from repetitions of those that are held."""
+
+    def __init__(self) -> None:
+        self._released: dict[int, int] = {}
+
+    def fresh(self, event: QKeyEvent) -> bool:
+        """Whether a finger went down; to be told of every press and every release."""
+        if event.type() == QEvent.Type.KeyRelease:
+            self._released[event.key()] = event.timestamp()
+            return False
+        since = event.timestamp() - self._released.get(event.key(), -REPEAT_MS)
+        return not event.isAutoRepeat() and (event.timestamp() == 0 or since >= REPEAT_MS)
 
 
 def key_name(event: QKeyEvent) -> str:

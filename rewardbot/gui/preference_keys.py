@@ -65,9 +65,14 @@ TYPING = (
 """While the reason of an unsafe interval is asked for. The digits count while nothing has been typed."""
 
 
-def rows(kind: Kind | None) -> tuple[Binding, ...]:
-    """All keys while a question of that kind is on the screen, or none is."""
-    return (*(ANSWERS[kind] if kind else ()), *COMMON)
+def rows(kind: Kind | None, clips: int = 9) -> tuple[Binding, ...]:
+    """All keys while a question of that kind about so many clips is on the screen, or none is."""
+    return (*(answers(kind, clips) if kind else ()), *COMMON)
+
+
+def answers(kind: Kind, clips: int = 9) -> tuple[Binding, ...]:
+    """The keys that answer."""
+    return tuple(row for row in ANSWERS[kind] if not row.action.startswith("pick") or int(row.key) <= clips)
 
 
 for _kind in ANSWERS:

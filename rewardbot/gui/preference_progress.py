@@ -74,7 +74,7 @@ class Progress:
 
 
 def agrees(query: Query, response: Ranking) -> bool | None:
-    """Whether the likeliest answer to a pair was given; None where nothing was expected, or of a tie that is no answer of the model."""
+    """Whether the likeliest answer to a pair was given; None where nothing was expected, or of a tie where none could be."""
     if query.kind != "pair" or not query.predicted:
         return None
     given = 2 if response.ranks == (0, 0) else response.ranks.index(0)

@@ -113,7 +113,8 @@ class PreferenceSession:
         self.last: Stored | None = None
         self.status: Values = {}
         self.stopped, self.trouble = False, ""
-        self.said, self.level, self.count = "", "plain", 0
+        self.said, self.count = "", 0
+        self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
         self._closed: dict[str, str] = {}
         self._sent: dict[str, Sent] = {}
@@ -141,6 +142,17 @@ class PreferenceSession:
         if self.question is None:
             return "waiting"
         return "asking" if self._ready else "loading"
+
+    @property
+    def sending(self) -> Response | None:
+        """The answer to the question on the screen that is on its way to the disk."""
+        entry = next((sent.request.entry for sent in self._sent.values() if sent.question is not None), None)
+        return entry if isinstance(entry, Response) else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._sent
 
     @property
     def typing(self) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
 from PyQt5.QtGui import QColor, QFont, QPalette
 from PyQt5.QtWidgets import QApplication
 
@@ -16,16 +20,44 @@ SIGNS: dict[Level, str] = {"plain": "", "good": "\u2713 ", "warning": "! ", "bad
 GROUND, RAISED = "#202124", "#303134"
 
 
-def apply(application: QApplication) -> None:
-    """Fusion on a dark ground."""
+
+@dataclass(frozen=True)
+class Looks:
+    """Colours of a window: of its ground, of what is raised from it, of edges, of a soft text, and of texts by their level."""
+
+    ground: str
+    raised: str
+    edge: str
+    soft: str
+    colours: Mapping[Level, str]
+
+
+Choice = Literal["system", "dark", "light"]
+
+DARK = Looks(GROUND, RAISED, "#7d8288", "#b4b8bd", COLOURS)
+LIGHT = Looks("#fbfbfb", "#eceef0", "#767b80", "#54595e", {"plain": "#202124", "good": "#00598c", "warning": "#7a4f00",
+                                                          "bad": "#a63a00"})
+"""The same hues, darkened until they can be read on a light ground."""
+
+
+def looks(choice: Choice, application: QApplication) -> Looks:
+    """What was chosen; `system` is light or dark as the desktop's windows are."""
+    if choice == "system":
+        return LIGHT if application.palette().color(QPalette.ColorRole.Window).lightness() > 128 else DARK
+    return LIGHT if choice == "light" else DARK
+
+
+def apply(application: QApplication, looks: Looks = DARK) -> None:
+    """Fusion in these colours."""
     application.setStyle("Fusion")
     palette = QPalette()
+    plain, ground, raised = looks.colours["plain"], looks.ground, looks.raised
     for role, colour in {
-        QPalette.ColorRole.Window: GROUND, QPalette.ColorRole.Base: GROUND, QPalette.ColorRole.Button: RAISED,
-        QPalette.ColorRole.AlternateBase: RAISED, QPalette.ColorRole.WindowText: COLOURS["plain"],
-        QPalette.ColorRole.Text: COLOURS["plain"], QPalette.ColorRole.ButtonText: COLOURS["plain"],
-        QPalette.ColorRole.Highlight: COLOURS["good"], QPalette.ColorRole.HighlightedText: GROUND,
-        QPalette.ColorRole.ToolTipBase: RAISED, QPalette.ColorRole.ToolTipText: COLOURS["plain"],
+        QPalette.ColorRole.Window: ground, QPalette.ColorRole.Base: ground, QPalette.ColorRole.Button: raised,
+        QPalette.ColorRole.AlternateBase: raised, QPalette.ColorRole.WindowText: plain,
+        QPalette.ColorRole.Text: plain, QPalette.ColorRole.ButtonText: plain,
+        QPalette.ColorRole.Highlight: looks.colours["good"], QPalette.ColorRole.HighlightedText: ground,
+        QPalette.ColorRole.ToolTipBase: raised, QPalette.ColorRole.ToolTipText: plain,
     }.items():
         palette.setColor(role, QColor(colour))
     application.setPalette(palette)
@@ -36,4 +68,3 @@ def fixed_font() -> QFont:
     font = QFont("monospace")
     font.setStyleHint(QFont.StyleHint.Monospace)
     return font
-

@@ -21,7 +21,8 @@ def episode(name: str, steps: int = 12, *, shade: int = 0) -> Episode:
     for of in images.values():
         of[..., 1] = shade
     size = len(CONTRACT.action_names)
-    proprio = np.stack([np.linspace(0.0, 1.0, steps + 1), np.full(steps + 1, shade / 255), np.zeros(steps + 1), np.ones(steps + 1)], 1)
+    along, same = np.linspace(0.0, 1.0, steps + 1), np.ones(steps + 1)
+    proprio = np.stack([along, shade / 255 * same, 0.0 * same, same], 1)
     return Episode(EpisodeInfo(name, "reach", "sim_arm", "play"), np.arange(10, 11 + steps) / 10, images, proprio.astype(np.float32),
                    np.zeros((steps, size), np.float32), np.zeros((steps, size), np.float32))
 

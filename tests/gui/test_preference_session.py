@@ -350,8 +350,8 @@ def test_the_budget_is_the_desks() -> None:
     assert sitting.session.left() == 70
 
 
-ACTIONS = ("left", "right", "equal", "skip", "undo", "unsafe", "leave", "reason 1", "give", "why", "rate 3", "success", "pick 1", "pick 2",
-           "back", "tie", "frame on", "end", "play", "nonsense")
+ACTIONS = ("left", "right", "equal", "skip", "undo", "unsafe", "leave", "reason 1", "give", "why", "rate 3", "success", "pick 1",
+           "pick 2", "back", "tie", "frame on", "end", "play", "nonsense")
 
 
 class AnySitting(RuleBasedStateMachine):

@@ -1,0 +1,34 @@
+"""Options of the window for preferences on recorded bags. No Qt."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import Literal
+
+from rewardbot.config import setting
+from rewardbot.feedback.feedback import Kind
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Of `rewardbot label`."""
+
+    annotator: str = setting("", "who answers (default: you, by your login)")
+    kinds: tuple[Kind, ...] = setting(("pair",), "kinds of questions: pair, ranking, rating, mark, interval; of several of the first "
+                                      "three, whichever tells most in the time that it takes")
+    strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
+                            "thompson; uniform before the first answers are learned from")
+    budget: int = setting(200, "answers in the ledger after which no more is asked", min=1)
+    steps: int = setting(25, "length of a clip [steps]; a shorter episode is shown whole", min=1)
+    ranked: int = setting(3, "clips in a ranking", min=2, max=5)
+    repeats: int = setting(10, "every so many answers a pair is asked again, with its sides swapped; 0: never", min=0)
+    look: Literal["system", "dark", "light"] = setting("system", "colours of the window")
+    scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
+    seed: int = setting(0, "seed of clips, questions and reward", min=0)
+    trace: str = setting("", "file for what was shown when, a JSON object a line, for who measures the window")
+
+
+def annotator(options: LabelOptions) -> str:
+    """Who answers."""
+    return options.annotator or getpass.getuser()

@@ -1,0 +1,414 @@
+"""The looks of the preference window: clips, what can be said to them, and how things are."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from PyQt5.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+
+from rewardbot.feedback.messages import Question, Questions, Receipt
+from rewardbot.gui import preference_keys, theme
+from rewardbot.gui import preference_words as words
+from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.keys import KeyTable, Presses
+from rewardbot.gui.level import Level
+from rewardbot.gui.preference_order import OrderList
+from rewardbot.gui.preference_parts import ClipView, KeyHelp, TimeLine
+from rewardbot.gui.preference_session import PreferenceSession
+from rewardbot.gui.toasts import Toasts
+
+BEAT_MS, REFRESH_MS = 25, 250
+CLOSING_S = 3.0
+"""How long a window that is closed waits for an answer that is on its way to the disk [s]."""
+
+HELD = ("scrub back", "scrub on", "frame back", "frame on", "slower", "faster", "back")
+"""What a key that is held does again and again."""
+
+ALWAYS = ("undo", "why", "help", "stop")
+"""Buttons that are always there."""
+
+
+class PreferenceWidget(QWidget):
+    """The window.
+
+    Args:
+        looks: colours.
+        scale: of all texts.
+        size: in which it opens [px].
+
+    Attributes:
+        clip_done: to be emitted, in any thread, with what a ClipShelf says.
+        message: to be emitted, in any thread, with what a desk says: Questions, a Receipt, or its state.
+        shown: emitted with `visible`, `feedback` or `stored`, and the id of a query, as soon as that is on the screen.
+        views: the clips, by place.
+    """
+
+    clip_done = pyqtSignal(str, str)
+    message = pyqtSignal(object)
+    shown = pyqtSignal(str, str)
+
+    def __init__(self, looks: theme.Looks = theme.DARK, *, scale: float = 1.0, size: tuple[int, int] = (1280, 720)) -> None:
+        super().__init__()
+        self.setWindowTitle("rewardbot: preferences")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._looks, self._scale, self._presses = looks, scale, Presses()
+        self._session: PreferenceSession
+        self._shelf: ClipShelf
+        self._question: Question | None = None
+        self._told, self._loaded, self._visible, self._fed_back = 0, "", "", ""
+        self._stored_record = 0
+        self._closing: float | None = None
+        self.views: list[ClipView] = []
+        self._buttons: list[QPushButton] = []
+        self._table, self._typing_table = KeyTable(preference_keys.rows(None)), KeyTable(preference_keys.TYPING)
+        self._headline, self._progress, self._badges, self._state = QLabel(), QLabel(), QLabel(), QLabel()
+        self._why, self._last = QLabel(), QLabel()
+        self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
+        self._clips, self._answers, self._fixed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self.toasts, self.help = Toasts(self), KeyHelp(self, looks)
+        self._lay_out()
+        self.resize(*size)
+        self._beat, self._slow = QTimer(self), QTimer(self)
+        self._beat.setTimerType(Qt.TimerType.PreciseTimer)
+        self._beat.timeout.connect(self._on_beat)
+        self._slow.timeout.connect(self.refresh)
+        self.clip_done.connect(self._on_clip)
+        self.message.connect(self._on_message)
+
+    def begin(self, session: PreferenceSession, shelf: ClipShelf) -> None:
+        """Takes the session that it shows, and the shelf with its clips, whose `done` is `clip_done.emit`."""
+        self._session, self._shelf = session, shelf
+        for action in ALWAYS:
+            row = next(row for row in preference_keys.COMMON if row.action == action)
+            self._fixed.addWidget(self._button({"undo": "Undo", "why": "Why?", "help": "Keys", "stop": "Stop"}[action], row.key,
+                                               row.description, action))
+        self._beat.start(BEAT_MS)
+        self._slow.start(REFRESH_MS)
+        self.refresh()
+
+    def beside(self, widget: QWidget) -> None:
+        """Shows how the robot learns beside the questions; V hides and shows it."""
+        self._split.addWidget(widget)
+        self._split.setStretchFactor(0, 1)
+        widget.hide()
+
+    def notice(self, text: str, level: Level) -> None:
+        """Something happened that is no part of the session."""
+        self.toasts.say(text, level)
+
+    def refresh(self) -> None:
+        """Shows what the session holds now."""
+        session = self._session
+        if session.question is not self._question:
+            self._change_question()
+        self._load()
+        query = session.query
+        _write(self._headline, *words.headline(session), looks=self._looks, size=round(21 * self._scale), bold=True)
+        _write(self._progress, words.progress(session), looks=self._looks, soft=True)
+        badges = words.badges(session)
+        worst: Level = "bad" if any(level == "bad" for _, level in badges) else "warning"
+        _write(self._badges, "     ".join(text for text, _ in badges), worst, looks=self._looks, bold=True)
+        self._badges.setVisible(bool(badges))
+        _write(self._last, words.last(session.last), looks=self._looks, soft=True)
+        self._why.setVisible(session.why and query is not None)
+        if query is not None:
+            self._why.setText(words.why(query))
+        self.order.setVisible(query is not None and query.kind == "ranking")
+        if query is not None and query.kind == "ranking":
+            self.order.show_order(session.order.groups, len(query.options), tying=session.order.tying)
+        self._show_reason()
+        self._describe()
+        self._show_frames()
+        if session.count > self._told:
+            self._told = session.count
+            self.toasts.say(session.said, session.level)
+
+    # Looks ---------------------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        looks, size = self._looks, round(15 * self._scale)
+        self.setStyleSheet(
+            f"QLabel, QLineEdit, QListWidget {{ font-size: {size}px }} QPushButton {{ font-size: {size}px; border: 2px solid"
+            f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px }}"
+            f" QPushButton:focus {{ border: 3px solid {looks.colours['good']} }}"
+            f" QLineEdit {{ border: 2px solid {looks.edge}; border-radius: 4px; padding: 6px }}"
+            f" QLineEdit:focus {{ border-color: {looks.colours['good']} }}"
+            f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
+            f" background: {looks.raised}; color: {looks.colours['plain']} }}")
+        for label in (self._headline, self._progress, self._badges, self._why, self._last):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self._headline.setWordWrap(True)
+        self._why.setWordWrap(True)
+        self._why.setStyleSheet(f"background: {looks.raised}; padding: 8px; border-radius: 5px")
+        self._badges.setAlignment(_RIGHT)
+        self._state.setFixedWidth(round(190 * self._scale))
+        self._state.setAlignment(_RIGHT)
+        self.reason.setPlaceholderText("   ".join(
+            f"{row.key}: {row.description}" for row in preference_keys.TYPING if row.action.startswith("reason")))
+        self.reason.setMaxLength(4000)
+        self.reason.setAccessibleName("reason of the unsafe interval")
+        self.reason.textChanged.connect(self._typed)
+        self._line.moved.connect(self._seek)
+        self.order.dragged.connect(self._dragged)
+        top, time_row, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        top.addWidget(self._headline, 1)
+        top.addWidget(self._badges)
+        time_row.addWidget(self._line, 1)
+        time_row.addWidget(self._state)
+        bottom.addLayout(self._answers)
+        bottom.addStretch(1)
+        bottom.addLayout(self._fixed)
+        self._clips.setSpacing(12)
+        questions = QWidget()
+        inner = QVBoxLayout(questions)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(8)
+        inner.addLayout(top)
+        inner.addWidget(self._progress)
+        inner.addLayout(self._clips, 1)
+        inner.addLayout(time_row)
+        inner.addWidget(self.order)
+        inner.addWidget(self.reason)
+        inner.addWidget(self._why)
+        inner.addLayout(bottom)
+        inner.addWidget(self._last)
+        inner.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
+        self._split.addWidget(questions)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(16, 10, 16, 12)
+        whole.addWidget(self._split)
+        self.setMinimumSize(900, 560)
+        for widget in (self, self._line, self.order, self.reason):
+            widget.installEventFilter(self)
+
+    def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
+        button = QPushButton(f"{text}  ({key.upper() if len(key) == 1 else key})")
+        button.setToolTip(tip)
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda: self._do(action))
+        button.installEventFilter(self)
+        return button
+
+    def _change_question(self) -> None:
+        self._question = question = self._session.question
+        self._shelf.want([*([question] if question else []), *self._session.upcoming])
+        count = len(question.query.options) if question else 0
+        while len(self.views) > count:
+            view = self.views.pop()
+            self._clips.removeWidget(view)
+            view.setParent(None)  # type: ignore[call-overload]
+            view.deleteLater()
+        while len(self.views) < count:
+            view = ClipView(self._looks, partial(self._choose, len(self.views)))
+            view.installEventFilter(self)
+            view.painted.connect(self._painted)
+            self.views.append(view)
+            self._clips.addWidget(view, 1)
+        for view in self.views:
+            view.show_clip(None)
+        kind = question.query.kind if question else None
+        rows = preference_keys.rows(kind, count)
+        if rows != self._table.rows:
+            self._table = KeyTable(rows)
+            self._renew_buttons()
+        if not self.reason.hasFocus():
+            self.setFocus()
+
+    def _renew_buttons(self) -> None:
+        for button in self._buttons:
+            self._answers.removeWidget(button)
+            button.setParent(None)  # type: ignore[call-overload]
+            button.deleteLater()
+        query = self._session.query
+        self._buttons = [
+            self._button(_SHORT.get(row.action, row.action.split()[-1]), row.key, row.description, row.action)
+            for row in (preference_keys.answers(query.kind, len(query.options)) if query else ())]
+        for button in self._buttons:
+            self._answers.addWidget(button)
+
+    def _load(self) -> None:
+        """Takes the clips of the question from the shelf as soon as they are there."""
+        query = self._session.query
+        if query is None or self._session.phase != "loading" or (clips := self._shelf.clips(query.id)) is None:
+            return
+        for view, clip in zip(self.views, clips, strict=True):
+            view.show_clip(clip)
+        self._session.ready(query.id, [clip.times for clip in clips])
+        self._show_frames()
+
+    def _describe(self) -> None:
+        session = self._session
+        for number, view in enumerate(self.views):
+            assert session.question is not None
+            query = session.question.query
+            option, interval = query.order[number], session.interval
+            unsafe = interval is not None and interval.place == number
+            if interval is not None and unsafe and session.phase == "asking":
+                first, last = interval.span(session.playback.frame(number))
+                unsafe = first <= session.playback.frame(number) <= last
+            rewards = session.question.rewards[option] if session.why and session.question.rewards else ()
+            title = words.place(number, len(self.views)) if len(self.views) > 1 else query.options[0].episode_id
+            view.describe(title, words.verdict(session, number), unsafe=unsafe, rewards=rewards,
+                          selected=len(self.views) > 1 and session.chosen == number and session.interval is not None)
+
+    def _show_frames(self) -> None:
+        session, play = self._session, self._session.playback
+        clips = self._shelf.clips(session.query.id) if session.query else None
+        if clips is None or session.phase == "loading":
+            self._line.show_time(0.0, 0.0, (), None)
+            return
+        for number, view in enumerate(self.views):
+            view.show_frame(play.frame(number), over=play.over(number))
+        span = None
+        if (interval := session.interval) is not None:
+            times = clips[interval.place].times
+            first, last = interval.span(play.frame(interval.place))
+            span = times[first], times[last]
+        self._line.show_time(play.at, play.length, [clip.times[-1] for clip in clips], span)
+        state = "plays" if play.playing else "paused"
+        self._state.setText(f"{play.at:4.1f} of {play.length:.1f} s   {state} {play.speed:g}x{'' if play.looping else ' once'}")
+
+    def _show_reason(self) -> None:
+        typing = self._session.typing
+        if typing == self.reason.isVisibleTo(self):
+            return
+        self.reason.setVisible(typing)
+        if typing:
+            self.reason.clear()
+            self.reason.setFocus()
+        else:
+            self.setFocus()
+
+    # What happens --------------------------------------------------------------------------------------------------------
+
+    def _on_clip(self, query: str, why: str) -> None:
+        if why:
+            self._session.unusable(query, why)
+        self.refresh()
+
+    def _on_message(self, message: object) -> None:
+        if isinstance(message, Questions):
+            self._session.questions(message)
+        elif isinstance(message, Receipt):
+            self._session.receipt(message)
+        elif isinstance(message, dict):
+            self._session.desk(message)
+            return  # it comes often, and its words can wait for the next refresh
+        self.refresh()
+
+    def _on_beat(self) -> None:
+        session = self._session
+        session.beat()
+        if session.question is not self._question or session.count > self._told:
+            self.refresh()
+        else:
+            self._show_frames()
+        if session.last is not None and session.last.record != self._stored_record:
+            self._stored_record = session.last.record
+            self.shown.emit("stored", session.last.question.query.id if session.last.question else "")
+        if self._closing is not None and (session.settled or time.monotonic() > self._closing):
+            self.close()
+
+    def _painted(self) -> None:
+        query = self._session.query
+        if query is None or not all(view.has_picture for view in self.views):
+            return
+        if self._visible != query.id and self._session.phase == "asking":
+            self._visible, self._fed_back = query.id, ""
+            self._session.visible()
+            self.shown.emit("visible", query.id)
+        elif self._session.phase == "storing" and self._fed_back != query.id:
+            self._fed_back = query.id
+            self.shown.emit("feedback", query.id)
+
+    def _typed(self, text: str) -> None:
+        self._session.typed(text)
+
+    def _seek(self, at: float) -> None:
+        self._session.playback.seek(at)
+        self._show_frames()
+
+    def _choose(self, place: int) -> None:
+        self._session.choose(place)
+        self.refresh()
+
+    def _dragged(self, places: list[int]) -> None:
+        self._session.dragged(places)
+        self.refresh()
+
+    def _do(self, action: str) -> None:
+        if action == "help":
+            self.help.toggle(self._table.rows)
+        elif action == "learning":
+            if (view := self._split.widget(1)) is not None:
+                view.setVisible(view.isHidden())
+        else:
+            self._session.act(action)
+        self.refresh()
+
+    # Keys ----------------------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, a0: QObject | None, a1: QEvent | None) -> bool:
+        """Keys mean the same wherever the focus is."""
+        if not isinstance(a1, QKeyEvent) or a1.type() not in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+            return False
+        fresh = self._presses.fresh(a1)
+        if a0 is self.reason:
+            return self._key_of_reason(a1, fresh)
+        if isinstance(a0, QPushButton) and a1.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if fresh:
+                a0.click()
+            return True
+        action = self._table.action(a1)
+        if action is None:
+            return False
+        if fresh or (a1.type() == QEvent.Type.KeyPress and action in HELD):
+            self._do(action)
+        return True
+
+    def _key_of_reason(self, event: QKeyEvent, fresh: bool) -> bool:
+        action = self._typing_table.action(event)
+        if action is None or (action.startswith("reason") and self.reason.text()):
+            return False
+        if fresh:
+            self._do(action)
+        return True
+
+    def showEvent(self, a0: QShowEvent | None) -> None:
+        self.setFocus()
+
+    def closeEvent(self, a0: QCloseEvent | None) -> None:
+        """Waits a little for an answer that is on its way."""
+        if a0 is None or self._session.settled or (self._closing is not None and time.monotonic() > self._closing):
+            return
+        if self._closing is None:
+            self._closing = time.monotonic() + CLOSING_S
+        a0.ignore()
+
+
+def make_application(name: str) -> QApplication:
+    """The application of a window; sharp on screens with many pixels."""
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
+    return QApplication([name])
+
+
+_RIGHT: Any = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_SHORT = {"left": "Left", "right": "Right", "equal": "Equal", "skip": "Skip", "success": "Success", "failure": "No success",
+          "tie": "Tie", "back": "Take back", "give": "Give"}
+
+
+def _write(label: QLabel, text: str, level: Level = "plain", *, looks: theme.Looks, size: int = 0, bold: bool = False,
+           soft: bool = False) -> None:
+    text = theme.SIGNS[level] + text if text else ""
+    colour = looks.soft if soft else looks.colours[level]
+    style = f"color: {colour};" + (f" font-size: {size}px;" if size else "") + (" font-weight: bold" if bold else "")
+    if label.text() != text:
+        label.setText(text)
+    if label.styleSheet() != style:
+        label.setStyleSheet(style)

@@ -1,0 +1,121 @@
+"""What the preference window says, in words. No Qt."""
+
+from __future__ import annotations
+
+from rewardbot.feedback.export import in_words
+from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
+from rewardbot.gui.level import Level
+from rewardbot.gui.preference_progress import expected
+from rewardbot.gui.preference_session import PreferenceSession, Stored
+
+ASKS: dict[Kind, str] = {
+    "pair": "Which one is better?", "ranking": "Order the clips, the best first", "rating": "How good is this, from 1 to 7?",
+    "mark": "Does this frame show success?", "interval": "Is anything unsafe in this clip? Mark where"}
+
+PLACES = {2: ("left", "right")}
+"""What places are called, by how many there are; otherwise by their number."""
+
+Text = tuple[str, Level]
+
+
+def headline(session: PreferenceSession) -> Text:
+    """What to do now."""
+    if session.trouble:
+        return f"Not stored yet: {session.trouble.splitlines()[0]}", "bad"
+    if session.late:
+        return f"Not stored yet: the desk has not answered for {session.late:.0f} s. Nothing is lost; it is asked again.", "warning"
+    if session.typing:
+        return "Why is it unsafe? A digit, or type it and press Enter", "plain"
+    if session.interval is not None:
+        return "Go to where the unsafe part ends, and press B", "plain"
+    if session.query is None:
+        return waiting(session), "plain"
+    if session.phase == "loading":
+        return "The clips are being read", "plain"
+    return ASKS[session.query.kind], "plain"
+
+
+def waiting(session: PreferenceSession) -> str:
+    """Why there is no question now."""
+    if session.phase == "storing":
+        return "The answer is being stored"
+    return str(session.status.get("words") or "No question yet; the next one appears here by itself")
+
+
+def progress(session: PreferenceSession) -> str:
+    """How far, how fast and how well."""
+    of = session.progress
+    parts = [f"{of.answered} answered", f"{of.skipped} skipped"]
+    left, pace = session.left(), session.per_minute()
+    if left is not None:
+        parts.append(f"{left} left")
+    if pace is not None:
+        parts.append(f"{pace:.0f} a minute")
+        if left:
+            parts.append(f"about {max(1, round(left / pace))} min to go")
+    if (agreement := of.agreement()) is not None:
+        share, count = agreement
+        parts.append(f"agrees with the model in {share:.0%} of {count}")
+    if of.repeats:
+        parts.append(f"with yourself in {of.consistent} of {of.repeats}")
+    return "   \u00b7   ".join(parts)
+
+
+def badges(session: PreferenceSession) -> list[Text]:
+    """What is wrong beside the question: who is silent, an alarm, a robot that was stopped."""
+    found: list[Text] = [(f"{name} silent for {seconds:.0f} s", "warning") for name, seconds in session.silent().items()]
+    if alarm := str(session.status.get("alarm") or ""):
+        found.append((f"Alarm: {alarm}", "bad"))
+    if trouble := str(session.status.get("trouble") or ""):
+        found.append((trouble.splitlines()[0], "warning"))
+    if session.stopped:
+        found.append(("Stopped; Ctrl+R clears it", "bad"))
+    return found
+
+
+def why(query: Query) -> str:
+    """Why this is asked, and what the reward expects."""
+    by = f"Chosen by {query.strategy or 'chance'}" + (f", reward version {query.reward_version}" if query.reward_version else "")
+    parts = [query.reason or "No reason was given.", by]
+    if shares := expected(query):
+        parts.append("expected: " + ", ".join(f"{side} {share:.0%}" for side, share in shares))
+    elif query.predicted:
+        parts.append(f"its likeliest answer has {max(query.predicted):.0%}")
+    return "   \u00b7   ".join(parts)
+
+
+def last(stored: Stored | None) -> str:
+    """What was answered last, and what the reward had expected."""
+    if stored is None:
+        return ""
+    if stored.question is None:
+        return f"Stored: {in_words(stored.response)}"
+    query = stored.question.query
+    text = f"Stored: {in_words(stored.response, query)}"
+    if shares := expected(query):
+        side, share = max(shares, key=lambda one: one[1])
+        text += f"; the model had expected {side} ({share:.0%})"
+    return f"{text}.  U undoes it"
+
+
+def place(number: int, of: int) -> str:
+    """What the clip at a place is called."""
+    return PLACES[of][number] if of in PLACES else f"clip {number + 1}"
+
+
+def verdict(session: PreferenceSession, number: int) -> str:
+    """What is said of the clip at a place, while it is on its way or being typed; empty for nothing."""
+    query, response = session.query, session.sending
+    if query is None:
+        return ""
+    if response is None:
+        ranks = {place: rank for rank, group in enumerate(session.order.groups, 1) for place in group}
+        return f"\u2713 number {ranks[number]}" if number in ranks else ""
+    if isinstance(response, Skip):
+        return "\u2713 skipped"
+    if not isinstance(response, Ranking):
+        return f"\u2713 {in_words(response, query)}"
+    rank = response.ranks[query.order[number]]
+    if query.kind == "pair":
+        return "\u2713 equal" if max(response.ranks) == 0 else "\u2713 better" if rank == 0 else ""
+    return f"\u2713 number {rank + 1}"

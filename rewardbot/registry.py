@@ -16,7 +16,7 @@ _FOLDERS: dict[Kind, str] = {"reward": "rewards", "policy": "policies", "bench":
 _CALLED: dict[Kind, str] = {
     "reward": "reward algorithm", "policy": "policy algorithm", "bench": "comparison", "exchange": "format"}
 # What several algorithms of a folder share is no algorithm.
-_SHARED = {"__init__", "base", "comparisons", "discriminator", "image_classifier", "plackett_luce"}
+_SHARED = {"__init__", "base", "comparisons", "deployed_preference", "discriminator", "image_classifier", "partition", "plackett_luce"}
 
 
 def names(kind: Kind) -> list[str]:

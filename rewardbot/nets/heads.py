@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 LOG_STD_RANGE = (-5.0, 0.5)
 
+EDGE = 1e-3
+"""Width of the strip before either bound of a squashed action in which its density is not told apart."""
+
 
 class Compress(nn.Sequential):
     """Image features to a small bounded latent: LayerNorm, linear, tanh. (N, F) -> (N, latent)."""
@@ -125,6 +128,20 @@ def sample_squashed(mean: Tensor, log_std: Tensor) -> tuple[Tensor, Tensor]:
     # log(1 - tanh(u)^2), stable for large |u|.
     log_det = 2.0 * (math.log(2.0) - before - F.softplus(-2.0 * before))
     return torch.tanh(before), (log_prob - log_det).sum(-1)
+
+
+def log_prob_squashed(mean: Tensor, log_std: Tensor, action: Tensor) -> Tensor:
+    """log pi of given actions (N, A) of the policy a = tanh(mu + sigma eps), (N,).
+
+    Float32's tanh is 1 for much that differs before it, and experts go to the bounds. Within `EDGE` of a bound the density is
+    therefore its mean there, P(a beyond 1 - EDGE) / EDGE: finite for every action, and its integral over [-1, 1] stays 1.
+    """
+    inside = action.clamp(EDGE - 1.0, 1.0 - EDGE)
+    before = torch.atanh(inside)
+    z = (before - mean) / log_std.exp()
+    density = -0.5 * z.square() - log_std - 0.5 * math.log(2.0 * math.pi) - torch.log1p(-inside.square())
+    strip = torch.special.log_ndtr(-z * before.sign()) - math.log(EDGE)
+    return torch.where(action.abs() < 1.0 - EDGE, density, strip).sum(-1)
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.heads import mlp, sample_squashed
+from rewardbot.nets.heads import log_prob_squashed, mlp, sample_squashed
 from rewardbot.nets.optimisation import adam, descend, follow
 
 LOG_STD_RANGE = (-20.0, 2.0)
@@ -48,6 +48,10 @@ class StateActor(nn.Module):
     def sample(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Reparameterised actions (N, A) and their log-probabilities (N,)."""
         return sample_squashed(*self(state))
+
+    def log_prob(self, state: Tensor, action: Tensor) -> Tensor:
+        """log pi(a|s) of given actions, (N,); see `log_prob_squashed`."""
+        return log_prob_squashed(*self(state), action)
 
 
 class StateCritics(nn.ModuleList):

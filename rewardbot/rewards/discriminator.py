@@ -1,14 +1,19 @@
-"""One binary discriminator on image features, shared by the goal classifiers and the adversarial rewards."""
+"""One binary discriminator, shared by the goal classifiers and the adversarial rewards, and the rewards that its logit makes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rewardbot.config import setting
+from rewardbot.errors import ConfigError
+
+Head = Literal["positive", "negative", "log_odds"]
+"""How a reward is made of D: -log(1 - D), log D, or log D - log(1 - D)."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,44 @@ class Discriminator(nn.Module):
             x = share[:, None] * x + (1.0 - share[:, None]) * x[other]
             label = share * label + (1.0 - share) * label[other]
         return F.binary_cross_entropy_with_logits(self(x), label)
+
+    def slope_penalty(self, positives: Tensor, negatives: Tensor) -> Tensor:
+        """E max(0, |d logit / dx| - 1)^2 at random places between a positive and a negative, (N, F) each, x in spreads.
+
+        It keeps the logit from jumping between what the expert and what the policy does, so that it says which way is better
+        (Gulrajani et al. 2017; one-sided, so that a logit that need not rise is left in peace: Petzka et al. 2018).
+        """
+        share = torch.rand(len(positives), 1, device=positives.device)
+        between = (share * positives + (1.0 - share) * negatives).detach().requires_grad_()
+        slope, = torch.autograd.grad(self(between).sum(), between, create_graph=True)
+        return F.relu((slope * self.std).norm(dim=-1) - 1.0).square().mean()  # type: ignore[operator]
+
+
+def balanced_bce(positive: Tensor, negative: Tensor) -> Tensor:
+    """-(E log D(positive) + E log(1 - D(negative))) / 2, from logits."""
+    return 0.5 * (F.softplus(-positive).mean() + F.softplus(negative).mean())
+
+
+def head(logit: Tensor, name: Head) -> Tensor:
+    """The reward of a logit z = log D - log(1 - D), stable for large |z|.
+
+    -log(1 - D) = log(1 + e^z) is never negative, so that each step is worth having. log D = -log(1 + e^-z) is never positive, so that
+    each step costs.
+    """
+    if name == "positive":
+        return F.softplus(logit)
+    return -F.softplus(-logit) if name == "negative" else logit
+
+
+def check_horizon(name: Head) -> None:
+    """To be called where an episode can end early, that is, otherwise than by a timeout.
+
+    Raises:
+        ConfigError: the head needs a fixed horizon.
+    """
+    does = {"positive": "-log(1 - D) is never negative and rewards staying alive, whatever the policy does then",
+            "negative": "log D is never positive and rewards ending early"}
+    if name in does:
+        raise ConfigError(f"The reward head '{name}' needs episodes of one length, and here they end early: {does[name]}.",
+                          valid="Where episodes end early: log_odds, which is log D - log(1 - D) and takes both signs.",
+                          next_step="Choose that head, or an environment without early ends.")

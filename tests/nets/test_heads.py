@@ -12,7 +12,14 @@ from torch.distributions import Independent, Normal, TransformedDistribution
 from torch.distributions.transforms import TanhTransform
 from torch.nn import functional as F
 
-from rewardbot.nets.heads import LOG_STD_RANGE, EnsembleCritic, EnsembleLinear, SquashedGaussianPolicy
+from rewardbot.nets.heads import (
+    LOG_STD_RANGE,
+    EnsembleCritic,
+    EnsembleLinear,
+    SquashedGaussianPolicy,
+    log_prob_squashed,
+    sample_squashed,
+)
 
 MEMBERS, FEATURES, PROPRIO, ACTIONS = 3, 6, 2, 4
 
@@ -142,3 +149,29 @@ def test_forget_leaves_an_untrained_policy_that_still_knows_its_scale() -> None:
     mean, log_std = actor(torch.randn(50, FEATURES), torch.randn(50, PROPRIO))
     assert torch.tanh(mean).abs().max() < 0.5, "acts about zero"
     assert (log_std == -0.5).all() and math.exp(-0.5) > 0.6, "explores widely, everywhere alike"
+
+
+@pytest.mark.parametrize(("mean", "log_std"), [(0.0, 0.0), (1.5, -0.5), (-4.0, 0.3), (9.0, -1.0)])
+def test_the_density_of_a_given_action_has_integral_one(mean: float, log_std: float) -> None:
+    """Also where most of it lies at a bound."""
+    edges = torch.linspace(-1.0, 1.0, 200_001, dtype=torch.float64)
+    middles = ((edges[:-1] + edges[1:]) / 2)[:, None]
+    given = torch.full_like(middles, mean), torch.full_like(middles, log_std)
+    assert float(log_prob_squashed(*given, middles).exp().mean() * 2.0) == pytest.approx(1.0, abs=2e-3)
+
+
+def test_the_density_of_a_sample_is_what_sampling_says() -> None:
+    torch.manual_seed(0)
+    mean, log_std = torch.randn(500, 3), torch.randn(500, 3).clamp(max=0.0) - 0.5
+    action, log_prob = sample_squashed(mean, log_std)
+    inside = (action.abs() < 0.99).all(-1)
+    assert int(inside.sum()) > 300
+    torch.testing.assert_close(log_prob_squashed(mean, log_std, action)[inside], log_prob[inside], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("mean", [-30.0, 0.0, 30.0])
+def test_the_density_at_the_bounds_is_finite_and_has_a_gradient(mean: float) -> None:
+    where = torch.full((2, 1), mean, requires_grad=True)
+    density = log_prob_squashed(where, torch.zeros(2, 1), torch.tensor([[-1.0], [1.0]]))
+    density.sum().backward()
+    assert bool(torch.isfinite(density).all()) and where.grad is not None and bool(torch.isfinite(where.grad).all())

@@ -1,0 +1,106 @@
+"""AIRL: a discriminator whose logit is a reward, a shaping and the policy's own density, so that the reward outlives the policy.
+
+Fu, Luo and Levine 2018, Learning Robust Rewards with Adversarial Inverse Reinforcement Learning:
+
+    f(s, a, s') = g(s) + gamma h(s') - h(s)        D = exp f / (exp f + pi(a|s))        log D - log(1 - D) = f - log pi(a|s)
+
+At the optimum f is the expert's advantage, h its value and g, where it looks at the state alone, its reward up to a constant, which
+is right under other dynamics too. The value of a terminal state is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rewardbot.config import setting
+from rewardbot.data.transitions import Transitions
+from rewardbot.nets.optimisation import adam, descend
+from rewardbot.rewards.base import RewardModel
+from rewardbot.rewards.comparisons import inputs
+from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig, balanced_bce
+from rewardbot.rewards.gail import PLAIN
+
+LogPi = Callable[[Transitions], Tensor]
+"""log pi(a|s) of transitions under the policy as it is now, (N,)."""
+
+
+@dataclass(frozen=True)
+class AIRLConfig:
+    """Hyper-parameters."""
+
+    sees: tuple[str, ...] = setting(("state",), "parts of a transition that g looks at; with the state alone it transfers")
+    discount: float = setting(0.99, "gamma of the shaping: that of the learner", min=0.0, max=1.0)
+    penalty: float = setting(1.0, "weight of the penalty on the slopes of g and h", min=0.0)
+    rate: float = setting(3e-4, "Adam learning rate", min=0.0)
+    discriminator: DiscriminatorConfig = setting(PLAIN, "networks of g and h")
+
+
+class AIRL(RewardModel):
+    """See the file.
+
+    Args:
+        config: see `AIRLConfig`.
+        expert: demonstrated transitions, which set the scale of the inputs.
+        log_pi: see `LogPi`.
+        soft: the learner subtracts log pi itself, as soft actor-critic does with fresh actions: it then gets f alone.
+        seed: of the networks.
+
+    Raises:
+        ConfigError: g looks at parts that the transitions do not have.
+    """
+
+    def __init__(self, config: AIRLConfig, expert: Transitions, log_pi: LogPi, *, soft: bool, seed: int = 0) -> None:
+        self.config, self.log_pi, self.soft = config, log_pi, soft
+        seen = inputs(expert, config.sees)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.g, self.h = (Discriminator(config.discriminator, x.shape[1]).to(x.device) for x in (seen, expert.state))
+        self.g.set_scale(seen)
+        self.h.set_scale(expert.state)
+        self.optimiser = adam([*self.g.parameters(), *self.h.parameters()], config.rate)
+
+    def f(self, batch: Transitions) -> Tensor:
+        """g(s) + gamma h(s') - h(s), (N,)."""
+        shaping = self.config.discount * batch.continues * self.h(batch.next_state) - self.h(batch.state)
+        return self.g(inputs(batch, self.config.sees)) + shaping
+
+    def logit(self, batch: Transitions) -> Tensor:
+        """log D - log(1 - D) = f - log pi, (N,)."""
+        with torch.no_grad():
+            log_pi = self.log_pi(batch)
+        return self.f(batch) - log_pi
+
+    def loss(self, expert: Transitions, visited: Transitions) -> Tensor:
+        """-(E_expert log D + E_pi log(1 - D)) / 2, and the penalty on slopes."""
+        loss = balanced_bce(self.logit(expert), self.logit(visited))
+        if self.config.penalty:
+            slopes = self.g.slope_penalty(inputs(expert, self.config.sees), inputs(visited, self.config.sees))
+            loss = loss + self.config.penalty * (slopes + self.h.slope_penalty(expert.state, visited.state))
+        return loss
+
+    def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
+        """One gradient step on a batch of demonstrated and one of *freshly* visited transitions, of equal size."""
+        loss = self.loss(expert, visited)
+        descend(self.optimiser, loss)
+        self.version += 1
+        return {"discriminator_loss": loss.detach(), "expert_d": self.probability(expert).mean(),
+                "policy_d": self.probability(visited).mean()}
+
+    @torch.no_grad()
+    def probability(self, batch: Transitions) -> Tensor:
+        """D, the probability that the expert did this, (N,)."""
+        return torch.sigmoid(self.logit(batch))
+
+    @torch.no_grad()
+    def reward(self, batch: Transitions) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - state vectors only
+        """log D - log(1 - D), or f alone for a soft learner, (N,)."""
+        return self.f(batch) if self.soft else self.logit(batch)
+
+    @torch.no_grad()
+    def transferable(self, batch: Transitions) -> Tensor:
+        """g alone, (N,): what is left when the dynamics change."""
+        return self.g(inputs(batch, self.config.sees))

@@ -1,0 +1,48 @@
+"""A reward from several annotators, each of whose answers weigh as much as the annotator can be relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardbot.feedback.annotators import Annotators, judgements
+from rewardbot.feedback.feedback import Ranking, Rating
+from rewardbot.feedback.records import History
+from rewardbot.rewards.base import Context
+from rewardbot.rewards.comparisons import clips_of
+from rewardbot.rewards.preference import PreferenceReward
+from rewardbot.types import Metrics, Segment
+
+
+def learned_from(history: History) -> list[Ranking | Rating]:
+    """What counts of a ledger for a reward from preferences, in the order of the answers."""
+    return [answer for answer in history.active().values() if isinstance(answer, (Ranking, Rating))]
+
+
+def fit_weighted(reward: PreferenceReward, history: History, context: Context) -> tuple[Metrics, Annotators]:
+    """Fits `reward` to all that counts, with weights that are a function of the ledger, too.
+
+    With several annotators it is fitted twice: a copy to all answers alike, which says how good each clip is, from which the
+    annotators are estimated; and then itself, to the answers with their weights.
+
+    Returns:
+        See `PreferenceReward.fit`, and the annotators.
+
+    Raises:
+        ConfigError, DataError: see `PreferenceReward.fit`.
+    """
+    answers, given = learned_from(history), judgements(history)
+    if len({answer.given.annotator for answer in answers}) < 2:
+        return reward.fit(answers, context), Annotators(given)
+    alike = type(reward)(reward.config, reward.size, device=reward.device, seed=reward.seed)
+    alike.fit(answers, context)
+
+    def utility(clips: Sequence[Segment]) -> NDArray[np.float64]:
+        return alike.returns(clips_of(clips, context, alike.config.sees, alike.device)).mean(0).double().cpu().numpy()
+
+    known = Annotators(given, utility)
+    weight = context.weight
+    return reward.fit(answers, replace(context, weight=lambda answer: weight(answer) * known.weight(answer))), known

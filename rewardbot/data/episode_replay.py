@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from rewardbot.data.transitions import TransitionReplay, Transitions
@@ -52,6 +54,25 @@ class EpisodeReplay(TransitionReplay):
                             next_step="Give the replay a larger capacity, or store the clip while it is there.")
         rows = torch.arange(first + segment.start, first + segment.stop, device=self.rows.device) % len(self.rows)
         return Transitions(self.rows.index_select(0, rows), self.states, self.actions)
+
+    def newest(self, n: int) -> Transitions:
+        """The last `n` transitions, or all if there are fewer, as a copy, the oldest first."""
+        rows = torch.arange(max(self._oldest, self._added - n), self._added, device=self.rows.device) % len(self.rows)
+        return Transitions(self.rows.index_select(0, rows), self.states, self.actions)
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as tensors and plain values."""
+        spans = [[name, first, stop] for name, (first, stop) in (self._spans or {}).items()]
+        return {"rows": self.rows[: len(self)], "added": self._added, "spans": spans, "random": self.generator.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes what `state` of a replay of the same sizes gave."""
+        rows = state["rows"]
+        self.rows[: len(rows)].copy_(rows)
+        self._added = int(state["added"])
+        self._size.fill_(len(self))
+        self._spans = {str(name): (int(first), int(stop)) for name, first, stop in state["spans"]}
+        self.generator.set_state(state["random"].cpu())
 
     @property
     def _oldest(self) -> int:

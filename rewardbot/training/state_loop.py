@@ -39,6 +39,8 @@ from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.types import Segment
 
+_MODULES, _OPTIMISERS = ("actor", "critic", "target"), ("critic_optimiser", "actor_optimiser")
+
 Env = gymnasium.Env[Any, Any]
 Reward = Callable[[Transitions], Tensor]
 """The reward of each of N transitions, float32 (N,), without gradient."""
@@ -124,6 +126,7 @@ class StateLoop:
         reward: see `Reward`; None: the environment's own.
         device: where networks and replay are.
         seed: of everything.
+        name: what the names of episodes begin with; the environment's and the seed if not given.
 
     Attributes:
         agent: the soft actor-critic.
@@ -137,9 +140,11 @@ class StateLoop:
     """
 
     def __init__(
-        self, env: Env, config: StateLoopConfig, *, reward: Reward | None = None, device: torch.device | str = "cpu", seed: int = 0
+        self, env: Env, config: StateLoopConfig, *, reward: Reward | None = None, device: torch.device | str = "cpu", seed: int = 0,
+        name: str = "",
     ) -> None:
         self.env, self.config, self.reward, self.seed = env, config, reward, seed
+        self.name = name or f"{name_of(env)}-{seed}"
         self.spaces = Spaces.of(env)
         self.agent = SAC(config.sac, self.spaces.states, self.spaces.actions, device=device, seed=seed)
         self.replay = EpisodeReplay(min(config.capacity, config.steps), self.spaces.states, self.spaces.actions, device=device,
@@ -160,7 +165,7 @@ class StateLoop:
         Raises:
             DataError: the environment gave NaN or infinite numbers.
         """
-        name = f"{name_of(self.env)}-{self.seed}-{self.episodes}"
+        name = f"{self.name}-{self.episodes}"
         self.replay.begin(name)
         observation, _ = self.env.reset(seed=start_seed(STREAMS * self.seed + 1, self.episodes))
         state, length, over = vector(observation), 0, False
@@ -194,6 +199,29 @@ class StateLoop:
         self.metrics = self.agent.update(batch)
         self.updates += 1
         return batch
+
+    def state(self) -> dict[str, Any]:
+        """All that learning goes on from, between episodes, as tensors and plain values; `torch.save` writes it."""
+        agent = self.agent
+        modules = {name: getattr(agent, name).state_dict() for name in _MODULES}
+        return {"modules": modules, "temperature": agent.log_temperature.detach(), "replay": self.replay.state(),
+                "optimisers": {name: getattr(agent, name).state_dict() for name in _OPTIMISERS},
+                "counters": [self.steps, self.updates, self.episodes],
+                "random": {"torch": torch.get_rng_state(), "actions": self._random.bit_generator.state}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` of a loop with the same configuration gave."""
+        agent = self.agent
+        for name in _MODULES:
+            getattr(agent, name).load_state_dict(state["modules"][name])
+        for name in _OPTIMISERS:
+            getattr(agent, name).load_state_dict(state["optimisers"][name])
+        with torch.no_grad():
+            agent.log_temperature.copy_(state["temperature"])
+        self.replay.restore(state["replay"])
+        self.steps, self.updates, self.episodes = state["counters"]
+        torch.set_rng_state(state["random"]["torch"].cpu())
+        self._random.bit_generator.state = state["random"]["actions"]
 
     def best(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
         """The most likely action: what is evaluated and deployed, see `Act`."""

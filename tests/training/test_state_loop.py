@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -177,3 +178,20 @@ def test_an_environment_that_breaks_is_named() -> None:
 def test_an_unknown_environment() -> None:
     with pytest.raises(ConfigError, match="There is no environment 'Pendulum-v99'"):
         make_env("Pendulum-v99")
+
+
+def test_it_goes_on_from_what_was_saved_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    whole = loop(Line(), steps=90)
+    while whole.steps < 60:
+        whole.episode()
+    torch.save(whole.state(), tmp_path / "state.pt")
+    while whole.steps < 90:
+        whole.episode()
+    again = loop(Line(), steps=90, seed=1)
+    again.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    again.seed, again.name = whole.seed, whole.name
+    assert (again.steps, again.updates, again.episodes) == (60, 20, 6)
+    while again.steps < 90:
+        again.episode()
+    assert torch.equal(again.replay.rows, whole.replay.rows) and again.replay.episodes() == whole.replay.episodes()
+    assert all(map(torch.equal, again.agent.actor.parameters(), whole.agent.actor.parameters()))

@@ -42,6 +42,11 @@ from rewardbot.types import Episode, EpisodeInfo
 DEMONSTRATIONS, PLAY = "demonstrations", "play"
 """Folders of a run folder: what learning begins from."""
 
+EPISODES = "episodes"
+"""Folder of the run folder for what comes after pretraining."""
+
+RECORDED = (DEMONSTRATIONS, PLAY, EPISODES)
+
 KEY = "rewardbot"
 """Of a bag's custom data: its header."""
 

@@ -20,13 +20,17 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
+from rewardbot.data.episodes import RECORDED
+from rewardbot.data.library import Library
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import STARTER_VARIABLE
 from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
 from rewardbot.training import checkpoint
+from rewardbot.training.clips import BagClips
 from rewardbot.training.files import StorageError
+from rewardbot.training.fitting import LEDGER, RewardFitter
 from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.pretraining import pretrain
@@ -49,6 +53,9 @@ class LearnerSettings:
     run_folder: str = setting("runs/up", f"folder for '{checkpoint.CHECKPOINT}'")
     demonstrations: str = setting("", "folder of demonstration bags; empty: 'demonstrations' in the run folder")
     resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one; after a crash it always does")
+    ledger: str = setting("", f"with rewarded_by preferences: file of the answers; empty: '{LEDGER}' in the run folder")
+    bags: str = setting("", "likewise: folder of the bags that answers are about; empty: those of the run folder")
+    refit_s: float = setting(5.0, "likewise: least time between two fits of the reward [s]", min=0.0, max=3600.0)
     publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)
     checkpoint_s: float = setting(10.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
     threads: int = setting(1, "threads of torch", min=1, max=256)
@@ -76,6 +83,11 @@ class LearnerNode(RewardbotNode):
         self._heard_at = self._counted_at = 0.0
         self._policy_weights = self.create_publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
         self._classifier_weights = self.create_publisher(UInt8MultiArray, "weights/classifier", qos.LATCHED)
+        self._fitter: RewardFitter | None = None
+        if config.rewarded_by == "preferences":
+            self._reward_weights = self.create_publisher(UInt8MultiArray, "weights/reward", qos.LATCHED)
+            self._fitter = self._make_fitter()
+        self._fitted_at = 0.0
         self._data: dict[str, Subscription[Any]] = {}
         self._polled = Polled()  # between two updates `take_all` costs a tenth of the executor's rounds
         self._subscribe()
@@ -96,6 +108,16 @@ class LearnerNode(RewardbotNode):
                                    f"{learner.learn_s:.0f} s of learning")
             self._become_ready()
 
+    def _make_fitter(self) -> RewardFitter:
+        settings, folder = self.settings, self._run_folder
+        places = [Path(settings.bags)] if settings.bags else [folder / name for name in RECORDED]
+        warn = self.get_logger().warning
+        self._library = Library(places, settings.task, self.contract, warn=warn)
+        # Not the method itself: pretraining puts another encoder into its place.
+        clips = BagClips(self._library, lambda episode: self.learner.embed(episode))
+        path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER
+        return RewardFitter(path, clips, self.learner.config.preference, seed=settings.seed, device=self.learner.device, warn=warn)
+
     def _subscribe(self) -> None:
         kinds: dict[str, tuple[Any, Any]] = {
             decode.JOINT_STATES: (JointState, qos.STATE), decode.TOOL_POSE: (PoseStamped, qos.STATE),
@@ -112,6 +134,8 @@ class LearnerNode(RewardbotNode):
             self._pretrain()
         self._drain()
         self._tell()
+        if self._fitter is not None and self._state in ("ready", "learning"):
+            self._refit(self._fitter)
         if self._state != "learning":
             return LONGEST_WAIT_S
         moving = time.monotonic() - self._heard_at < STANDSTILL_S
@@ -132,6 +156,8 @@ class LearnerNode(RewardbotNode):
     def close(self) -> None:
         """Keeps what was learned since the last checkpoint, whatever ends us."""
         self.checkpoints.finish()
+        if self._fitter is not None:
+            self._fitter.close()
         if self._state == "learning":
             self._save()
 
@@ -158,6 +184,20 @@ class LearnerNode(RewardbotNode):
             return
         self.checkpoints.keep(self.learner, episode.info)
         self._tell()  # not before it is on disk: whoever hears of it may count on it
+
+    def _refit(self, fitter: RewardFitter) -> None:
+        """Fits the reward to what counts now, if that is something else than before; also in a learner that was started again."""
+        if time.monotonic() - self._fitted_at < self.settings.refit_s or not fitter.due():
+            return
+        self._library.refresh()
+        reward, metrics = fitter.fit(lambda share: self._progress("", 1.0))
+        self.learner.preference = reward
+        self._fitted_at = self._counted_at = time.monotonic()
+        known = {f"reward_{name}": value for name, value in metrics.items()}
+        self.metrics |= {**known, "reward_version": reward.version if reward else 0, "reward_answers": fitter.answers,
+                         "reward_trouble": fitter.trouble}
+        self.publish(self._reward_weights, convert.weights(self.learner.reward_weights(fitter.answers) if reward else b""))
+        self.publish_metrics()
 
     # Pretraining ---------------------------------------------------------------------------------------------------------
 

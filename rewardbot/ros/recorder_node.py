@@ -17,16 +17,13 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
+from rewardbot.data.episodes import DEMONSTRATIONS, EPISODES, PLAY, RECORDED
 from rewardbot.data.repair import mend
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 from rewardbot.ros.recording import EpisodeRecorder
-
-EPISODES = "episodes"
-"""Folder of the run folder for what comes after pretraining."""
 
 FOLDERS = {"demonstration": DEMONSTRATIONS, "play": PLAY}
 """Source of an episode that pretraining needs -> its folder."""
@@ -65,7 +62,7 @@ class RecorderNode(RewardbotNode):
         self.recorder = EpisodeRecorder(
             self.contract, self._folder, wanted=self._wanted, namespace=self.get_namespace(), compressor=compressor,
             pre_roll_s=self.settings.pre_roll_s, least_free_gb=self.settings.least_free_gb)
-        for folder in (DEMONSTRATIONS, PLAY, EPISODES):
+        for folder in RECORDED:
             for line in mend(self._run_folder / folder):
                 self.get_logger().warning(line)
         self._data: list[Subscription[Any]] = []

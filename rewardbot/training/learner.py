@@ -36,8 +36,10 @@ from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, demonstration_set, join
 from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
+from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
+from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.rewards.vice import MINIMUM, visited_negatives
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
@@ -77,6 +79,9 @@ class LearnerConfig:
     plain_bc: BCConfig = setting(PLAIN, "behaviour cloning as in the textbook: a baseline only")
     discriminator: DiscriminatorConfig = setting(DiscriminatorConfig(), "the goal classifier's network")
     classifier: ClassifierConfig = setting(ClassifierConfig(), "the goal classifier's examples")
+    rewarded_by: Literal["goal", "preferences"] = setting(
+        "goal", "what the policy learns to earn: goal, the classifier's verdict, or preferences, what operators answered")
+    preference: PreferenceConfig = setting(PreferenceConfig(), "how the reward is learned from preferences")
     prior: Literal["demonstrations", "play"] = setting(
         "demonstrations", "what is there before learning: demonstrations, or random play beside success images")
     autoencoder: AutoencoderConfig = setting(AutoencoderConfig(), "how the encoder learns to see without demonstrations")
@@ -114,6 +119,7 @@ class Learner:
             episodes that the operator calls a failure.
         best: the policy that is deployed, see `_keep_best`.
         best_estimate: the highest success estimate so far.
+        preference: the reward from preferences, replaced by whoever fits it, see `fitting.RewardFitter`; None before there is one.
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
 
@@ -136,7 +142,8 @@ class Learner:
         self.judged: deque[float] = deque(maxlen=2 * config.judged_episodes)
         self.classifier: GoalClassifier
         self.agent: RLPD
-        self._made_for: tuple[RLPD, GoalClassifier, bool] | None = None
+        self.preference: PreferenceReward | None = None
+        self._made_for: tuple[RLPD, GoalClassifier, PreferenceReward | None, bool] | None = None
         self._update_critic: Update
         self._update_all: Update
         self._refit: Update
@@ -307,9 +314,11 @@ class Learner:
     def converged(self) -> bool:
         """Whether the policy has succeeded for long enough, and is as free of behaviour cloning as it will be.
 
-        Judged by the classifier while it is refitted with what it judges, so an exploit does not last long enough to count.
+        Judged by the classifier while it is refitted with what it judges, so an exploit does not last long enough to count. What
+        operators prefer may be something else: then there is no such end.
         """
-        return (len(self.judged) == self.judged.maxlen and self.agent.updates >= self.config.rlpd.bc_updates
+        return (self.config.rewarded_by == "goal" and len(self.judged) == self.judged.maxlen
+                and self.agent.updates >= self.config.rlpd.bc_updates
                 and self._judged_success(len(self.judged)) >= self.config.converged_at)
 
     def _judged_success(self, episodes: int) -> float:
@@ -318,8 +327,11 @@ class Learner:
 
     def _keep_best(self) -> None:
         """The averaged policy is deployed as long as the exploring one does about as well as it ever did; once that declines,
-        the last one before the decline is.
+        the last one before the decline is. The classifier says nothing of what operators prefer: then the averaged one is.
         """
+        if self.config.rewarded_by == "preferences":
+            self.best.load_state_dict(self.agent.average.state_dict())
+            return
         estimate = self.success_estimate if len(self.judged) >= self.config.judged_episodes else 0.0  # too few say nothing
         if estimate >= self.best_estimate - DECLINE:
             self.best.load_state_dict(self.agent.average.state_dict())
@@ -337,7 +349,8 @@ class Learner:
         if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
-        made_for = (self.agent, self.classifier, len(self.visited) >= MINIMUM)  # from then on visited states are negatives
+        # From `MINIMUM` on visited states are negatives.
+        made_for = (self.agent, self.classifier, self.preference, len(self.visited) >= MINIMUM)
         if self._made_for != made_for:
             self._make_updates()
             self._made_for = made_for
@@ -376,7 +389,9 @@ class Learner:
         self._update_critic, self._update_all, self._refit = made(update_critic), made(update_all), made(self.classifier.step)
 
     def reward(self, batch: Batch) -> Tensor:
-        """The reward of each transition, (N,): the goal classifier's, as it is now."""
+        """The reward of each transition, (N,): the goal classifier's as it is now, or what operators prefer; 0 before they say."""
+        if self.config.rewarded_by == "preferences":
+            return self.preference.reward(batch) if self.preference is not None else torch.zeros_like(batch.continues)
         shaped = self.config.classifier.reward == "logit"
         return self.classifier.shaped_reward(batch) if shaped else self.classifier.reward(batch)
 
@@ -396,6 +411,11 @@ class Learner:
     def classifier_weights(self) -> bytes:
         """The goal classifier, for `DeployedClassifier`."""
         return self.classifier.to_bytes(self.encoder, {"task": self.task, "cameras": self.cameras})
+
+    def reward_weights(self, answers: int) -> bytes:
+        """The reward from preferences, fitted to so many answers, for `DeployedPreference`; there must be one."""
+        assert self.preference is not None
+        return reward_to_bytes(self.preference, self.encoder, {"task": self.task, "cameras": self.cameras, "answers": answers})
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint; see `checkpoint.py`."""

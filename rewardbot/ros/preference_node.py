@@ -1,0 +1,191 @@
+"""Asks about the episodes that were recorded, takes answers from windows or a teacher, and puts them into the ledger, from which the
+learner's reward comes. See `feedback/messages.py` for what it says and hears.
+
+What it asks, and what it remembers, is in the ledger: killed and started again, it goes on with the questions that wait.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diagnostic_msgs.msg import DiagnosticArray
+from std_msgs.msg import String, UInt8MultiArray
+from std_srvs.srv import SetBool
+
+from rewardbot.config import setting
+from rewardbot.data.episodes import RECORDED
+from rewardbot.data.library import Library
+from rewardbot.errors import DataError, RewardbotError
+from rewardbot.feedback import messages
+from rewardbot.feedback.asking import AskingConfig
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.messages import Questions, Request, State
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import convert, params, qos
+from rewardbot.ros.node import PROCESS, RewardbotNode, start
+from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
+from rewardbot.training.fitting import LEDGER
+from rewardbot.training.questioner import Questioner
+
+LOOK_S = 0.5
+"""Least time between two looks for new episodes and due questions [s]."""
+
+LOCKED_S = 1.0
+"""How long a writer may lock the ledger before an annotator is told to try again [s]."""
+
+POLL_S = 0.02
+"""Time for messages between two rounds: an annotator waits for the receipt [s]."""
+
+
+@dataclass(frozen=True)
+class PreferenceSettings:
+    """Read-only parameters of the node itself; those of asking (`asking.`) and of the teacher stand beside them."""
+
+    task: str = setting("lift", "task of the episodes")
+    robot: str = setting("sim_arm", "robot contract in config/robots")
+    seed: int = setting(0, "seed of what is drawn, and of the simulated teacher", min=0, max=2**31 - 1)
+    run_folder: str = setting("runs/up", f"folder with {', '.join(RECORDED)} to ask about, and for '{LEDGER}'")
+    ledger: str = setting("", f"file for questions and answers; empty: '{LEDGER}' in the run folder")
+    bags: str = setting("", "folder of bags to ask about; empty: those of the run folder")
+    minutes: float = setting(10.0, "time of learning over which the budget is spread [min]", min=0.01, max=100_000.0)
+    stale_after: int = setting(200, "records of the ledger after which a question of an older reward is withdrawn", min=1)
+
+
+class PreferenceNode(RewardbotNode):
+    """A thread reads and judges episodes; everything else, such as an annotator's answer, does not wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__("preference_node")
+        torch.set_num_threads(1)
+        self.settings = settings = params.declare(self, PreferenceSettings, self.given)
+        teacher = params.declare(self, TeacherConfig, self.given)
+        self._asking = params.declare(self, AskingConfig, self.given, prefix="asking")
+        folder = Path(settings.run_folder).expanduser()
+        places = [Path(settings.bags)] if settings.bags else [folder / name for name in RECORDED]
+        warn = self.get_logger().warning
+        library = Library(places, settings.task, load_contract(settings.robot), warn=warn)
+        self._ledger = Ledger(Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER, wait_s=LOCKED_S)
+        self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
+        self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
+                                     stale_after=settings.stale_after, say=warn)
+        self._pool = ThreadPoolExecutor(1, "look")
+        self._look: Future[None] | None = None
+        self._look_at, self._paused, self._learned_s, self._trouble = 0.0, False, 0.0, ""
+        # A node that was started again has asked some of its questions in minutes that it does not know of.
+        asked, schedule = self.questioner.asking.answered, self._asking.schedule
+        self._began = time.monotonic() - 60.0 * max(0, asked - schedule.first) / max(schedule.per_minute, 1e-9)
+        self._shown: Questions | None = None
+        self._state: tuple[object, ...] = ()
+        self._learner: dict[str, float | str] = {}
+        self.metrics |= {"teacher": self._teacher.name or "human", "budget": schedule.budget,
+                         "ledger": str(self._ledger.path.resolve()), "bags": ", ".join(str(place.resolve()) for place in places)}
+        self._questions = self.create_publisher(String, messages.QUESTIONS, qos.LATCHED)
+        self._receipts = self.create_publisher(String, messages.RECEIPTS, qos.EVENTS)
+        self.create_subscription(String, messages.REQUESTS, self._on_request, qos.EVENTS)
+        self.create_subscription(UInt8MultiArray, "weights/reward", self._on_reward, qos.LATCHED)
+        self.create_subscription(DiagnosticArray, "metrics", self._on_metrics, qos.EVENTS)
+        self.create_service(SetBool, messages.PAUSE, self._on_pause)
+
+    def work(self) -> float:
+        """Starts a look when it is time for one, and tells what has changed."""
+        if self._look is not None and self._look.done():
+            self._ended(self._look)
+        now = time.monotonic()
+        if self._look is None and now - self._look_at >= LOOK_S:
+            self._look_at = now
+            progress = min(1.0, self._learned_s / (60.0 * self.settings.minutes))
+            self._look = self._pool.submit(self.questioner.look, progress=progress, minutes=(now - self._began) / 60.0,
+                                           ask=not self._paused)
+        self._tell()
+        return POLL_S
+
+    def close(self) -> None:
+        """Waits for a look that is under way: it may be writing."""
+        self._pool.shutdown()
+        self.questioner.close()
+        self._ledger.close()
+
+    def _ended(self, look: Future[None]) -> None:
+        self._look = None
+        try:
+            look.result()
+            self._trouble = ""
+        except RewardbotError as error:  # a full disk, a labeller that refuses: robot and learner go on, and so do we
+            self._trouble = str(error)
+
+    def _tell(self) -> None:
+        desk = self.questioner.desk
+        try:
+            desk.refresh()
+        except DataError as error:
+            self._trouble = str(error)
+        if (questions := desk.questions()) is not self._shown:
+            self._shown = questions
+            self.publish(self._questions, String(data=questions.to_text()))
+            self.tick()
+        reward, asking = self.questioner.reward, self.questioner.asking
+        state, words = self._state_and_words()
+        known = {"state": state, "words": words, "trouble": self._trouble or self.questioner.trouble, "answered": asking.answered,
+                 "skipped": asking.skipped, "waiting": len(questions.open), "reward_version": reward.version if reward else 0,
+                 "reward_answers": reward.answers if reward else 0, "meter": self._learner.get("meter", ""),
+                 "alarm": self._learner.get("alarm", ""), "episodes": len(self.questioner.library)}
+        self.metrics |= known
+        if (now := tuple(known.values())) != self._state:
+            self._state = now
+            self.publish_metrics()
+
+    def _state_and_words(self) -> tuple[State, str]:
+        budget, answered = self._asking.schedule.budget, self.questioner.asking.answered
+        if alarm := self._learner.get("alarm"):
+            return "alarm", f"The reward is frozen: {alarm}"
+        if self._paused:
+            return "paused", "Nothing new is asked until somebody goes on."
+        if answered >= budget:
+            return "finished", f"All {budget} questions are answered."
+        if self._shown is not None and self._shown.open:
+            return "asking", f"{answered} of {budget} questions are answered."
+        if (episodes := len(self.questioner.library)) < 2:
+            return "collecting", f"The robot collects episodes; there are {episodes}, and questions begin with two."
+        return "asking", f"{answered} of {budget} questions are answered; the next one comes when the robot has learned more."
+
+    # Topics and services -------------------------------------------------------------------------------------------------
+
+    def _on_request(self, message: String) -> None:
+        try:
+            request = Request.from_text(message.data)
+        except DataError as error:
+            self.get_logger().warning(str(error), throttle_duration_sec=5.0)
+            return
+        self.publish(self._receipts, String(data=self.questioner.desk.take(request).to_text()))
+
+    def _on_reward(self, message: UInt8MultiArray) -> None:
+        try:
+            self.questioner.take_reward(bytes(message.data))  # empty: there is none any more
+        except DataError as error:
+            self.get_logger().warning(f"weights/reward: {error}")
+
+    def _on_metrics(self, message: DiagnosticArray) -> None:
+        values: dict[str, Any] = convert.metrics_of(message).get("learner_node", {})
+        if values:
+            self._learner = values
+            learned = values.get("learn_s")
+            self._learned_s = learned if isinstance(learned, float) else 0.0
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._paused = request.data
+        response.success, response.message = True, "nothing new is asked" if request.data else "asking goes on"
+        return response
+
+
+def main() -> None:
+    """The program `preference_node`."""
+    start(PreferenceNode)
+
+
+if __name__ == "__main__":
+    main()

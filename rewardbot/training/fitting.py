@@ -1,0 +1,112 @@
+"""The reward that a ledger stands for, fitted anew when what counts in it has changed: to the bit the same from the same answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from rewardbot.errors import DataError
+from rewardbot.feedback.feedback import Ranking, Rating
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.rewards.base import Context
+from rewardbot.rewards.comparisons import inputs
+from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
+from rewardbot.training.clips import BagClips
+from rewardbot.types import Metrics, Segment
+
+LEDGER = "feedback.db"
+"""Name of the ledger in a run folder."""
+
+Answer = Ranking | Rating
+
+_log = logging.getLogger(__name__)
+
+
+class RewardFitter:
+    """See the module. Somebody else may write the ledger at any time, and it need not be there yet.
+
+    Args:
+        path: the ledger.
+        clips: the steps of clips.
+        config: of the reward.
+        seed: of its networks.
+        device: where it computes.
+        warn: told of answers that cannot be learned from, each once.
+
+    Attributes:
+        trouble: why there is no newer reward; empty if nothing is the matter.
+        answers: how many the last reward was fitted to.
+    """
+
+    def __init__(
+        self, path: Path, clips: BagClips, config: PreferenceConfig, *, seed: int = 0, device: object = "cpu",
+        warn: Callable[[str], object] = _log.warning,
+    ) -> None:
+        self._path, self._clips, self._config, self._seed, self._device, self._warn = path, clips, config, seed, device, warn
+        self._ledger: Ledger | None = None
+        self._last, self._fitted = 0, dict[int, Answer]()
+        self._warned: set[int] = set()
+        self.trouble, self.answers = "", 0
+
+    def due(self) -> bool:
+        """Whether something else counts than at the last `fit`."""
+        try:
+            if self._ledger is None and self._path.exists():
+                self._ledger = Ledger(self._path, read_only=True)
+            if self._ledger is None or self._ledger.history().last == self._last:
+                return False
+            if self._counting() == self._fitted:
+                self._last = self._ledger.history().last
+                return False
+        except DataError as error:
+            self.trouble = str(error)
+            return False
+        return True
+
+    def fit(self, progress: Callable[[float], None] = lambda share: None) -> tuple[PreferenceReward | None, Metrics]:
+        """The reward of what counts now, and how well it fits; None if nobody prefers anything. Its version is the number of the
+        ledger's last record. To be called when it is `due`.
+
+        Args:
+            progress: told the share that is done; what it raises ends the fit, which is then due as before.
+        """
+        assert self._ledger is not None
+        last, counting = self._ledger.history().last, self._counting()
+        usable = [answer for id, answer in counting.items() if self._is_usable(id, answer)]
+        reward, metrics = None, {}
+        try:
+            if usable:
+                size = inputs(self._clips.transitions(_clip(usable[0])), self._config.sees).shape[-1]
+                reward = PreferenceReward(self._config, size, device=str(self._device), seed=self._seed)
+                metrics = reward.fit(usable, Context(self._clips.transitions), progress)
+                reward.version = last
+            self.trouble = ""
+        except DataError as error:  # all are equal
+            reward, self.trouble = None, str(error)
+        self._last, self._fitted, self.answers = last, counting, len(usable) if reward else 0
+        return reward, metrics
+
+    def close(self) -> None:
+        """Closes the ledger."""
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def _counting(self) -> dict[int, Answer]:
+        assert self._ledger is not None
+        return {id: answer for id, answer in self._ledger.active().items() if isinstance(answer, (Ranking, Rating))}
+
+    def _is_usable(self, id: int, answer: Answer) -> bool:
+        try:
+            for clip in answer.segments if isinstance(answer, Ranking) else (_clip(answer),):
+                self._clips.transitions(clip)
+        except DataError as error:
+            if id not in self._warned:
+                self._warn(f"Answer {id} is not learned from: {error}")
+            self._warned.add(id)
+            return False
+        return True
+
+
+def _clip(answer: Answer) -> Segment:
+    return answer.segments[0] if isinstance(answer, Ranking) else answer.segment

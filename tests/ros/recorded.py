@@ -1,0 +1,33 @@
+"""Bags as a recorder leaves them, without a graph: what happened is simulated, and the pictures are noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rewardbot.data.episodes import EPISODES, write_episode
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.robot import load_contract
+from rewardbot.types import Episode, EpisodeInfo
+
+
+def record(run_folder: Path, count: int, *, steps: int = 10, first: int = 0) -> list[Path]:
+    """Bags of `lift` in which a hand wanders."""
+    contract = load_contract()
+    robot = MujocoRobot("lift", contract, render=False)
+    found: list[Path] = []
+    for seed in range(first, first + count):
+        draw = np.random.default_rng(seed)
+        observed, applied = [robot.reset(seed)], []
+        for _ in range(steps):
+            applied.append(robot.send(draw.uniform(-1.0, 1.0, 4)))
+            observed.append(robot.read())
+        images = {name: draw.integers(0, 256, (steps + 1, camera.height, camera.width, 3), dtype=np.uint8)
+                  for name, camera in contract.cameras.items()}
+        info = EpisodeInfo(f"policy-{seed}", "lift", contract.name, "policy", seed=seed)
+        found.append(write_episode(run_folder / EPISODES, Episode(
+            info, np.array([one.stamp + 1.0 for one in observed]), images, np.stack([one.proprio for one in observed]),
+            np.stack(applied), np.stack(applied)), contract))
+    robot.close()
+    return found

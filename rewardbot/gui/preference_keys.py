@@ -70,6 +70,12 @@ def rows(kind: Kind | None, clips: int = 9) -> tuple[Binding, ...]:
     return (*(answers(kind, clips) if kind else ()), *COMMON)
 
 
+def shown(key: str) -> str:
+    """A key as it stands on a keyboard."""
+    *held, last = key.split("+") if len(key) > 1 else [key]
+    return "+".join([*held, last.upper() if len(last) == 1 else last])
+
+
 def answers(kind: Kind, clips: int = 9) -> tuple[Binding, ...]:
     """The keys that answer."""
     return tuple(row for row in ANSWERS[kind] if not row.action.startswith("pick") or int(row.key) <= clips)

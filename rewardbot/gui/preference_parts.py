@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from PyQt5.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
 
 from rewardbot.gui import theme
 from rewardbot.gui.clips import Clip
+from rewardbot.gui.preference_keys import shown
 from rewardbot.teleop.bindings import Binding
 
-LINE, GAP = 22, 4
+LINE, EDGE, STRIP = 28, 4, 52
 
 
 class ClipView(QWidget):
@@ -22,6 +24,7 @@ class ClipView(QWidget):
 
     Args:
         looks: colours.
+        text: size of its name [px].
         chosen: called when a person goes to it, by mouse or Tab.
 
     Signals: `painted` when the present clip's picture is on the screen.
@@ -29,9 +32,9 @@ class ClipView(QWidget):
 
     painted = pyqtSignal()
 
-    def __init__(self, looks: theme.Looks, chosen: Callable[[], None]) -> None:
+    def __init__(self, looks: theme.Looks, text: int, chosen: Callable[[], None]) -> None:
         super().__init__()
-        self._looks, self._chosen = looks, chosen
+        self._looks, self._text, self._chosen = looks, text, chosen
         self._clip: Clip | None = None
         self._frame, self._title, self._verdict = 0, "", ""
         self._over = self._selected = self._unsafe = False
@@ -77,46 +80,53 @@ class ClipView(QWidget):
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         painter, looks = QPainter(self), self._looks
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        strip = 44 if self._rewards else 0
-        area = QRect(GAP, LINE + GAP, self.width() - 2 * GAP, self.height() - LINE - strip - 2 * GAP)
-        painter.setPen(QColor(looks.colours["good" if self._verdict else "plain"]))
-        title = f"{self._title}   {self._verdict}" if self._verdict else self._title
-        painter.drawText(QRect(GAP, 0, self.width(), LINE), Qt.AlignmentFlag.AlignVCenter, title)
+        strip = STRIP if self._rewards else 0
+        room = QRect(EDGE, LINE, self.width() - 2 * EDGE, self.height() - LINE - strip - EDGE)
         if self._images:
-            self._draw_images(painter, area)
-            if self._over:
-                painter.setPen(QColor(looks.soft))
-                painter.drawText(QRect(0, 0, self.width() - GAP, LINE),
-                                 Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, "has ended")
+            cells = _cells([image.size() for image in self._images], room)
+            around = cells[0]
+            for cell in cells[1:]:
+                around = around.united(cell)
+            self._draw_images(painter, cells)
         else:
+            around = room
             painter.setPen(QColor(looks.soft))
-            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "being read")
+            painter.drawText(room, Qt.AlignmentFlag.AlignCenter, "being read")
+        self._draw_title(painter, QRect(around.left(), around.top() - LINE, around.width(), LINE))
         if self._rewards:
-            self._draw_strip(painter, QRect(area.left(), area.bottom() + GAP, area.width(), strip - GAP))
+            self._draw_strip(painter, QRect(around.left(), around.bottom() + 2 * EDGE, around.width(), strip - 2 * EDGE))
         if self._verdict or self._unsafe or self._selected or self.hasFocus():
             colour = looks.colours["bad" if self._unsafe else "good" if self._verdict or self.hasFocus() else "plain"]
             style = Qt.PenStyle.DashLine if self._selected and not (self._verdict or self._unsafe) else Qt.PenStyle.SolidLine
             painter.setPen(QPen(QColor(colour), 5 if self._verdict or self._unsafe else 2, style))
-            painter.drawRect(area.adjusted(-1, -1, 1, 1))
+            painter.drawRect(around.adjusted(-2, -2, 1, 1))
         painter.end()
         if self._images:
             self.painted.emit()
 
-    def _draw_images(self, painter: QPainter, area: QRect) -> None:
+    def _draw_title(self, painter: QPainter, line: QRect) -> None:
+        looks, font = self._looks, self.font()
+        font.setPixelSize(self._text)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(QColor(looks.colours["bad" if self._unsafe else "good" if self._verdict else "plain"]))
+        text = "   ".join(filter(None, (self._title, self._verdict, "\u2717 unsafe" if self._unsafe else "")))
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, text)
+        font.setBold(False)
+        painter.setFont(font)
+        if self._over and self._images:
+            painter.setPen(QColor(looks.soft))
+            painter.drawText(line, _RIGHT, "has ended")
+        font.setPixelSize(13)
+        painter.setFont(font)
+
+    def _draw_images(self, painter: QPainter, cells: Sequence[QRect]) -> None:
         assert self._clip is not None
-        columns = _columns([image.size() for image in self._images], area.size())
-        rows = -(-len(self._images) // columns)
-        for number, (name, image) in enumerate(zip(self._clip.frames, self._images, strict=True)):
-            cell = QRect(area.left() + number % columns * area.width() // columns,
-                         area.top() + number // columns * area.height() // rows,
-                         area.width() // columns, area.height() // rows)
-            fitted = image.size().scaled(cell.size() - QSize(GAP, GAP), Qt.AspectRatioMode.KeepAspectRatio)
-            target = QRect(cell.center().x() - fitted.width() // 2, cell.center().y() - fitted.height() // 2,
-                           fitted.width(), fitted.height())
+        for name, image, cell in zip(self._clip.frames, self._images, cells, strict=True):
             painter.setOpacity(0.45 if self._over else 1.0)
-            painter.drawImage(target, image)
+            painter.drawImage(cell, image)
             painter.setOpacity(1.0)
-            label = QRect(target.left(), target.top(), painter.fontMetrics().horizontalAdvance(name) + 10, 18)
+            label = QRect(cell.left(), cell.top(), painter.fontMetrics().horizontalAdvance(name) + 10, 18)
             painter.fillRect(label, QColor(0, 0, 0, 150))
             painter.setPen(QColor("#ffffff"))
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, name)
@@ -239,7 +249,7 @@ class KeyHelp(QFrame):
         self._grid.addWidget(title, 0, 0, 1, 4)
         half = -(-len(rows) // 2)
         for number, row in enumerate(rows):
-            key = QLabel(row.key.upper() if len(row.key) == 1 else row.key)
+            key = QLabel(shown(row.key))
             key.setStyleSheet("font-weight: bold")
             for column, widget in enumerate((key, QLabel(row.description))):
                 self._grid.addWidget(widget, 1 + number % half, 2 * (number // half) + column)
@@ -258,11 +268,23 @@ def _image(pixels: NDArray[np.uint8]) -> QImage:
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)  # type: ignore[arg-type]
 
 
-def _columns(sizes: Sequence[QSize], room: QSize) -> int:
-    """In how many columns pictures are largest."""
+def _cells(sizes: Sequence[QSize], room: QRect) -> list[QRect]:
+    """Where pictures stand beside or above each other in the middle of the room, as large as they can be."""
 
     def scale(columns: int) -> float:
-        rows = -(-len(sizes) // columns)
-        return min(min(room.width() / columns / size.width(), room.height() / rows / size.height()) for size in sizes)
+        return min(room.width() / columns / widest, room.height() / -(-len(sizes) // columns) / highest)
 
-    return max(range(1, len(sizes) + 1), key=scale)
+    widest, highest = max(size.width() for size in sizes), max(size.height() for size in sizes)
+    columns = max(range(1, len(sizes) + 1), key=scale)
+    by, rows = scale(columns), -(-len(sizes) // columns)
+    width, height = int(by * widest), int(by * highest)
+    left, top = room.center().x() - columns * width // 2, room.center().y() - rows * height // 2
+    found = []
+    for number, size in enumerate(sizes):
+        fitted = QSize(int(by * size.width()), int(by * size.height()))
+        x, y = left + number % columns * width, top + number // columns * height
+        found.append(QRect(x + (width - fitted.width()) // 2, y + (height - fitted.height()) // 2, fitted.width(), fitted.height()))
+    return found
+
+
+_RIGHT: Any = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight

@@ -94,6 +94,7 @@ class PreferenceSession:
         last: the answer that was stored last.
         progress: of this sitting.
         status: what the desk told last.
+        estop: what is known of the hardware's emergency stop, which no window can press.
         stopped: the robot has been stopped.
         trouble: why the last request was refused, until one is stored.
         said, level, count: what has happened last, how much that matters, and how many such things there were.
@@ -112,7 +113,7 @@ class PreferenceSession:
         self.interval: Interval | None = None
         self.last: Stored | None = None
         self.status: Values = {}
-        self.stopped, self.trouble = False, ""
+        self.stopped, self.trouble, self.estop = False, "", "not known"
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
@@ -353,7 +354,7 @@ class PreferenceSession:
         elif what == "give":
             if order.complete:
                 return answer_ranking(query, order.ranks(), given)
-            self._say(f"{len(query.options) - len(order.picked)} clips have no place yet.", "warning")
+            self._say(f"Not all clips have a place yet: {len(order.picked)} of {len(query.options)}.", "warning")
         return None
 
     def _given(self, query: Query | None) -> Given:

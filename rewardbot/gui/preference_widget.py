@@ -20,6 +20,7 @@ from rewardbot.gui.preference_order import OrderList
 from rewardbot.gui.preference_parts import ClipView, KeyHelp, TimeLine
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.toasts import Toasts
+from rewardbot.teleop.bindings import Binding
 
 BEAT_MS, REFRESH_MS = 25, 250
 CLOSING_S = 3.0
@@ -64,9 +65,10 @@ class PreferenceWidget(QWidget):
         self._closing: float | None = None
         self.views: list[ClipView] = []
         self._buttons: list[QPushButton] = []
+        self._answering: tuple[Binding, ...] = ()
         self._table, self._typing_table = KeyTable(preference_keys.rows(None)), KeyTable(preference_keys.TYPING)
         self._headline, self._progress, self._badges, self._state = QLabel(), QLabel(), QLabel(), QLabel()
-        self._why, self._last = QLabel(), QLabel()
+        self._why, self._last, self._empty, self._estop = QLabel(), QLabel(), QLabel(), QLabel()
         self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
         self._clips, self._answers, self._fixed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         self._split = QSplitter(Qt.Orientation.Horizontal)
@@ -87,6 +89,8 @@ class PreferenceWidget(QWidget):
             row = next(row for row in preference_keys.COMMON if row.action == action)
             self._fixed.addWidget(self._button({"undo": "Undo", "why": "Why?", "help": "Keys", "stop": "Stop"}[action], row.key,
                                                row.description, action))
+        if session.robot:
+            self._fixed.insertWidget(0, self._estop)
         self._beat.start(BEAT_MS)
         self._slow.start(REFRESH_MS)
         self.refresh()
@@ -122,6 +126,9 @@ class PreferenceWidget(QWidget):
         if query is not None and query.kind == "ranking":
             self.order.show_order(session.order.groups, len(query.options), tying=session.order.tying)
         self._show_reason()
+        self._empty.setVisible(query is None)
+        _write(self._empty, words.waiting(session), looks=self._looks, size=round(17 * self._scale), soft=True)
+        self._estop.setText(f"hardware e-stop: {session.estop}")
         self._describe()
         self._show_frames()
         if session.count > self._told:
@@ -148,8 +155,7 @@ class PreferenceWidget(QWidget):
         self._badges.setAlignment(_RIGHT)
         self._state.setFixedWidth(round(190 * self._scale))
         self._state.setAlignment(_RIGHT)
-        self.reason.setPlaceholderText("   ".join(
-            f"{row.key}: {row.description}" for row in preference_keys.TYPING if row.action.startswith("reason")))
+        self.reason.setPlaceholderText("or type another reason")
         self.reason.setMaxLength(4000)
         self.reason.setAccessibleName("reason of the unsafe interval")
         self.reason.textChanged.connect(self._typed)
@@ -160,10 +166,13 @@ class PreferenceWidget(QWidget):
         top.addWidget(self._badges)
         time_row.addWidget(self._line, 1)
         time_row.addWidget(self._state)
-        bottom.addLayout(self._answers)
-        bottom.addStretch(1)
+        self._answers.addStretch(1)
+        bottom.addWidget(self._last, 1)
         bottom.addLayout(self._fixed)
         self._clips.setSpacing(12)
+        self._clips.addWidget(self._empty, 1)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
         questions = QWidget()
         inner = QVBoxLayout(questions)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -175,19 +184,19 @@ class PreferenceWidget(QWidget):
         inner.addWidget(self.order)
         inner.addWidget(self.reason)
         inner.addWidget(self._why)
+        inner.addLayout(self._answers)
         inner.addLayout(bottom)
-        inner.addWidget(self._last)
         inner.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         self._split.addWidget(questions)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(16, 10, 16, 12)
         whole.addWidget(self._split)
-        self.setMinimumSize(900, 560)
+        self.setMinimumSize(1000, 620)
         for widget in (self, self._line, self.order, self.reason):
             widget.installEventFilter(self)
 
     def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
-        button = QPushButton(f"{text}  ({key.upper() if len(key) == 1 else key})")
+        button = QPushButton(text if text[: len(key)] == key else f"{text}  ({preference_keys.shown(key)})")
         button.setToolTip(tip)
         button.setAutoDefault(False)
         button.clicked.connect(lambda: self._do(action))
@@ -204,7 +213,7 @@ class PreferenceWidget(QWidget):
             view.setParent(None)  # type: ignore[call-overload]
             view.deleteLater()
         while len(self.views) < count:
-            view = ClipView(self._looks, partial(self._choose, len(self.views)))
+            view = ClipView(self._looks, round(16 * self._scale), partial(self._choose, len(self.views)))
             view.installEventFilter(self)
             view.painted.connect(self._painted)
             self.views.append(view)
@@ -215,21 +224,24 @@ class PreferenceWidget(QWidget):
         rows = preference_keys.rows(kind, count)
         if rows != self._table.rows:
             self._table = KeyTable(rows)
-            self._renew_buttons()
+        self._show_buttons()
         if not self.reason.hasFocus():
             self.setFocus()
 
-    def _renew_buttons(self) -> None:
+    def _show_buttons(self) -> None:
+        """Those that answer, or give the reason of an unsafe interval."""
+        query = self._session.query
+        rows = _WHILE_TYPING if self._session.typing else preference_keys.answers(query.kind, len(query.options)) if query else ()
+        if rows == self._answering:
+            return
+        self._answering = rows
         for button in self._buttons:
             self._answers.removeWidget(button)
             button.setParent(None)  # type: ignore[call-overload]
             button.deleteLater()
-        query = self._session.query
-        self._buttons = [
-            self._button(_SHORT.get(row.action, row.action.split()[-1]), row.key, row.description, row.action)
-            for row in (preference_keys.answers(query.kind, len(query.options)) if query else ())]
-        for button in self._buttons:
-            self._answers.addWidget(button)
+        self._buttons = [self._button(_text(row), row.key, row.description, row.action) for row in rows]
+        for number, button in enumerate(self._buttons):
+            self._answers.insertWidget(number, button)
 
     def _load(self) -> None:
         """Takes the clips of the question from the shelf as soon as they are there."""
@@ -277,6 +289,7 @@ class PreferenceWidget(QWidget):
         typing = self._session.typing
         if typing == self.reason.isVisibleTo(self):
             return
+        self._show_buttons()
         self.reason.setVisible(typing)
         if typing:
             self.reason.clear()
@@ -399,8 +412,17 @@ def make_application(name: str) -> QApplication:
 
 
 _RIGHT: Any = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_WHILE_TYPING = tuple(row for row in preference_keys.TYPING if row.action != "stop")
 _SHORT = {"left": "Left", "right": "Right", "equal": "Equal", "skip": "Skip", "success": "Success", "failure": "No success",
-          "tie": "Tie", "back": "Take back", "give": "Give"}
+          "tie": "Tie", "back": "Take back", "give": "Give", "leave": "Leave out", "rate 1": "1 worst", "rate 7": "7 best"}
+
+
+def _text(row: Binding) -> str:
+    """What stands on the button of a key."""
+    what, _, number = row.action.partition(" ")
+    if what == "reason":
+        return row.description.capitalize()
+    return _SHORT.get(row.action) or (f"Clip {number}" if what == "pick" else number)
 
 
 def _write(label: QLabel, text: str, level: Level = "plain", *, looks: theme.Looks, size: int = 0, bold: bool = False,

@@ -29,7 +29,7 @@ def headline(session: PreferenceSession) -> Text:
     if session.interval is not None:
         return "Go to where the unsafe part ends, and press B", "plain"
     if session.query is None:
-        return waiting(session), "plain"
+        return "No question now", "plain"
     if session.phase == "loading":
         return "The clips are being read", "plain"
     return ASKS[session.query.kind], "plain"
@@ -75,7 +75,7 @@ def badges(session: PreferenceSession) -> list[Text]:
 
 def why(query: Query) -> str:
     """Why this is asked, and what the reward expects."""
-    by = f"Chosen by {query.strategy or 'chance'}" + (f", reward version {query.reward_version}" if query.reward_version else "")
+    by = f"strategy: {query.strategy or 'none'}" + (f", reward version {query.reward_version}" if query.reward_version else "")
     parts = [query.reason or "No reason was given.", by]
     if shares := expected(query):
         parts.append("expected: " + ", ".join(f"{side} {share:.0%}" for side, share in shares))

@@ -1,0 +1,205 @@
+"""The preference window in each of its states, and pictures of it: simulated episodes, real bags, a real ledger.
+
+    .venv/bin/python examples/05_preference_window.py                  # into docs/preferences
+    .venv/bin/python examples/05_preference_window.py FOLDER           # elsewhere
+
+No screen is needed, and no ROS.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+
+from rewardbot.data.episodes import write_episode
+from rewardbot.data.library import Library
+from rewardbot.errors import RewardbotError
+from rewardbot.feedback.desk import Desk
+from rewardbot.feedback.feedback import Kind, Query
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.gui import theme
+from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.preference_session import SILENT_S, PreferenceSession
+from rewardbot.gui.preference_widget import PreferenceWidget, make_application
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.robot import load_contract
+from rewardbot.training.collect import demonstrate, play
+from rewardbot.types import Segment
+
+TASK, DEMONSTRATIONS, PLAYS, CLIP = "push", 3, 3, 25
+SCALES = {"": 1, "_hidpi": 2}
+
+
+class Scene:
+    """A window with one question, its desk, and a clock that can be set on.
+
+    Args:
+        looks: colours.
+        library: the episodes.
+        folder: for the ledger.
+        kind: of the question; None: there is none.
+    """
+
+    def __init__(self, looks: theme.Looks, library: Library, folder: Path, kind: Kind | None) -> None:
+        self.later = 0.0
+        self.window = PreferenceWidget(looks)
+        self.desk = Desk(Ledger(folder / f"{kind}-{id(self)}.db"), library.path, name="example", rewards_of=self._rewards)
+        self.silent = False
+        self.session = PreferenceSession(
+            "ann", self._send, stop=lambda: None, clear=lambda: None, watched=("learner", "robot"),
+            clock=lambda: time.monotonic() + self.later)
+        self.shelf = ClipShelf(self.window.clip_done.emit)
+        self.window.begin(self.session, self.shelf)
+        if kind is not None:
+            ids = library.ids
+            count = {"pair": 2, "ranking": 3}.get(kind, 1)
+            options = tuple(Segment(ids[number], 0, min(CLIP, library.steps(ids[number]))) for number in (0, 3, 1)[:count])
+            predicted = (0.72, 0.28) if kind == "pair" else ()
+            self.desk.ledger.ask(Query("q1", kind, options, tuple(range(count)), reward_version=7, strategy="disagreement",
+                                       reason="the rewards that fit the answers so far disagree", predicted=predicted))
+        self.desk.refresh()
+        self.session.desk({"budget": 200.0, "answered": 61.0, "words": "The robot is collecting; next question in about 20 s"})
+        self.session.questions(self.desk.questions())
+        self.window.show()
+        self.window.refresh()
+        self.until(lambda: kind is None or (self.session.phase == "asking" and self.window.views[0].has_picture))
+        QTest.qWait(300)
+
+    def _rewards(self, segment: Segment) -> tuple[float, ...]:
+        return tuple(0.02 * step * (1 if segment.episode_id.count("demonstration") else -0.4) + 0.2 * (step % 5 == 0)
+                     for step in range(segment.stop - segment.start))
+
+    def _send(self, request: object) -> None:
+        if not self.silent:
+            self.session.receipt(self.desk.take(request))  # type: ignore[arg-type]
+            self.desk.refresh()
+            self.session.questions(self.desk.questions())
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Lets the window work until it is so."""
+        for _ in range(500):
+            if true():
+                return
+            QTest.qWait(20)
+        raise RewardbotError("The window has not come so far in 10 s.")
+
+    def press(self, *keys: Qt.Key) -> None:
+        """Keys, one after the other."""
+        for key in keys:
+            QTest.keyClick(self.window, key)
+
+    def hears(self) -> None:
+        """Everybody who is watched has said something."""
+        for who in ("learner", "robot"):
+            self.session.heard(who)
+
+    def close(self) -> None:
+        """Takes the window away."""
+        self.session.heard("robot")
+        self.window._session._sent.clear()
+        self.window.close()
+        self.shelf.close()
+        self.desk.ledger.close()
+
+
+def _stale(scene: Scene) -> None:
+    scene.silent = True
+    scene.press(Qt.Key.Key_1)
+    scene.later += SILENT_S + 2.0
+
+
+def _alarm(scene: Scene) -> None:
+    scene.session.desk({"budget": 200.0, "answered": 61.0,
+                        "alarm": "the learned return rises while fresh answers agree less; the reward is frozen"})
+
+
+def _stopped(scene: Scene) -> None:
+    scene.session.stopped = True
+
+
+def _unsafe(scene: Scene) -> None:
+    key = Qt.Key
+    scene.session.choose(1)
+    scene.press(key.Key_Home, *[key.Key_Right] * 2, key.Key_B, *[key.Key_Right] * 2, key.Key_B)
+
+
+def _marking(scene: Scene) -> None:
+    for _ in range(3):
+        QTest.keyClick(scene.window, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
+
+
+STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
+    "pair": ("pair", lambda scene: None),
+    "why": ("pair", lambda scene: scene.press(Qt.Key.Key_W)),
+    "ranking": ("ranking", lambda scene: scene.press(Qt.Key.Key_2, Qt.Key.Key_T, Qt.Key.Key_1)),
+    "rating": ("rating", lambda scene: None),
+    "marking": ("mark", _marking),
+    "unsafe_interval": ("pair", _unsafe),
+    "waiting": (None, lambda scene: None),
+    "stale": ("pair", _stale),
+    "stopped": ("pair", _stopped),
+    "alarm": ("pair", _alarm),
+    "help": ("pair", lambda scene: scene.press(Qt.Key.Key_Question)),
+}
+
+
+def make_bags(folder: Path) -> None:
+    """Some episodes that go well and some that do not."""
+    contract = load_contract("sim_arm_128")
+    robot = MujocoRobot(TASK, contract)
+    demonstrate(robot, DEMONSTRATIONS, noise=0.3, stream=0, seed=0, take=lambda episode: write_episode(folder, episode, contract))
+    play(robot, PLAYS, stream=1, take=lambda episode: write_episode(folder, episode, contract))
+    robot.close()
+
+
+def draw(bags: Path, out: Path, suffix: str) -> None:
+    """Pictures of all states in both looks; of the pair alone where pixels are small."""
+    application = make_application("preferences")
+    library = Library([bags])
+    library.refresh()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (kind, do) in STATES.items():
+            if suffix and name != "pair":
+                continue
+            for choice in ("dark", "light"):
+                looks = theme.looks(choice, application)
+                theme.apply(application, looks)
+                scene = Scene(looks, library, Path(folder), kind)
+                scene.hears()
+                do(scene)
+                if name != "stale":
+                    scene.hears()
+                scene.window.refresh()
+                QTest.qWait(100)
+                scene.window.grab().save(str(out / f"{name}_{choice}{suffix}.png"))
+                scene.close()
+
+
+def main(out: str = "docs/preferences", bags: str = "", suffix: str = "") -> None:
+    """Records episodes and draws each size in a process of its own, since Qt reads the scale of a screen once."""
+    if bags:
+        draw(Path(bags), Path(out), suffix)
+        return
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        make_bags(Path(folder))
+        for suffix, scale in SCALES.items():
+            subprocess.run([sys.executable, __file__, out, folder, suffix], check=True,
+                           env={**os.environ, "QT_SCALE_FACTOR": str(scale)})
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except RewardbotError as error:
+        sys.exit(str(error))

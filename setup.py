@@ -6,8 +6,9 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 HERE = Path(__file__).parent
-NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "camera_node")
-WINDOWS = ("teleop_window", "goal_window")
+NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "camera_node",
+         "preference_node", "practice_node")
+WINDOWS = ("teleop_window", "goal_window", "preference_window")
 
 # ros-* are the wheels of ROS 2 for machines without a ROS 2 install. They are an extra, never a requirement: on a ROS 2
 # install they would shadow the rclpy and the messages of that distribution.
@@ -45,7 +46,7 @@ setup(
         "PyYAML", "rich", "rosbags", "safetensors", "tensorboard", "torch",
     ],
     extras_require={
-        "ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"], "gui": ["PyQt5"], "devices": ["pyspacemouse"],
+        "ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"], "gui": ["PyQt5", "pyqtgraph"], "devices": ["pyspacemouse"],
         "exchange": ["h5py", "minari", "pyarrow"],
     },
     data_files=[

@@ -14,7 +14,7 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.teleop.devices import HELP as DEVICE_HELP
 from rewardbot.teleop.devices import DeviceName
 from rewardbot.teleop.driving import Frame
-from rewardbot.training.options import PICTURES_HELP, SETTINGS_FILES, Pictures
+from rewardbot.training.options import PICTURES_HELP, SETTINGS_FILES, Pictures, TeacherName
 from rewardbot.training.streams import STREAMS
 
 Value = bool | int | float | str
@@ -252,7 +252,72 @@ GOAL = Graph(
     ),
 )
 
-GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION, GOAL)}
+QUESTIONS = ("preferences/questions", "preferences/receipts")
+
+PREFERENCES = Graph(
+    name="preferences",
+    help="the robot practises and learns to earn what a simulated teacher, people or a model prefer of two clips",
+    arguments=(
+        NAMESPACE,
+        ROBOT,
+        Argument("task", "lift", "task, written into episodes, and simulated", choices="tasks"),
+        Argument("seed", 0, "seed of start states, operator, learner, questions"),
+        Argument("teacher", "simulated", "who is asked: simulated (knows the simulator's truth), human (windows) or model (endpoint)",
+                 choices=get_args(TeacherName)),
+        Argument("annotator", "", "with teacher:=human: the only one who may answer; empty: anybody"),
+        Argument("url", "http://127.0.0.1:8000/v1", "with teacher:=model: the endpoint"),
+        Argument("model", "default", "with teacher:=model: name of the model there"),
+        Argument("goal", "", "with teacher:=model: what the robot should do, in words"),
+        Argument("budget", 200, "answers to ask for"),
+        Argument("per_minute", 12.0, "most questions a minute on average, after the first ten"),
+        Argument("minutes", 10.0, "time of learning over which the budget is spread [min]"),
+        Argument("strategy", "disagreement", "how questions are chosen, see `feedback/queries.py`"),
+        Argument("demonstrations", 10, "successful demonstrations before learning"),
+        Argument("sim", True, "start the simulated cell; false: another arm is behind the topics, and demonstrations are there"),
+        Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
+        Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
+        Argument("run_folder", "runs/preferences", "folder for bags, answers and checkpoints"),
+        Argument("policy", "rlpd", "policy algorithm", choices="policies"),
+        Argument("config", "", "a further ROS parameter file for learner_node"),
+        Argument("resume", True, "go on from the run folder's checkpoint, if there is one"),
+    ),
+    nodes=(
+        NodeSpec(
+            "sim_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": From("lockstep"),
+             "operator_noise": From("operator_noise")},
+            publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
+            subscribes=(*COMMANDS, "episode"), condition="sim"),
+        NodeSpec(
+            "recorder_node", {"robot": From("robot"), "record": "all", "run_folder": From("run_folder")},
+            subscribes=(*OBSERVATION, *ACTIONS, "episode")),
+        NodeSpec(
+            "classifier_node", {"robot": From("robot")},
+            publishes=("goal_probability", "success"), subscribes=("camera/*/image_raw", "weights/classifier")),
+        NodeSpec(
+            "learner_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),
+             "resume": From("resume")},
+            parameter_files=(*SETTINGS_FILES[:2], "config/preferences.yaml", "{config}"),
+            publishes=(*WEIGHTS, "weights/reward"), subscribes=(*OBSERVATION, *ACTIONS, "episode")),
+        NodeSpec(
+            "preference_node",
+            {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),
+             "teacher": From("teacher"), "annotator": From("annotator"), "endpoint.url": From("url"), "endpoint.model": From("model"),
+             "endpoint.task": From("goal"), "minutes": From("minutes"), "asking.strategy": From("strategy"),
+             "asking.schedule.budget": From("budget"), "asking.schedule.per_minute": From("per_minute")},
+            publishes=QUESTIONS, subscribes=("preferences/requests", "weights/reward", "metrics")),
+        NodeSpec(
+            "practice_node",
+            {"run_folder": From("run_folder"), "demonstrations": From("demonstrations"), "simulated_operator": From("sim")},
+            subscribes=("metrics",)),
+        NodeSpec(
+            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep")},
+            publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
+    ),
+)
+
+GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION, GOAL, PREFERENCES)}
 
 
 def load_graph(name: str) -> Graph:

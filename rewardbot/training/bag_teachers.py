@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +18,18 @@ from rewardbot.feedback.teachers.endpoint import Endpoint, EndpointConfig
 from rewardbot.feedback.teachers.model import Model, ModelConfig
 from rewardbot.feedback.teachers.recorded import Human
 from rewardbot.feedback.teachers.simulated import Simulated, SimulatedConfig
+from rewardbot.training.options import TeacherName
 from rewardbot.types import Segment
 
 PICTURES = 4
 """Of each camera, evenly over a clip, that a model is shown."""
-
-Name = Literal["human", "simulated", "model"]
 
 
 @dataclass(frozen=True)
 class TeacherConfig:
     """Who is asked."""
 
-    teacher: Name = setting("human", "who answers: human (a window), simulated (knows the simulator's truth), model (an endpoint)")
+    teacher: TeacherName = setting("human", "who answers: human (a window), simulated (knows the simulator's truth), model (an endpoint)")
     annotator: str = setting("", "with human: the only one who may answer; empty: anybody. Else the name in which answers come")
     simulated: SimulatedConfig = setting(SimulatedConfig(), "how imperfect the simulated teacher is")
     endpoint: EndpointConfig = setting(EndpointConfig(), "where the model is, and what it is told")

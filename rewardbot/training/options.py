@@ -74,6 +74,8 @@ class EvalOptions:
     video: str = setting("", "MP4 file for the first episodes")
 
 
+TeacherName = Literal["human", "simulated", "model"]
+
 Pictures = Literal["camera", "sim", "topics"]
 PICTURES_HELP = ("where pictures come from: camera (camera_node), sim (the simulated cell, where an operator works), "
                  "topics (another driver publishes them)")

@@ -89,7 +89,7 @@ def rings_after(seed: int, agreement: Callable[[int, float], float], answers: in
 
 
 def test_false_alarms_are_as_rare_as_promised() -> None:
-    """Agreement at the worst that counts as sound, and a learned return that rises all the time: 5% of 100 runs, 3 standard errors."""
+    """Agreement at the worst that counts as sound, and a learned return that rises: 5% of 100 runs, 3 standard errors."""
     worst = [rings_after(seed, lambda number, share: share - 0.05, 200) is not None for seed in range(100)]
     assert np.mean(worst) < 0.05 + 3 * 0.022
     assert not any(rings_after(seed, lambda number, share: share, 200) for seed in range(20))

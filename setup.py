@@ -43,7 +43,7 @@ setup(
     python_requires=">=3.11",
     install_requires=[
         "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "opencv-python-headless", "pillow",
-        "PyYAML", "rich", "rosbags", "safetensors", "tensorboard", "torch",
+        "PyYAML", "rich", "rosbags", "safetensors", "scipy", "tensorboard", "torch",
     ],
     extras_require={
         "ros": ROS, "dev": DEVELOPMENT, "bench": ["stable-baselines3"], "gui": ["PyQt5", "pyqtgraph"], "devices": ["pyspacemouse"],

@@ -17,7 +17,7 @@ from rewardbot.robots.rendering import APT_LINE
 
 ROOT = Path(__file__).resolve().parents[1]
 NODES = ("sim_node", "recorder_node", "classifier_node", "learner_node", "policy_node", "teleop_node", "teleop_window",
-         "camera_node", "goal_window", "preference_node", "practice_node")
+         "camera_node", "goal_window", "preference_window", "preference_node", "practice_node")
 SHARED = ("package.xml", "config/robots/sim_arm.yaml", "sim/arm.xml")
 
 

@@ -6,11 +6,15 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.messages import Questions
+from rewardbot.gui.learning import Learning
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.program import start
 from rewardbot.gui.screen import check_screen
@@ -42,10 +46,12 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     if len(library) < 1:
         raise DataError(f"{bags} holds no episode that can be asked about.",
                         next_step="rewardbot bags list shows what there is; rewardbot bags verify what is wrong with it.")
+    Ledger(ledger).close()  # what is wrong with it is told before there is a window
     from PyQt5.QtCore import QTimer
 
     from rewardbot.gui import theme
     from rewardbot.gui.clips import ClipShelf
+    from rewardbot.gui.learning_view import LearningView
     from rewardbot.gui.preference_desk import LocalDesk
     from rewardbot.gui.preference_session import PreferenceSession
     from rewardbot.gui.preference_widget import PreferenceWidget, make_application
@@ -54,6 +60,9 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     looks = theme.looks(options.look, application)
     theme.apply(application, looks)
     window = PreferenceWidget(looks, scale=options.scale)
+    learning = Learning()
+    window.beside(LearningView(learning, looks, round(13 * options.scale)))
+    window.message.connect(partial(_learn, learning))
     desk = LocalDesk(ledger, library, options, window.message.emit)
     shelf = ClipShelf(window.clip_done.emit)
     session = PreferenceSession(annotator(options), desk.send)
@@ -72,6 +81,13 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     shelf.close()
     of = session.progress
     print(f"{ledger}: {of.answered} answered, {of.skipped} skipped in this sitting", flush=True)
+
+
+def _learn(learning: Learning, message: object) -> None:
+    if isinstance(message, Questions):
+        learning.questions(message)
+    elif isinstance(message, dict):
+        learning.desk(message)
 
 
 def _trace(window: Any, path: Path) -> None:

@@ -1,0 +1,120 @@
+"""How the robot learns, as it is told on the graph or by a desk in this process: what the learning view draws. No Qt."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rewardbot.data.decode import EpisodeEvent
+from rewardbot.feedback.messages import Questions
+from rewardbot.gui.level import Level
+
+KEPT, SMOOTHED = 2000, 20
+"""Points of a curve that are kept, and episodes over which success is averaged."""
+
+SILENT_S = 2.0
+"""Time after which a node that said nothing is called silent [s]."""
+
+Values = Mapping[str, float | str]
+Row = tuple[str, str, Level]
+"""A label, a text, and how much that matters."""
+
+
+class Learning:
+    """See the module.
+
+    Args:
+        clock: tells the time, one that nobody sets [s].
+
+    Attributes:
+        probability: of the goal in the newest picture; None before a classifier says so.
+        rewards: of the steps of the clips that are asked about, by the reward that asked, (N,).
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._began = clock, clock()
+        self.probability: float | None = None
+        self.rewards: NDArray[np.float64] = np.zeros(0)
+        self._curves: dict[str, deque[tuple[float, float]]] = {}
+        self._verdicts: dict[str, bool] = {}
+        self._nodes: dict[str, tuple[float, Values]] = {}
+        self._desk: Values = {}
+        self._kinds: dict[str, int] = {}
+        self._closed: deque[str] = deque(maxlen=3)
+
+    # In ------------------------------------------------------------------------------------------------------------------
+
+    def metrics(self, node: str, values: Values) -> None:
+        """A node has told its metrics."""
+        self._nodes[node] = self._clock(), values
+        if node == "learner_node":
+            self._point("reward", values.get("reward"))
+        elif node == "classifier_node" and isinstance(of := values.get("goal_probability"), float):
+            self.probability = of
+        elif node == "preference_node":
+            self.desk(values)
+
+    def desk(self, values: Values) -> None:
+        """A desk has told how things are, see `messages.STATUS`."""
+        self._desk = values
+        self._point("accuracy", values.get("accuracy", values.get("reward_accuracy")))
+
+    def episode(self, event: EpisodeEvent) -> None:
+        """An episode ended, or was judged later."""
+        if event.kind in ("end", "verdict") and event.info.success is not None and event.info.source != "demonstration":
+            self._verdicts[event.info.id] = event.info.success
+            last = list(self._verdicts.values())[-SMOOTHED:]
+            self._point("success", sum(last) / len(last))
+
+    def questions(self, questions: Questions) -> None:
+        """What waits for answers."""
+        self._kinds = {}
+        for one in questions.open:
+            self._kinds[one.query.kind] = self._kinds.get(one.query.kind, 0) + 1
+        found = [reward for one in questions.open for clip in one.rewards for reward in clip]
+        self.rewards = np.array(found) if found else self.rewards
+
+    # Out -----------------------------------------------------------------------------------------------------------------
+
+    def curve(self, name: str) -> tuple[list[float], list[float]]:
+        """Minutes since the beginning, and values; of `success`, `reward` or `accuracy`."""
+        points = self._curves.get(name, ())
+        return [minutes for minutes, _ in points], [value for _, value in points]
+
+    def rows(self) -> list[Row]:
+        """The queue of questions, the meter, the alarm, the nodes' rates and the state of safety."""
+        desk = self._desk
+        waiting = ", ".join(f"{count} {kind}" for kind, count in self._kinds.items()) or "none"
+        found: list[Row] = [("questions", waiting, "plain")]
+        if words := desk.get("words"):
+            found.append(("desk", str(words), "plain"))
+        version, fitted = desk.get("reward_version"), desk.get("reward_answers")
+        found.append(("reward", (f"version {version:g}" + (f", from {fitted:g} answers" if isinstance(fitted, float) else ""))
+                      if isinstance(version, float) and version else "none yet", "plain"))
+        if (meter := desk.get("meter")) not in (None, ""):
+            found.append(("enough?", f"bound on the regret {meter:.3g}" if isinstance(meter, float) else str(meter), "plain"))
+        alarm = desk.get("alarm")
+        found.append(("alarm", str(alarm), "bad") if alarm else ("alarm", "none", "good"))
+        return [*found, *self._safety(), *self._rates()]
+
+    def _rates(self) -> list[Row]:
+        now = self._clock()
+        return [(name, f"silent for {now - at:.0f} s", "warning") if now - at > SILENT_S else
+                (name, f"{float(values.get('rate_hz', 0.0)):.1f} Hz", "plain") for name, (at, values) in sorted(self._nodes.items())]
+
+    def _safety(self) -> list[Row]:
+        told = [(key, values[key]) for _, values in self._nodes.values() for key in ("stopped", "estop") if key in values]
+        if not told:
+            return []
+        stopped = any(key == "stopped" and value not in (0.0, "", "false") for key, value in told)
+        return [("safety", "Stopped", "bad") if stopped else ("safety", "limits are on, not stopped", "good")]
+
+    def _point(self, name: str, value: float | str | None) -> None:
+        if isinstance(value, (int, float)) and np.isfinite(value):
+            curve = self._curves.setdefault(name, deque(maxlen=KEPT))
+            if not curve or curve[-1][1] != value:
+                curve.append(((self._clock() - self._began) / 60.0, float(value)))

@@ -1,0 +1,111 @@
+"""Between the graph and the preference window: questions, receipts and how things are go in; requests and Stop go out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from PyQt5.QtWidgets import QApplication
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+
+from rewardbot.config import setting
+from rewardbot.data import decode
+from rewardbot.errors import DataError
+from rewardbot.feedback.messages import QUESTIONS, RECEIPTS, REQUESTS, Questions, Receipt, Request
+from rewardbot.gui import theme
+from rewardbot.gui.bridge import Bridge, Topic, Wiring
+from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.learning import Learning
+from rewardbot.gui.learning_view import LearningView
+from rewardbot.gui.preference_options import LabelOptions, annotator
+from rewardbot.gui.preference_session import PreferenceSession
+from rewardbot.gui.preference_widget import PreferenceWidget
+from rewardbot.robots.robot import load_contract
+from rewardbot.ros import convert, qos
+
+METRICS, STOP, CLEAR = "metrics", "stop", "clear_stop"
+WATCHED = {"preference_node": "desk", "learner_node": "learner", "policy_node": "robot", "sim_node": "robot"}
+"""Node -> what a person calls it when it says nothing."""
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """Read-only parameters."""
+
+    robot: str = setting("sim_arm", "robot contract in config/robots; its first camera is in the learning view")
+    annotator: str = setting("", "who answers (default: you, by your login)")
+    look: theme.Choice = setting("system", "colours: system, dark or light")
+    scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
+
+
+def connect() -> tuple[Bridge[WindowSettings], Callable[[], PreferenceWidget]]:
+    """The bridge, and what makes the window when that is started."""
+    bridge = Bridge("preference_window", WindowSettings, _wire)
+    return bridge, lambda: _window(bridge)
+
+
+def _wire(settings: WindowSettings) -> Wiring:
+    cameras = list(load_contract(settings.robot).cameras)[:1]
+    return Wiring(
+        listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS),
+                 Topic(METRICS, DiagnosticArray, qos.EVENTS), Topic(decode.EPISODE, DiagnosticArray, qos.EVENTS),
+                 *(Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in cameras)],
+        speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR])
+
+
+def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
+    settings, application = bridge.settings, QApplication.instance()
+    assert isinstance(application, QApplication)
+    looks = theme.looks(settings.look, application)
+    theme.apply(application, looks)
+    contract = load_contract(settings.robot)
+    window, learning = PreferenceWidget(looks, scale=settings.scale), Learning()
+
+    def send(request: Request) -> None:
+        bridge.publish(REQUESTS, String(data=request.to_text()))
+
+    session = PreferenceSession(
+        annotator(LabelOptions(annotator=settings.annotator)), send,
+        stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), watched=tuple(dict.fromkeys(WATCHED.values())))
+    shelf, view = ClipShelf(window.clip_done.emit), LearningView(learning, looks, round(13 * settings.scale))
+    window.begin(session, shelf)
+    window.beside(view)
+    cameras = {decode.camera_topic(name): camera for name, camera in list(contract.cameras.items())[:1]}
+
+    def hear(topic: str, message: Any) -> None:
+        try:
+            if topic == QUESTIONS:
+                questions = Questions.from_text(message.data)
+                learning.questions(questions)
+                window.message.emit(questions)
+            elif topic == RECEIPTS:
+                window.message.emit(Receipt.from_text(message.data))
+            elif topic == METRICS:
+                for node, values in convert.metrics_of(message).items():
+                    _tell(session, learning, node, values)
+            elif topic == decode.EPISODE:
+                learning.episode(decode.episode_event(message))
+            elif view.isVisible():
+                view.camera.show_pixels(decode.image(message, cameras[topic]))
+        except DataError as error:
+            window.notice(str(error), "bad")
+
+    bridge.heard.connect(hear)
+    bridge.answered.connect(lambda service, success, text: window.notice(text, "plain" if success else "bad"))
+    application.aboutToQuit.connect(shelf.close)
+    return window
+
+
+def _tell(session: PreferenceSession, learning: Learning, node: str, values: dict[str, float | str]) -> None:
+    learning.metrics(node, values)
+    if node in WATCHED:
+        session.heard(WATCHED[node])
+    if node == "preference_node":
+        session.desk(values)
+    if "stopped" in values:
+        session.stopped = values["stopped"] not in (0.0, "", "false")
+    if estop := values.get("estop"):
+        session.estop = str(estop)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import rewardbot
-from rewardbot import bag_commands, commands, ledger_commands
+from rewardbot import bag_commands, commands, label_commands, ledger_commands
 from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
@@ -82,6 +82,13 @@ def _label_goal(parser: Parser, argv: Sequence[str]) -> None:
     commands.label_goal(rest.folder, options)
 
 
+def _label(parser: Parser, argv: Sequence[str]) -> None:
+    parser.add_argument("bags", metavar="BAGS", help="folder of recorded episodes, or one of them")
+    add_options(parser, label_commands.LabelBagsOptions)
+    options, rest = parse(parser, label_commands.LabelBagsOptions, argv)
+    label_commands.label(rest.bags, options)
+
+
 def _list(parser: Parser, argv: Sequence[str]) -> None:
     parser.parse_args(list(argv))
     commands.show_names()
@@ -114,6 +121,7 @@ COMMANDS = {
     "train": Command("the same in one process, without ROS", _train),
     "eval": Command("true success of a saved policy over fresh episodes", _eval),
     "success-images": Command("pictures of a task's goal from the simulator, for --success-images", _success_images),
+    "label": Command("which of two clips of recorded episodes is better: a person, a simulated teacher or a model says it", _label),
     "label-goal": Command("a window in which two keys make pictures of a goal and a classifier of it", _label_goal),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
     "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rewardbot.data.bags import STATES, Bag, is_bag, summarise
-from rewardbot.data.episodes import read_episode
+from rewardbot.data.episodes import RECORDED, read_episode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Episode
@@ -19,7 +19,7 @@ class Library:
     """Whole episodes of one task and one robot. What an evaluation conducted is not among them.
 
     Args:
-        places: bags, or folders of bags, which need not be there yet.
+        places: bags, folders of bags, or run folders, which need not be there yet.
         task: of the episodes; that of the first one if not given.
         contract: their robot's; that of the first one if not given.
         warn: told of bags that cannot be used, each once.
@@ -50,8 +50,8 @@ class Library:
         for id in [id for id, bag in self._bags.items() if not bag.path.is_dir()]:
             self._known.discard(self._bags.pop(id).path)
         before = len(self._bags)
-        for place in self._places:
-            paths = [place] if is_bag(place) else sorted(place.iterdir()) if place.is_dir() else []
+        for folder in (folder for place in self._places for folder in (place, *(place / name for name in RECORDED))):
+            paths = [folder] if is_bag(folder) else sorted(folder.iterdir()) if folder.is_dir() else []
             for path in paths:
                 if path not in self._known and path.suffix not in STATES and is_bag(path):
                     self._known.add(path)

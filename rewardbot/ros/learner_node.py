@@ -20,7 +20,6 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
-from rewardbot.data.episodes import RECORDED
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
@@ -110,9 +109,8 @@ class LearnerNode(RewardbotNode):
 
     def _make_fitter(self) -> RewardFitter:
         settings, folder = self.settings, self._run_folder
-        places = [Path(settings.bags)] if settings.bags else [folder / name for name in RECORDED]
         warn = self.get_logger().warning
-        self._library = Library(places, settings.task, self.contract, warn=warn)
+        self._library = Library([Path(settings.bags) if settings.bags else folder], settings.task, self.contract, warn=warn)
         # Not the method itself: pretraining puts another encoder into its place.
         clips = BagClips(self._library, lambda episode: self.learner.embed(episode))
         path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER

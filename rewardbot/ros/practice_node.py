@@ -52,8 +52,7 @@ class PracticeNode(RewardbotNode):
         self._demonstrations = Demonstrations(Path(self.settings.run_folder).expanduser() / DEMONSTRATIONS)
         self._heard: dict[str, tuple[float, dict[str, Any]]] = {}
         self._asked: tuple[Any, Any, float] | None = None  # client, future, when
-        self._operator: tuple[str, bool] | None = None  # the process of sim_node that was told, and what
-        self._told_operator: tuple[str, bool] | None = None
+        self._operator = self._switching = ""  # the process of sim_node whose operator is on, and will be
         self._run, self._due = 0, 0.0
         self._pretrain, self._learn = self.create_client(Trigger, "pretrain"), self.create_client(SetBool, "learn")
         self._switch = self.create_client(SetBool, "simulated_operator")
@@ -82,9 +81,10 @@ class PracticeNode(RewardbotNode):
         self.metrics["waiting_for"] = ""
         demonstrates = learner == "waiting" and step in ("", "demonstrate")
         process = self._value("sim_node", "process", now) if self.settings.simulated_operator else ""
-        if process and self._operator != (process, demonstrates):  # before a policy explores: an operator would take over
-            self._told_operator = process, demonstrates
-            self._ask(self._switch, SetBool.Request(data=demonstrates), now)
+        if process and step != "idle" and demonstrates != (self._operator == process):
+            if demonstrates or not self._value("policy_node", "episode", now):  # before a policy explores, or he would take over
+                self._switching = process if demonstrates else ""
+                self._ask(self._switch, SetBool.Request(data=demonstrates), now)
         elif step in ("demonstrate", "idle", "explore"):
             self._run += 1
             values = {"mode": step, "episodes": 0, "run": self._run}
@@ -110,7 +110,7 @@ class PracticeNode(RewardbotNode):
             answer = future.result()
             accepted = answer.result.successful if hasattr(answer, "result") else answer.success
             if client is self._switch and accepted:
-                self._operator = self._told_operator
+                self._operator = self._switching
             if not accepted:
                 reason = answer.result.reason if hasattr(answer, "result") else answer.message
                 self.get_logger().warning(f"{client.srv_name}: {reason}", throttle_duration_sec=5.0)

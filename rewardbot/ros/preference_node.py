@@ -66,15 +66,15 @@ class PreferenceNode(RewardbotNode):
         teacher = params.declare(self, TeacherConfig, self.given)
         self._asking = params.declare(self, AskingConfig, self.given, prefix="asking")
         folder = Path(settings.run_folder).expanduser()
-        places = [Path(settings.bags)] if settings.bags else [folder / name for name in RECORDED]
+        bags = Path(settings.bags).expanduser() if settings.bags else folder
         warn = self.get_logger().warning
-        library = Library(places, settings.task, load_contract(settings.robot), warn=warn)
+        library = Library([bags], settings.task, load_contract(settings.robot), warn=warn)
         self._ledger = Ledger(Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER, wait_s=LOCKED_S)
         self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
         self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
                                      stale_after=settings.stale_after, say=warn)
         self._pool = ThreadPoolExecutor(1, "look")
-        self._look: Future[None] | None = None
+        self._look: Future[int] | None = None
         self._look_at, self._paused, self._learned_s, self._trouble = 0.0, False, 0.0, ""
         # A node that was started again has asked some of its questions in minutes that it does not know of.
         asked, schedule = self.questioner.asking.answered, self._asking.schedule
@@ -83,7 +83,7 @@ class PreferenceNode(RewardbotNode):
         self._state: tuple[object, ...] = ()
         self._learner: dict[str, float | str] = {}
         self.metrics |= {"teacher": self._teacher.name or "human", "budget": schedule.budget,
-                         "ledger": str(self._ledger.path.resolve()), "bags": ", ".join(str(place.resolve()) for place in places)}
+                         "ledger": str(self._ledger.path.resolve()), "bags": str(bags.resolve())}
         self._questions = self.create_publisher(String, messages.QUESTIONS, qos.LATCHED)
         self._receipts = self.create_publisher(String, messages.RECEIPTS, qos.EVENTS)
         self.create_subscription(String, messages.REQUESTS, self._on_request, qos.EVENTS)
@@ -110,7 +110,7 @@ class PreferenceNode(RewardbotNode):
         self.questioner.close()
         self._ledger.close()
 
-    def _ended(self, look: Future[None]) -> None:
+    def _ended(self, look: Future[int]) -> None:
         self._look = None
         try:
             look.result()

@@ -29,7 +29,7 @@ PICTURES = 4
 class TeacherConfig:
     """Who is asked."""
 
-    teacher: TeacherName = setting("human", "who answers: human (a window), simulated (knows the simulator's truth), model (an endpoint)")
+    teacher: TeacherName = setting("human", "who answers: human (windows), simulated (knows the truth), model (an endpoint)")
     annotator: str = setting("", "with human: the only one who may answer; empty: anybody. Else the name in which answers come")
     simulated: SimulatedConfig = setting(SimulatedConfig(), "how imperfect the simulated teacher is")
     endpoint: EndpointConfig = setting(EndpointConfig(), "where the model is, and what it is told")

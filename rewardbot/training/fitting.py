@@ -64,6 +64,12 @@ class RewardFitter:
             return False
         return True
 
+    @property
+    def news(self) -> int:
+        """How many answers are there that were not fitted to as they are now, or the other way round."""
+        now = self._counting() if self._ledger is not None else {}
+        return len(now.items() ^ self._fitted.items())
+
     def fit(self, progress: Callable[[float], None] = lambda share: None) -> tuple[PreferenceReward | None, Metrics]:
         """The reward of what counts now, and how well it fits; None if nobody prefers anything. Its version is the number of the
         ledger's last record. To be called when it is `due`.

@@ -71,8 +71,8 @@ class Questioner:
         self.reward = DeployedPreference(data) if data else None
         self.desk.version = self.reward.version if self.reward is not None else 0
 
-    def look(self, *, progress: float, minutes: float = math.inf, ask: bool = True) -> None:
-        """Looks for new episodes and for answers of the teacher, and asks what is due.
+    def look(self, *, progress: float, minutes: float = math.inf, ask: bool = True) -> int:
+        """Looks for new episodes and for answers of the teacher, and asks what is due; returns how many questions that were.
 
         Args:
             progress, minutes: see `feedback.schedule.due`.
@@ -83,12 +83,12 @@ class Questioner:
         if isinstance(self._teacher, Model) and (audits := self._teacher.audits()):
             self._ledger.ask(*audits)
         if not ask:
-            return
+            return 0
         reward, library = self.reward, self.library
         episodes = [Segment(id, 0, library.steps(id)) for id in library.ids]
         judge = None if reward is None else lambda clips: self._judge(reward, clips)
         self._judged = {}
-        self.asking.ask(episodes, judge, progress=progress, minutes=minutes, version=self.desk.version, keep=self._keep)
+        return self.asking.ask(episodes, judge, progress=progress, minutes=minutes, version=self.desk.version, keep=self._keep)
 
     def close(self) -> None:
         """Lets the teacher go."""

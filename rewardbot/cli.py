@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import rewardbot
@@ -17,6 +18,7 @@ from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
 from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import LATEST
+from rewardbot.training.state_options import StateOptions, is_state_run
 
 PROBLEMS, INTERRUPTED = 1, 130
 
@@ -39,7 +41,28 @@ def _demo(parser: Parser, argv: Sequence[str]) -> None:
 
 
 def _train(parser: Parser, argv: Sequence[str]) -> None:
+    peek = Parser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--resume", nargs="?", const="")
+    peek.add_argument("--run-dir")
+    seen = vars(peek.parse_known_args(list(argv))[0])
+    again = seen["resume"] is not None and (seen["resume"] or f"{seen['run_dir'] or JobOptions.run_dir}/{LATEST}")
+    named = any(argument.partition("=")[0] in ("--env", "--state") for argument in argv)
+    if named or (again and is_state_run(Path(again).expanduser())):
+        _train_from_states(parser, argv)
+        return
+    parser.epilog = "From state vectors, with rewards from preferences: rewardbot train --env NAME --help"
     commands.train(*_job(parser, argv))
+
+
+def _train_from_states(parser: Parser, argv: Sequence[str]) -> None:
+    parser.description = "learns from the state vectors of a gymnasium environment, with a learned reward"
+    parser.add_argument("--resume", nargs="?", const="", metavar="RUN",
+                        help="go on with a run that was stopped or killed, with its own options (default: the newest)")
+    add_options(parser, StateOptions)
+    options, rest = parse(parser, StateOptions, argv)
+    given = {name: getattr(options, name) for name in vars(rest) if hasattr(options, name)}
+    resume = None if rest.resume is None else rest.resume or f"{options.run_dir}/{LATEST}"
+    commands.train_from_states(options, given, resume)
 
 
 def _job(parser: Parser, argv: Sequence[str]) -> tuple[JobOptions, commands.Resume | None]:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
 from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import RunFolder
+from rewardbot.training.state_options import StateOptions, check_image_reward
 from rewardbot.training.summary import Summary, result_table
 
 TORCHRUN = "TORCHELASTIC_RUN_ID"
@@ -84,10 +85,37 @@ def train(options: JobOptions, resume: Resume | None = None) -> None:
     Raises:
         RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `training.job.train`; or what torchrun cannot do.
     """
+    check_image_reward(options.reward)
     if TORCHRUN in os.environ:
         _train_together(options, resume)
     elif (begun := _begin(options, resume, "train")) is not None:
         conclude(*_train(*begun, resume=resume is not None))
+
+
+def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: str | None) -> None:
+    """`rewardbot train --env NAME`, or `rewardbot train --resume RUN` of such a run.
+
+    Args:
+        options: see `StateOptions`.
+        given: those that were named, and their values.
+        resume: the run to go on with.
+
+    Raises:
+        RewardbotError: see `training.state_job.prepare` and `reopen`, or what learning says.
+    """
+    from rewardbot.training.state_job import prepare, reopen, train
+    from rewardbot.training.state_summary import return_table
+
+    if resume is None:
+        options, config, run = prepare(options, given)
+    else:
+        path = Path(resume).expanduser().resolve()
+        options, config, run = reopen(path, {name: value for name, value in given.items() if name != "run_dir"})
+    with run:
+        summary = train(options, config, run)
+    Console().print(return_table(f"{options.env}, {options.reward}", summary.returns))
+    print(f"{summary.steps} steps, {summary.answers} answers; {summary.total_s:.0f} s.")
+    print(f"{run.path}: summary.json, curves.png, policy.safetensors, ledger.sqlite")
 
 
 def _train(options: JobOptions, run: RunFolder, *, resume: bool) -> tuple[RunFolder, Summary]:
@@ -180,6 +208,11 @@ def evaluate(name: str, options: EvalOptions) -> None:
         ConfigError: unknown actor.
     """
     path = find_policy(Path(name))
+    from rewardbot.training.state_policy import is_state_policy
+
+    if is_state_policy(data := path.read_bytes()):
+        _evaluate_from_states(path, data, options)
+        return
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
@@ -187,7 +220,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.training.streams import STREAMS
     from rewardbot.training.view import bar
 
-    policy = DeployedPolicy(path.read_bytes())
+    policy = DeployedPolicy(data)
     if options.task and options.task != policy.task:
         from rewardbot.robots.tasks import load_task
 
@@ -205,6 +238,24 @@ def evaluate(name: str, options: EvalOptions) -> None:
     if options.video:
         frames = record(path, Path(options.video), actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
         print(f"{options.video}: {frames} frames")
+
+
+def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None:
+    from rewardbot.training.state_job import judge_policy
+    from rewardbot.training.state_loop import make_env
+    from rewardbot.training.state_policy import StatePolicy
+    from rewardbot.training.state_summary import return_table
+
+    name = StatePolicy(data).env
+    if options.task or options.video:
+        raise ConfigError(f"{path} acts on state vectors of {name}: it has no other task and no video.",
+                          next_step="Leave --task and --video out.")
+    env = make_env(name)
+    try:
+        returns = judge_policy(data, env, options.seed, options.episodes)
+    finally:
+        env.close()
+    Console().print(return_table(f"{name}: {path}", returns))
 
 
 def find_policy(path: Path) -> Path:

@@ -20,6 +20,7 @@ are flat and whose actions are bounded.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -105,11 +106,13 @@ def name_of(env: Env) -> str:
 
 
 def make_env(name: str) -> Env:
-    """The gymnasium environment of that name.
+    """The gymnasium environment of that name; `rewardbot/ReachState-v0` and so on are the arm's tasks.
 
     Raises:
         ConfigError: there is none, or something that it needs is not installed.
     """
+    if name.startswith("rewardbot/"):
+        importlib.import_module("rewardbot.robots.state_env")  # it makes them known
     try:
         return gymnasium.make(name)
     except (gymnasium.error.Error, ImportError) as error:

@@ -1,0 +1,316 @@
+"""Online learning from preferences, from state vectors: a policy learns from a reward that learns from somebody's answers about what
+the policy did.
+
+Soft actor-critic (`state_loop`) explores; clips of its episodes become questions (`feedback.asking`); each round the reward is fitted
+anew to all answers there are, and from then on every batch has that reward. The rewards differ in what they add:
+
+    preference   nothing (Christiano et al. 2017): an ensemble, normalised rewards
+    pebble       exploring by state entropy before the first questions, and rewards in [-1, 1] (Lee et al. 2021)
+    surf         pebble, and labels of its own for clips that nobody was asked about (Park et al. 2022)
+    mrn          pebble, and steps of the reward that make the critic prefer what the operator does (Liu et al. 2022)
+
+Before the first answers, and without any, the policy explores by state entropy. The environment's own reward is seen by a simulated
+teacher and by evaluation, and by nothing that learns.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.data.transitions import Transitions
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.feedback.asking import Asking, AskingConfig, Judged, draw_clips
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.schedule import Schedule
+from rewardbot.feedback.teachers.base import Teacher
+from rewardbot.feedback.teachers.simulated import Simulated, SimulatedConfig
+from rewardbot.policies.sac import SAC
+from rewardbot.rewards.base import Context
+from rewardbot.rewards.comparisons import Comparisons, clips_of, compare
+from rewardbot.rewards.mrn import CriticBatch, MetaRewardNet, MRNConfig
+from rewardbot.rewards.pebble import PEBBLE, StateEntropy, StateEntropyConfig
+from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
+from rewardbot.rewards.surf import Surf, SurfConfig
+from rewardbot.training.files import write_atomic
+from rewardbot.training.kept_clips import KeptClips
+from rewardbot.training.state_loop import Env, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
+from rewardbot.training.weighting import fit_weighted, learned_from
+from rewardbot.types import Metrics, Segment
+
+SEES = ("state_action",)
+"""What the reward sees, and the critics too."""
+
+LEDGER, CLIPS, CHECKPOINT = "ledger.sqlite", "clips", "checkpoint.pt"
+SAVE_EVERY_S = 20.0
+WAIT_S = 0.2
+"""How long a round waits for somebody else who writes into the ledger [s]; after that it goes on without."""
+
+ONE_MEMBER = ("uniform", "entropy", "volume_removal")
+"""Query strategies for which one network is enough."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreferenceLoopConfig:
+    """How a policy and a reward learn together."""
+
+    loop: StateLoopConfig = setting(StateLoopConfig(), "of the policy")
+    asking: AskingConfig = setting(AskingConfig(), "of the questions")
+    reward: PreferenceConfig = setting(PreferenceConfig(sees=SEES), "of the reward")
+    entropy: StateEntropyConfig = setting(StateEntropyConfig(sees=("next_state",)), "of exploring before there are answers")
+    simulated: SimulatedConfig = setting(SimulatedConfig(), "of a simulated teacher")
+    explore_steps: int = setting(0, "steps of exploring by state entropy, after those drawn uniformly, before the first questions",
+                                 min=0)
+    asked_by: float = setting(0.6, "share of the run by which all questions are asked", min=0.01, max=1.0)
+    every: int = setting(500, "steps between two rounds, in each of which questions are asked and the reward is fitted", min=1)
+    unlabelled: int = setting(500, "surf: clips that nobody was asked about, drawn anew for each fit", min=2)
+    meta_every: int = setting(50, "mrn: updates of the policy for each outer step of the reward", min=1)
+    evaluations: int = setting(5, "episodes behind each point of the curve", min=1)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to learn a reward from preferences: its model and its settings."""
+
+    model: type[PreferenceReward]
+    config: PreferenceLoopConfig
+
+
+_SCHEDULE = Schedule(budget=100, first=20, per_minute=float("inf"), waiting=100)
+_BASE = PreferenceLoopConfig(asking=AskingConfig(schedule=_SCHEDULE))
+_PEBBLE = {**{field.name: getattr(PEBBLE, field.name) for field in dataclasses.fields(PEBBLE)}, "sees": SEES}
+_EXPLORING = dataclasses.replace(_BASE, explore_steps=1000)
+
+METHODS: Mapping[str, Method] = {
+    "preference": Method(PreferenceReward, _BASE),
+    "pebble": Method(PreferenceReward, dataclasses.replace(_EXPLORING, reward=PreferenceConfig(**_PEBBLE))),
+    "surf": Method(Surf, dataclasses.replace(_EXPLORING, reward=SurfConfig(**_PEBBLE))),
+    "mrn": Method(MetaRewardNet, dataclasses.replace(_EXPLORING, reward=MRNConfig(**_PEBBLE))),
+}
+
+
+def settings_of(name: str, changes: Mapping[str, Any]) -> PreferenceLoopConfig:
+    """The settings of a method, with `changes` as a YAML file has them.
+
+    Raises:
+        ConfigError: an unknown setting, or a wrong type or value.
+    """
+    default = METHODS[name].config
+    values = merge(to_mapping(default), changes)
+    reward = from_mapping(type(default.reward), values.pop("reward"), where="reward")
+    return dataclasses.replace(from_mapping(PreferenceLoopConfig, values), reward=reward)
+
+
+def check(config: PreferenceLoopConfig) -> None:
+    """Checks what can be known before a run begins.
+
+    Raises:
+        ConfigError: settings that contradict each other.
+    """
+    if config.reward.sees != SEES:
+        raise ConfigError(f"The reward sees {', '.join(config.reward.sees) or 'nothing'}.", valid=f"From state vectors: {SEES[0]}.")
+    if config.reward.members < 2 and config.asking.strategy not in ONE_MEMBER:
+        raise ConfigError(f"Query strategy '{config.asking.strategy}' asks what the reward's members disagree on, and it has one.",
+                          valid=f"members: 2 or more, or the strategies {', '.join(ONE_MEMBER)}.")
+    begin = config.loop.start_steps + config.explore_steps
+    if config.loop.steps <= begin:
+        raise ConfigError(f"Of {config.loop.steps} steps, the first {begin} are for exploring before anything is asked.",
+                          next_step="Give the run more steps, or lower start_steps and explore_steps.")
+    if not config.asking.schedule.budget:
+        raise ConfigError("There are 0 answers to learn from.", valid="1 or more, 100 are good.")
+
+
+class PreferenceLoop:
+    """See the module.
+
+    Args:
+        env: what to learn in; the caller closes it.
+        name: of `METHODS`.
+        config: see `PreferenceLoopConfig`.
+        folder: where ledger, clips and checkpoint are. What is there is gone on with: what was answered is learned from, and what
+            waits for an answer is asked again.
+        teacher: who is asked, made from the true reward of each step of a clip; None: a simulated person.
+        seed: of everything.
+        say: told what is the matter with teacher, ledger or answers.
+
+    Attributes:
+        loop: policy, critics and replay.
+        model: the reward.
+        asking: questions and answers.
+        fitted: metrics of the last fit, empty before the first.
+
+    Raises:
+        ConfigError: see `check` and `StateLoop`; a teacher who does not answer such questions.
+        LedgerError: the ledger cannot be used.
+        DataError: a checkpoint that is damaged, or of other settings.
+    """
+
+    def __init__(
+        self, env: Env, name: str, config: PreferenceLoopConfig, folder: Path, *,
+        teacher: Callable[[Callable[[Segment], np.ndarray]], Teacher] | None = None, seed: int = 0,
+        say: Callable[[str], object] = _log.warning,
+    ) -> None:
+        check(config)
+        self.config, self.seed, self._say, self._checkpoint = config, seed, say, folder / CHECKPOINT
+        self._ledger = Ledger(folder / LEDGER, wait_s=WAIT_S)
+        self._clips = KeptClips(folder / CLIPS)
+        # A life after a kill goes otherwise than the one before it: its episodes have names of their own.
+        self.loop = StateLoop(env, config.loop, reward=self.reward, seed=seed,
+                              name=f"{name_of(env)}-{seed}-{self._ledger.history().last}")
+        self.model = METHODS[name].model(config.reward, self.loop.spaces.states + self.loop.spaces.actions, seed=seed)
+        self.model.version = max((query.reward_version for query in self._ledger.history().queries.values()), default=0)
+        self.fitted: Metrics = {}
+        self._entropy = StateEntropy(config.entropy, seed)
+
+        def true_rewards(clip: Segment) -> np.ndarray:
+            return self._clips.transitions(clip).reward.numpy()
+
+        made = teacher(true_rewards) if teacher else Simulated(true_rewards, config.simulated, seed=seed)
+        self.asking = Asking(self._ledger, made, config.asking, seed=seed, say=say)
+        self._data: Comparisons | None = None
+        self._restored = False  # with critics of a learned reward
+        self._due, self._changed, self._trouble = 0, False, ""
+        self._started = self._saved_at = time.monotonic()
+        if self._checkpoint.exists():
+            self._restore()
+
+    def run(self, report: Callable[[Metrics], object] = lambda metrics: None, *, judge: Env | None = None) -> None:
+        """Learns until the steps are over.
+
+        Args:
+            report: told the metrics after each round, with `true_return` if there is a `judge`.
+            judge: another environment of the same kind, to evaluate the policy in.
+        """
+        if self.asking.poll():  # what was answered before this process
+            self._fit()
+        while self.loop.steps < self.config.loop.steps:
+            self.loop.episode(self._after_update)
+            self._changed |= self.asking.poll()
+            if self.loop.steps >= self._due or self.loop.steps >= self.config.loop.steps:
+                self._due = self.loop.steps + self.config.every
+                self._round()
+                report(self._metrics(judge))
+                if time.monotonic() - self._saved_at > SAVE_EVERY_S or self.loop.steps >= self.config.loop.steps:
+                    self.save()
+
+    def save(self) -> None:
+        """Stores what learning goes on from; the reward is in the ledger.
+
+        Raises:
+            StorageError: it cannot be stored; what was stored before is as it was.
+        """
+        content = io.BytesIO()
+        torch.save({**self.loop.state(), "fitted": bool(self.fitted)}, content)
+        write_atomic(self._checkpoint, content.getvalue())
+        self._saved_at = time.monotonic()
+
+    def close(self) -> None:
+        """Lets teacher and ledger go."""
+        self.asking.close()
+        self._ledger.close()
+
+    def reward(self, batch: Transitions) -> Tensor:
+        """What the policy learns from now, (N,): the learned reward, before that state entropy, before that nothing."""
+        if self.fitted:
+            return self.model.reward(batch)
+        return self._entropy.reward(batch) if self._entropy.version else torch.zeros(len(batch.rows))
+
+    def _round(self) -> None:
+        replay, config = self.loop.replay, self.config
+        begin = config.loop.start_steps + config.explore_steps
+        if self.loop.steps >= begin:
+            last = begin + config.asked_by * (config.loop.steps - begin)
+            self.asking.ask(
+                replay.episodes(), self._judge if self.fitted else None, version=self.model.version,
+                progress=min(1.0, (self.loop.steps - begin) / (last - begin)), minutes=(time.monotonic() - self._started) / 60.0,
+                keep=lambda clip: self._clips.keep(clip, replay.transitions(clip)))
+            self._changed |= self.asking.poll()
+        if self._changed:
+            self._fit()
+        if not self.fitted and len(replay) > config.entropy.neighbours:
+            self._entropy.fit(replay.newest(config.entropy.particles).next_state)
+
+    def _fit(self) -> None:
+        """To all answers that count now. Where they say nothing, the reward stays as it was."""
+        rng = np.random.default_rng([self.seed, self.model.version])
+        episodes = self.loop.replay.episodes()
+        clips = draw_clips(episodes, self.config.asking.steps, self.config.unlabelled, rng) if isinstance(self.model, Surf) else ()
+        context = Context(self._transitions, unlabelled=clips)
+        first = not self.fitted and not self._restored
+        try:
+            history = self._ledger.history()
+            self.fitted, _ = fit_weighted(self.model, history, context)
+            if isinstance(self.model, MetaRewardNet):
+                self._data = compare(learned_from(history), context, SEES, pairs=self.config.reward.rankings == "pairs")
+        except DataError as error:  # nothing to learn yet, or somebody else writes into the ledger
+            if str(error) != self._trouble:
+                self._say(str(error))
+            self._trouble = str(error)
+            return
+        self._trouble, self._changed = "", False
+        if first:
+            forget_values(self.loop.agent)
+
+    def _restore(self) -> None:
+        try:
+            state = torch.load(self._checkpoint, weights_only=True)
+            self.loop.restore(state)
+            self._restored = bool(state["fitted"])
+        except Exception as error:  # damaged bytes make a reader raise anything
+            raise DataError(f"The checkpoint {self._checkpoint} cannot be used: {' '.join(str(error).split())[:200]}",
+                            next_step="Begin a new run; its ledger and clips can be copied there.") from None
+
+    def _transitions(self, clip: Segment) -> Transitions:
+        try:
+            return self.loop.replay.transitions(clip)
+        except DataError:
+            return self._clips.transitions(clip)
+
+    def _judge(self, clips: Sequence[Segment]) -> Judged:
+        seen = clips_of(clips, Context(self._transitions), SEES, self.model.device)
+        means = (seen.steps * seen.mask.unsqueeze(-1)).sum(1) / seen.lengths.unsqueeze(-1)
+        return Judged(self.model.returns(seen).double().numpy(), means.double().numpy())
+
+    def _after_update(self, batch: Transitions) -> None:
+        model = self.model
+        if isinstance(model, MetaRewardNet) and self._data is not None and self.loop.updates % self.config.meta_every == 0:
+            model.meta_step(self.loop.agent.critic, CriticBatch(batch.state_action, future(self.loop.agent, batch)), self._data)
+
+    def _metrics(self, judge: Env | None) -> Metrics:
+        found: Metrics = {"answers": float(self.asking.answered), "reward_version": float(self.model.version),
+                          **{f"reward_{name}": value for name, value in self.fitted.items()},
+                          **{name: float(value) for name, value in self.loop.metrics.items()}}
+        if judge is not None:
+            seeds = start_seeds(self.seed, self.config.evaluations)
+            found["true_return"] = float(np.mean(evaluate(judge, self.loop.best, seeds, longest=self.config.loop.longest)))
+        return found
+
+
+@torch.no_grad()
+def future(agent: SAC, batch: Transitions) -> Tensor:
+    """gamma (1 - terminated) V(s') by the agent's target critics, (N,)."""
+    action, log_prob = agent.actor.sample(batch.next_state)
+    value = agent.target(torch.cat([batch.next_state, action], dim=-1)).amin(0) - agent.temperature * log_prob
+    return agent.config.discount * batch.continues * value
+
+
+def forget_values(agent: SAC) -> None:
+    """New critics: those there are say what another reward is worth (PEBBLE, section 4.1)."""
+    for module in agent.critic.modules():
+        if isinstance(module, nn.Linear):
+            module.reset_parameters()
+    agent.target.load_state_dict(agent.critic.state_dict())
+    agent.critic_optimiser.state.clear()

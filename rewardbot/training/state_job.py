@@ -1,0 +1,206 @@
+"""`rewardbot train --env NAME`: from options to a run folder, for every reward that is learned from state vectors.
+
+`state_options.REWARDS` says what each reward learns from, and so which options it takes. The way of a job is the same for all:
+`resolve` checks everything that can be known beforehand, a run folder is made, the kind's own `train` learns, and the policy is
+evaluated by its true return on fresh start states.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+import rewardbot
+from rewardbot import registry
+from rewardbot.config import from_mapping, read_yaml, to_mapping
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.policies.sac import SAC
+from rewardbot.training.files import write_atomic
+from rewardbot.training.run import CONFIG, RunFolder
+from rewardbot.training.state_loop import Env, Spaces, evaluate, make_env, start_seeds
+from rewardbot.training.state_options import COMMAND, REWARDS, StateOptions
+from rewardbot.training.state_policy import StatePolicy, state_policy_to_bytes
+from rewardbot.training.state_summary import StateSummary, draw_state_curves
+from rewardbot.training.view import Progress, View
+from rewardbot.types import Metrics
+
+POLICY, SUMMARY = "policy.safetensors", "summary.json"
+POLICIES = ("sac",)
+
+
+@dataclass
+class Trained:
+    """What a job hands back: the agent, and how many answers counted and questions were skipped."""
+
+    agent: SAC
+    steps: int
+    answers: int = 0
+    skipped: int = 0
+
+
+class Report(Protocol):
+    """Told the metrics after each round, and the steps so far."""
+
+    def __call__(self, metrics: Metrics, steps: int) -> None: ...
+
+
+class Job(Protocol):
+    """A module that learns from what some rewards consume."""
+
+    def resolve(self, options: StateOptions, settings: Mapping[str, Any]) -> Any:
+        """The settings as a frozen dataclass; `settings` are those of the user's file.
+
+        Raises:
+            ConfigError: they cannot be used.
+        """
+        ...
+
+    def train(self, options: StateOptions, config: Any, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
+        """Learns in `env`, evaluates on the way in `judge`, and goes on with whatever is in `folder`."""
+        ...
+
+
+def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions, Any, RunFolder]:
+    """Checks everything that can be checked before a long job, and makes its run folder.
+
+    Args:
+        options: see `StateOptions`.
+        given: names of those that were named.
+
+    Returns:
+        The options, with `env` filled in, the settings of the reward's job and the run folder.
+
+    Raises:
+        ConfigError: options that do not fit together, an unknown name, an environment that cannot be learned in, a wrong setting.
+        StorageError: the run folder cannot be made.
+    """
+    options = dataclasses.replace(options, env=environment(options))
+    config = resolve(options, given)
+    env = make_env(options.env)
+    Spaces.of(env)
+    env.close()
+    saved = {"command": COMMAND, "options": to_mapping(options), "settings": to_mapping(config)}
+    name = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in options.env)
+    return options, config, RunFolder.create(Path(options.run_dir), name, options.seed, saved)
+
+
+def environment(options: StateOptions) -> str:
+    """Name of the environment that is meant.
+
+    Raises:
+        ConfigError: none, two, or an unknown task.
+    """
+    if options.env and (options.task or options.state):
+        raise ConfigError("--env and --task name two places to learn in.", valid="--env NAME, or --task NAME --state.")
+    if options.env:
+        return options.env
+    if not options.task or not options.state:
+        raise ConfigError("Nothing says where to learn from state vectors.", valid="--env NAME, or --task NAME --state.")
+    from rewardbot.robots.state_env import state_env_id
+    from rewardbot.robots.tasks import load_task
+
+    load_task(options.task)
+    return state_env_id(options.task)
+
+
+def resolve(options: StateOptions, given: Collection[str]) -> Any:
+    """The settings of the job, after all checks of names.
+
+    Raises:
+        ConfigError: see `prepare`.
+    """
+    if options.reward not in REWARDS:
+        registry.check("reward", options.reward)
+        raise ConfigError(f"Reward '{options.reward}' is not learned from state vectors here.",
+                          valid=f"--reward takes: {', '.join(REWARDS)}.", next_step="Without --env and --state, a goal classifier "
+                          "learns from images." if options.reward in ("vice", "goal_classifier") else "")
+    if registry.check("policy", options.policy) not in POLICIES:
+        raise ConfigError(f"Policy '{options.policy}' does not learn online from state vectors and a learned reward.",
+                          valid=f"--policy takes: {', '.join(POLICIES)}.")
+    consumes = REWARDS[options.reward]
+    foreign = {name: kind.what for kind in REWARDS.values() for name in kind.options} | dict.fromkeys(consumes.options, "")
+    for name in given:
+        if foreign.get(name):
+            raise ConfigError(f"--{name.replace('_', '-')} is for rewards from {foreign[name]}; '{options.reward}' learns from "
+                              f"{consumes.what}.", valid=f"It takes: {', '.join(f'--{option}' for option in consumes.options)}.")
+    return _job(options).resolve(options, read_yaml(Path(options.config).expanduser()) if options.config else {})
+
+
+def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | None = None) -> StateSummary:
+    """The job; fills the run folder and returns the summary.
+
+    Args:
+        options, config, run: see `prepare`.
+        live: see `View`.
+    """
+    progress = Progress(f"rewardbot train: {options.env}, {options.reward}, seed {options.seed}", ("learning", "evaluation"))
+    env, judge = make_env(options.env), make_env(options.env)
+    try:
+        with View(progress, live=live) as view:
+
+            def report(metrics: Metrics, steps: int) -> None:
+                run.log(metrics, steps)
+                progress.values = {name: f"{metrics[name]:.3g}" for name in ("true_return", "answers", "reward_accuracy")
+                                   if name in metrics}
+                progress.share, progress.detail = steps / options.steps, f"{steps} steps"
+                view.refresh()
+
+            progress.begin("learning")
+            view.refresh()
+            trained = _job(options).train(options, config, env, judge, run.path, report)
+            write_atomic(run.path / POLICY, state_policy_to_bytes(trained.agent, {
+                "env": options.env, "reward": options.reward, "seed": options.seed, "steps": trained.steps}))
+            progress.begin("evaluation")
+            view.refresh()
+            returns = judge_policy((run.path / POLICY).read_bytes(), judge, options.seed, options.episodes)
+    finally:
+        env.close()
+        judge.close()
+    summary = StateSummary(options.env, options.reward, options.policy, options.seed, trained.steps, trained.answers, trained.skipped,
+                           tuple(returns), round(run.elapsed(), 1))
+    write_atomic(run.path / SUMMARY, summary.to_json())
+    draw_state_curves(run.path / "curves.png", run.history, f"{options.env}, {options.reward}, seed {options.seed}")
+    return summary
+
+
+def judge_policy(data: bytes, env: Env, seed: int, episodes: int) -> list[float]:
+    """True returns of a stored policy."""
+    return evaluate(env, StatePolicy(data).act, start_seeds(seed, episodes))
+
+
+def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, RunFolder]:
+    """The run in `path`, to go on with; see `is_state_run`.
+
+    Args:
+        path: the run folder.
+        given: options that were named beside it, which cannot differ from what the run has.
+
+    Raises:
+        DataError: it is of another version, or over.
+        ConfigError: other options than the run's; another process works at it.
+    """
+    saved = yaml.safe_load((path / CONFIG).read_text())
+    if saved["rewardbot"] != rewardbot.__version__:
+        raise DataError(f"The run {path} is of rewardbot {saved['rewardbot']}.", valid=f"This is {rewardbot.__version__}.",
+                        next_step="Use that version, or begin a new run.")
+    if (path / SUMMARY).exists():
+        raise DataError(f"The run {path} is finished: there is nothing to go on with.",
+                        next_step=f"rewardbot eval {path} evaluates its policy anew.")
+    options = from_mapping(StateOptions, saved["options"], where=CONFIG)
+    for name, value in given.items():
+        if value != (kept := getattr(options, name)):
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} is '{value}', but the run {path} has '{kept}'.",
+                              next_step=f"Leave {option} out, or begin a new run without --resume.")
+    return options, _job(options).resolve(options, saved["settings"]), RunFolder(path)
+
+
+def _job(options: StateOptions) -> Job:
+    module: Any = importlib.import_module(REWARDS[options.reward].module)
+    return module

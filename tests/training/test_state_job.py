@@ -1,0 +1,128 @@
+"""`rewardbot train --env NAME`: what is refused at the start and how, what a run leaves behind, going on, and evaluating."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import yaml
+
+from rewardbot import cli
+from rewardbot.errors import ConfigError, DataError, RewardbotError
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.training.state_job import environment
+from rewardbot.training.state_options import REWARDS, StateOptions, is_state_run
+from rewardbot.training.state_policy import StatePolicy
+from rewardbot.training.state_summary import StateSummary
+from tests.training.point import Point
+
+ENV = "tests/Point-v0"
+
+SETTINGS = {
+    "loop": {"start_steps": 50, "sac": {"batch": 16, "hidden": 8}}, "asking": {"steps": 5, "clips": 20, "candidates": 30},
+    "reward": {"hidden": 8, "layers": 1, "steps": 5}, "every": 40, "evaluations": 1, "explore_steps": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def _env() -> None:
+    if ENV not in gymnasium.registry:
+        gymnasium.register(ENV, entry_point=Point)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> str:
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump(SETTINGS))
+    return str(path)
+
+
+def train(tmp_path: Path, settings: str, *arguments: str) -> Path:
+    cli.run(["train", "--env", ENV, "--steps", "120", "--answers", "10", "--episodes", "3", "--config", settings,
+             "--run-dir", str(tmp_path / "runs"), *arguments])
+    return (tmp_path / "runs" / "latest").resolve()
+
+
+@pytest.mark.parametrize("reward", ["preference", "mrn"])
+def test_a_run_leaves_ledger_curves_summary_and_policy(
+    tmp_path: Path, settings: str, reward: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = train(tmp_path, settings, "--reward", reward, "--seed", "3", "--strategy", "mutual_information")
+    summary = StateSummary.read(run / "summary.json")
+    assert (summary.env, summary.reward, summary.seed, summary.steps, summary.answers) == (ENV, reward, 3, 120, 10)
+    assert len(summary.returns) == 3 and json.loads((run / "summary.json").read_text())["mean_return"] == np.mean(summary.returns)
+    with Ledger(run / "ledger.sqlite", read_only=True) as ledger:
+        assert len(ledger.active()) == 10
+        assert {query.strategy for query in ledger.history().queries.values()} <= {"uniform", "mutual_information"}
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG") and len(list((run / "clips").iterdir())) > 2
+    assert "true_return" in (run / "metrics.csv").read_text()
+    saved = yaml.safe_load((run / "config.yaml").read_text())
+    assert saved["options"]["reward"] == reward and saved["settings"]["asking"]["schedule"]["budget"] == 10
+    action = StatePolicy((run / "policy.safetensors").read_bytes()).act(np.zeros(1, np.float32))
+    assert action.shape == (1,) and abs(float(action[0])) <= 1.0
+    capsys.readouterr()
+    cli.run(["eval", str(run), "--episodes", "2"])
+    assert "True return" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="has no other task and no video"):
+        cli.run(["eval", str(run), "--task", "lift"])
+    with pytest.raises(DataError, match=r"is finished(.|\n)*rewardbot eval"):
+        cli.run(["train", "--resume", str(run)])
+
+
+def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rewardbot.training import state_job
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state_job, "judge_policy", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, settings)
+    run = (tmp_path / "runs" / "latest").resolve()
+    assert is_state_run(run) and not (run / "summary.json").exists()
+    with pytest.raises(ConfigError, match="--seed is '5', but the run"):
+        cli.run(["train", "--resume", str(run), "--seed", "5"])
+    cli.run(["train", "--run-dir", str(tmp_path / "runs"), "--resume"])
+    assert StateSummary.read(run / "summary.json").steps == 120
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["--env", "Pendulum-v99"], "There is no environment 'Pendulum-v99'"),
+    (["--env", "CartPole-v1"], "The actions of CartPole-v1 are Discrete"),
+    (["--env", ENV, "--reward", "vice"], "Reward 'vice' is not learned from state vectors(.|\n)*preference, pebble, surf, mrn"),
+    (["--env", ENV, "--reward", "pebbles"], "no reward algorithm named 'pebbles'(.|\n)*Did you mean 'pebble'"),
+    (["--env", ENV, "--policy", "rlpd"], "Policy 'rlpd' does not learn online from state vectors(.|\n)*sac"),
+    (["--env", ENV, "--teacher", "human"], "'human' cannot be shown state vectors(.|\n)*simulated"),
+    (["--env", ENV, "--teacher", "simulate"], "no teacher named 'simulate'(.|\n)*Did you mean 'simulated'"),
+    (["--env", ENV, "--strategy", "random"], "no query strategy named 'random'(.|\n)*uniform"),
+    (["--env", ENV, "--answers", "0"], "--answers is 0(.|\n)*at least 1"),
+    (["--env", ENV, "--steps", "500"], "Of 500 steps, the first 1000 are for exploring"),
+    (["--env", ENV, "--task", "reach"], "--env and --task name two places"),
+    (["--state"], "Nothing says where to learn(.|\n)*--task NAME --state"),
+    (["--task", "reaches", "--state"], "no task named 'reaches'(.|\n)*Did you mean 'reach'"),
+    (["--env", ENV, "--demos", "3"], "has no option --demos"),
+    (["--task", "reach", "--reward", "pebble"], "Reward 'pebble' is learned from state vectors and pref(.|\n)*--task NAME --state"),
+])
+def test_what_does_not_fit_together_is_refused_at_the_start(arguments: list[str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(RewardbotError, match=said):
+        cli.run(["train", *arguments, "--run-dir", str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_arms_tasks_have_an_environment() -> None:
+    assert environment(StateOptions(task="pencil_case", state=True)) == "rewardbot/PencilCaseState-v0"
+
+
+def test_help_says_where_the_other_half_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, shown in ((["--help"], "rewardbot train --env NAME --help"), (["--env", ENV, "--help"], "--strategy")):
+        with pytest.raises(SystemExit):
+            cli.run(["train", *arguments])
+        assert shown in capsys.readouterr().out
+
+
+def test_rewards_say_what_they_learn_from() -> None:
+    assert {kind.what for kind in REWARDS.values()} >= {"preferences"}

@@ -1,0 +1,53 @@
+"""Samples of returns: what an ensemble's last layers hold, with the meter on top."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from rewardbot.feedback.meter import losses, value_at_risk
+from rewardbot.rewards.comparisons import Comparisons, pad
+from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
+from rewardbot.training.certainty import sampled_returns
+from tests.rewards.synthetic import linear_rankings
+
+CONFIG = PreferenceConfig(sees=("features",), members=2, layers=1, hidden=8, steps=60, rate=0.03)
+
+
+def problem(seed: int, answers: int, k: int = 2) -> tuple[Comparisons, torch.Tensor]:
+    """Answers about clips of one step with four features, and the true weights."""
+    w, features, place = linear_rankings(seed, sets=answers, k=k, size=4)
+    clips = pad(list(features.float().reshape(-1, 1, 4)))
+    return Comparisons(clips, torch.arange(answers * k).view(answers, k), place, torch.ones(answers)), w.float()
+
+
+def fitted(data: Comparisons) -> PreferenceReward:
+    reward = PreferenceReward(CONFIG, 4)
+    reward.fit_comparisons(data)
+    return reward
+
+
+def test_the_samples_explain_the_answers_and_narrow() -> None:
+    unseen = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
+    spread = []
+    for answers in (10, 200):
+        data, w = problem(0, answers)
+        returns = sampled_returns(fitted(data), data, pad(list(unseen[:, None])), count=101)
+        assert returns.shape == (102, 40), "as many of each member"
+        spread.append(float(np.mean([np.corrcoef(row, unseen @ w)[0, 1] for row in returns])))
+        bound, _ = value_at_risk(losses(returns[:, returns.mean(0).argmax()], returns), 0.95, 0.95)
+        spread.append(bound)
+    assert spread[2] > 0.9 > spread[0] and spread[3] < 0.5 * spread[1]
+
+
+def test_rankings_ties_and_clips_of_other_lengths() -> None:
+    data, w = problem(1, 60, k=3)
+    ties = Comparisons(data.clips, data.options, torch.zeros_like(data.place), data.weight)
+    unseen = torch.randn(20, 4, generator=torch.Generator().manual_seed(2))
+    reward = fitted(data)
+    returns = sampled_returns(reward, data, pad([torch.stack([x, x]) for x in unseen] + [unseen[0][None]]), count=60)
+    np.testing.assert_allclose(returns[:, 0], 2 * returns[:, -1], atol=1e-6, err_msg="a sum over its steps")
+    assert np.corrcoef(returns.mean(0)[:-1], unseen @ w)[0, 1] > 0.8
+    assert np.abs(sampled_returns(reward, ties, data.clips, count=60).mean(0)).max() < 1.0, "ties prefer nothing"
+    again = sampled_returns(reward, data, data.clips, count=60)
+    assert np.array_equal(again, sampled_returns(reward, data, data.clips, count=60)), "the same seed"

@@ -205,15 +205,16 @@ def draw(lesson: Lesson) -> Figure:
     """Above what each reward thinks of a state, with demonstrations and policies; below what becomes of the returns."""
     figure = Figure(figsize=(11.0, 7.0), layout="constrained")
     above, below = figure.subplots(2, 3, sharey="row")
+    careful = lesson.courses[BOUND]
     titles = ("Frozen goal classifier: is it the goal?", "T-REX: its reward", "Bayesian REX: how unsure it is")
     for axes, title, (name, opinion) in zip(above, titles, lesson.opinions.items(), strict=True):
         landscape(figure, axes, opinion)
-        axes.plot(*lesson.shown.flatten(0, 1).T.numpy(), ".", color="white", markeredgecolor="black", markeredgewidth=0.4, markersize=5,
-                  label="demonstrations")
+        axes.plot(*lesson.shown.flatten(0, 1).T.numpy(), ".", color="white", markeredgecolor="black", markeredgewidth=0.4,
+                  markersize=5, label="demonstrations")
         axes.plot(*lesson.courses[name].path.T.numpy(), color="#D55E00", linewidth=3, label="policy on the " + (
             "posterior's mean" if name == B_REX else "reward"))
         if name == B_REX:
-            axes.plot(*lesson.courses[BOUND].path.T.numpy(), color="#009E73", linewidth=3, linestyle="--", label="policy on its bound")
+            axes.plot(*careful.path.T.numpy(), color="#009E73", linewidth=3, linestyle="--", label="policy on its bound")
         axes.set(title=title, xlabel="progress (what is meant)")
         axes.legend(loc="upper right", fontsize=8)
     generation = np.arange(GENERATIONS)
@@ -224,7 +225,7 @@ def draw(lesson: Lesson) -> Figure:
         if name == B_REX:
             axes.fill_between(generation, course.low.numpy(), course.high.numpy(), color="#D55E00", alpha=0.2, linewidth=0,
                               label="90% of the posterior")
-            axes.plot(generation, lesson.courses[BOUND].true.numpy(), color="#009E73", linestyle="--", label="true return, on the bound")
+            axes.plot(generation, careful.true.numpy(), color="#009E73", linestyle="--", label="true return, on the bound")
         if course.alarm is not None:
             axes.axvline(course.alarm, color="#CC79A7", linewidth=2, label="alarm")
         for level, text in ((0.0, "worst demonstration"), (1.0, "best demonstration")):

@@ -76,6 +76,10 @@ def ask(strategy: str, seed: int, rationality: float = SURE, left_out: float = 0
         better = rationality * weights @ apart.T
         return answers.pair(np.stack([better, np.zeros_like(better)], axis=-1))
 
+    def said(weights: Array, asked: Array) -> Array:
+        """Log-likelihood of answers, (M, B), whose pairs are better less worse, (B, 5)."""
+        return -np.logaddexp(0.0, -rationality * weights @ asked.T)
+
     weights = posterior.unit_ball(SAMPLES, len(FEATURES), rng)
     asked, cosines, certain = np.zeros((0, len(FEATURES))), [], []
     for _ in range(questions):
@@ -85,13 +89,10 @@ def ask(strategy: str, seed: int, rationality: float = SURE, left_out: float = 0
         asked = np.concatenate([asked, apart[[question]] * (1.0 if person.random() < likely[0] else -1.0)])
         apart = np.delete(apart, question, axis=0)
 
-        def likelihood(weights: Array, asked: Array = asked) -> Array:
-            return -np.logaddexp(0.0, -rationality * weights @ asked.T)
-
         def log_target(weights: Array, asked: Array = asked) -> Array:
-            return np.where(np.linalg.norm(weights, axis=1) <= 1.0, likelihood(weights, asked).sum(axis=1), -np.inf)
+            return np.where(np.linalg.norm(weights, axis=1) <= 1.0, said(weights, asked).sum(axis=1), -np.inf)
 
-        weights = posterior.update(weights, likelihood(weights)[:, -1], log_target, rng)
+        weights = posterior.update(weights, said(weights, asked[-1:])[:, 0], log_target, rng)
         mean = weights.mean(axis=0)
         cosines.append(float(mean @ DRIVER / np.linalg.norm(mean)))
     return Course(np.array(cosines), np.array(certain))

@@ -1,0 +1,93 @@
+"""Demonstrations of partly trained policies, which a run folder keeps: soft actor-critic on the true reward, stopped early."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from rewardbot.data.transitions import Transitions
+from rewardbot.training.files import atomic_path
+from rewardbot.training.state_loop import Act, Env, Spaces, StateLoop, StateLoopConfig, make_env, start_seeds, vector
+
+
+@dataclass(frozen=True)
+class Demonstrations:
+    """What a learner may see, and what only the judge sees.
+
+    Attributes:
+        better: one demonstration of each of the policies along training, the first one first.
+        last: as many of the last of them.
+        states, actions: lengths S of a state and A of an action.
+    """
+
+    better: list[Tensor]
+    last: list[Tensor]
+    states: int
+    actions: int
+
+    def transitions(self, rows: Tensor) -> Transitions:
+        """Those of a demonstration, whose rewards are the true ones."""
+        return Transitions(rows, self.states, self.actions)
+
+    def true_return(self, rows: Tensor) -> float:
+        """Of a demonstration."""
+        return float(self.transitions(rows).reward.sum())
+
+
+def demonstrations(
+    name: str, config: StateLoopConfig, count: int, seed: int, folder: Path, progress: Callable[[float], object]
+) -> Demonstrations:
+    """`count` demonstrations of each kind; they are made once, and then read from `folder`.
+
+    Args:
+        name: of the environment.
+        config: how the demonstrator learns; it demonstrates after each of `count` equal parts of it.
+        count: how many.
+        seed: of everything.
+        folder: where they are kept.
+        progress: told the share that is done.
+    """
+    env, shown = make_env(name), make_env(name)
+    sizes = Spaces.of(env)
+    digest = hashlib.sha256(repr((name, config, count, seed)).encode()).hexdigest()[:12]
+    file = folder / f"{name}-{digest}.safetensors"
+    if not file.exists():
+        learner = StateLoop(env, config, seed=seed)
+        starts = iter(start_seeds(seed, 2 * count))
+        made: dict[str, Tensor] = {}
+        for number in range(count):
+            while learner.steps < (number + 1) * config.steps // count:
+                learner.episode()
+                progress(learner.steps / config.steps)
+            made[f"better-{number}"] = rollout(shown, learner.best, next(starts), config.longest)
+        made |= {f"last-{number}": rollout(shown, learner.best, next(starts), config.longest) for number in range(count)}
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(file) as new:
+            save_file(made, new)
+    env.close()
+    shown.close()
+    kept = load_file(file)
+    better, last = ([kept[f"{kind}-{number}"] for number in range(count)] for kind in ("better", "last"))
+    return Demonstrations(better, last, sizes.states, sizes.actions)
+
+
+def rollout(env: Env, act: Act, seed: int, longest: int) -> Tensor:
+    """One episode as the rows of `Transitions`, with the true rewards."""
+    scale = Spaces.of(env)
+    state = vector(env.reset(seed=seed)[0])
+    rows: list[Tensor] = []
+    over = False
+    while not over and len(rows) < longest:
+        action = act(state)
+        observation, reward, terminated, truncated, _ = env.step(scale.action(action))
+        after = vector(observation)
+        rows.append(torch.cat([torch.from_numpy(part) for part in (state, action)] + [
+            torch.tensor([float(reward), 1.0 - terminated]), torch.from_numpy(after)]))
+        state, over = after, terminated or truncated
+    return torch.stack(rows)

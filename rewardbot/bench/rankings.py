@@ -1,0 +1,223 @@
+"""A policy that is better than everything it was shown: T-REX from 12 ranked demonstrations and D-REX from noise on HalfCheetah,
+beside behaviour cloning on the same data, by true return.
+
+The demonstrator is soft actor-critic on the true reward, stopped early. T-REX gets one demonstration of each stage of its training
+and who was better; D-REX gets 12 of its last stage and nothing else, clones them, and ranks the clone's episodes by their noise. Both
+learn from states only; the policies then learn from the found reward alone.
+
+HalfCheetah never falls and is always cut off after 1000 steps. On Hopper, which ends when it falls, a learner that sees the end, or
+only how long a demonstration is, has been told most of the true reward.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
+from rewardbot.feedback.feedback import Ranking, dense
+from rewardbot.policies.bc import BCConfig, StateCloning
+from rewardbot.policies.sac import SACConfig
+from rewardbot.rewards.b_rex import BayesianRex, BRexConfig
+from rewardbot.rewards.base import Context
+from rewardbot.rewards.d_rex import DRexConfig, noisy, plan, rank
+from rewardbot.rewards.t_rex import TRex, TRexConfig
+from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
+from rewardbot.training.state_loop import Act, Env, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
+from rewardbot.types import Segment
+
+ENVIRONMENT = "HalfCheetah-v5"
+SEEDS = (0, 1, 2)
+COUNT = 12
+"""Demonstrations."""
+
+MARGIN = 1.5
+"""Times the true return of the best demonstration."""
+
+SPEED = 8
+"""Place of the forward speed in a state."""
+
+UNSURE = "times as unsure of glare"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of what.
+
+    Attributes:
+        shown: how the demonstrator learns.
+        learned: how the policies do.
+        cloned: behaviour cloning.
+        reward: T-REX, which is D-REX's second half too.
+        noise: D-REX's episodes.
+        judged: episodes of each true return.
+    """
+
+    shown: StateLoopConfig
+    learned: StateLoopConfig
+    cloned: BCConfig
+    reward: TRexConfig
+    noise: DRexConfig
+    judged: int = 10
+
+
+SAC = SACConfig(batch=128, hidden=128, rate=1e-3)
+FULL = Size(
+    shown=StateLoopConfig(steps=12_000, sac=SAC), learned=StateLoopConfig(steps=30_000, sac=SAC),
+    cloned=BCConfig(steps=2000, batch=128), reward=TRexConfig(sees=("next_state",)), noise=DRexConfig())
+TINY = SACConfig(batch=8, hidden=8)
+QUICK = Size(
+    shown=StateLoopConfig(steps=240, start_steps=20, longest=20, sac=TINY),
+    learned=StateLoopConfig(steps=60, start_steps=20, longest=20, sac=TINY), cloned=BCConfig(steps=5, hidden=8),
+    reward=TRexConfig(sees=("next_state",), hidden=8, steps=5, shortest=2, longest=5), noise=DRexConfig((0.0, 1.0), 1), judged=1)
+
+
+def run(options: BenchOptions, report: Report) -> BenchResult:
+    """Both rewards on each seed, one after the other; demonstrations stay in the run folder."""
+    torch.set_num_threads(1)
+    size = QUICK if options.quick else FULL
+    seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
+    folder = Path(options.run_dir).expanduser() / "rankings"
+    rows: list[dict[str, Cell]] = []
+    for index, seed in enumerate(seeds):
+
+        def tell(share: float, detail: str, index: int = index, seed: int = seed) -> None:
+            report((index + share) / len(seeds), f"seed {seed}: {detail}")
+
+        tell(0.0, "demonstrations")
+        shown = demonstrations(ENVIRONMENT, size.shown, COUNT, seed, folder,
+                               lambda share, tell=tell: tell(0.15 * share, "demonstrations"))
+        for number, method in enumerate((t_rex, d_rex)):
+            rows.append(method(shown, size, seed, lambda share, detail, tell=tell, number=number: tell(
+                0.15 + 0.425 * (number + share), detail)))
+    return BenchResult(seeds, rows, targets(rows))
+
+
+Tell = Callable[[float, str], object]
+
+
+def t_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str, Cell]:
+    """The reward of demonstrations whose order somebody has told."""
+    tell(0.0, "T-REX: reward")
+    episodes = {f"shown-{number}": rows for number, rows in enumerate(shown.better)}
+    ranking = Ranking(tuple(Segment(name, 0, len(rows)) for name, rows in episodes.items()),
+                      dense([-shown.true_return(rows) for rows in shown.better]))
+    reward = TRex(size.reward, shown.states, seed=seed)
+    reward.fit([ranking], context(shown, episodes))
+    unsure = unsure_of_glare(shown, [ranking], episodes, seed)
+    return {**judge("T-REX", shown, shown.better, reward, size, seed, tell), UNSURE: unsure}
+
+
+def d_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str, Cell]:
+    """The reward of what a clone does with more and with less noise."""
+    tell(0.0, "D-REX: episodes with noise")
+    env, draw = make_env(ENVIRONMENT), np.random.default_rng(seed)
+    act, levels = clone(shown, shown.last, size.cloned, seed).act, plan(size.noise)
+    made = [rollout(env, noisy(act, level, draw), start, size.learned.longest)
+            for level, start in zip(levels, start_seeds(seed + NOISE, len(levels)), strict=True)]
+    env.close()
+    episodes = {f"noise-{number}": rows for number, rows in enumerate(made)}
+    segments = [Segment(name, 0, len(rows)) for name, rows in episodes.items()]
+    reward = TRex(size.reward, shown.states, seed=seed)
+    reward.fit(rank(list(zip(segments, levels, strict=True))), context(shown, episodes))
+    return judge("D-REX", shown, shown.last, reward, size, seed, tell)
+
+
+def unsure_of_glare(shown: Demonstrations, answers: Sequence[Ranking], episodes: Mapping[str, Tensor], seed: int) -> float:
+    """Bayesian REX on the same ranking, where a camera glares the more the faster the robot runs: how many times as unsure its
+    posterior is of glare without speed, which nobody showed, as of both together (variance of the weights along either).
+    """
+
+    def features(state: Tensor) -> Tensor:
+        speed = state[:, SPEED]
+        return torch.stack([speed, speed], dim=-1)
+
+    posterior = BayesianRex(BRexConfig(sees=("next_state",)), features, seed=seed)
+    posterior.fit(answers, context(shown, episodes))
+    together, alone = (posterior.weights @ torch.tensor(direction) for direction in ([1.0, 1.0], [-1.0, 1.0]))
+    return float(alone.var() / together.var())
+
+
+LEARNING, NOISE, JUDGING = 1000, 2000, 3000
+"""Added to a seed, so that nobody learns or is judged where the demonstrator began."""
+
+
+def context(shown: Demonstrations, episodes: Mapping[str, Tensor]) -> Context:
+    """Where the steps of episodes come from."""
+    return Context(lambda clip: shown.transitions(episodes[clip.episode_id][clip.start : clip.stop]))
+
+
+def clone(shown: Demonstrations, data: Sequence[Tensor], config: BCConfig, seed: int) -> StateCloning:
+    """Behaviour cloning of these demonstrations."""
+    torch.manual_seed(seed)
+    rows = torch.cat(list(data))
+    steps = shown.transitions(rows)
+    cloning = StateCloning(config, shown.states, shown.actions)
+    cloning.fit(steps.state, steps.state_action[:, shown.states :], None, torch.Generator().manual_seed(seed))
+    return cloning
+
+
+def judge(
+    name: str, shown: Demonstrations, data: Sequence[Tensor], reward: TRex, size: Size, seed: int, tell: Tell
+) -> dict[str, Cell]:
+    """A line of the table: true returns of a policy that learned from `reward`, and of clones of `data`, all of it or the best alone.
+
+    `rank correlation` is Spearman's of learned and true return over all episodes in which the policy learned; `beyond the best`
+    that over those of them that were better than the best demonstration.
+    """
+    env = make_env(ENVIRONMENT)
+
+    def true(act: Act) -> list[float]:
+        return evaluate(env, act, start_seeds(seed + JUDGING, size.judged), longest=size.learned.longest)
+
+    given = [shown.true_return(rows) for rows in data]
+    tell(0.05, f"{name}: behaviour cloning")
+    cloned = mean(true(clone(shown, data, size.cloned, seed).act))
+    of_best = mean(true(clone(shown, [data[int(np.argmax(given))]], size.cloned, seed).act))
+    found = learn(reward, size.learned, seed, lambda share, detail: tell(0.1 + 0.85 * share, f"{name}: {detail}"))
+    returns = true(found.best)
+    env.close()
+    return {"seed": seed, "reward": name, "best demonstration": max(given), "mean demonstration": mean(given), "BC": cloned,
+            "BC of the best": of_best, "policy": mean(returns), "sd": stdev(returns) if len(returns) > 1 else 0.0,
+            "times the best": mean(returns) / max(given) if max(given) > 0.0 else None,
+            "rank correlation": correlation(reward, found), "beyond the best": correlation(reward, found, max(given))}
+
+
+def learn(reward: TRex, config: StateLoopConfig, seed: int, tell: Tell) -> StateLoop:
+    """Reinforcement learning on `reward` alone."""
+    env: Env = make_env(ENVIRONMENT)
+    found = StateLoop(env, config, reward=reward.reward, seed=seed + LEARNING)
+    while found.steps < config.steps:
+        episode = found.episode()
+        true = float(found.replay.transitions(episode).reward.sum())
+        tell(found.steps / config.steps, f"step {found.steps}, true return {true:.0f}")
+    env.close()
+    return found
+
+
+def correlation(reward: TRex, found: StateLoop, above: float = -math.inf) -> float | None:
+    """Spearman's, of learned and true return over the episodes of a run that are better than `above`; None of fewer than three."""
+    clips = [found.replay.transitions(episode) for episode in found.replay.episodes()]
+    returns = torch.tensor([[float(reward.reward(clip).sum()), float(clip.reward.sum())] for clip in clips])
+    returns = returns[returns[:, 1] > above]
+    return float(torch.corrcoef(returns.argsort(0).argsort(0).double().T)[0, 1]) if len(returns) > 2 else None
+
+
+def targets(rows: Sequence[Mapping[str, Cell]]) -> list[Target]:
+    """What the issue promises: means over seeds."""
+    promised: list[Target] = []
+    for name in ("T-REX", "D-REX"):
+        of = [row for row in rows if row["reward"] == name]
+        best, policy, cloned = (mean(float(row[column] or 0.0) for row in of) for column in ("best demonstration", "policy", "BC"))
+        cloned = max(cloned, mean(float(row["BC of the best"] or 0.0) for row in of))
+        promised += [Target.at_least(f"{name}: true return / best demonstration's", policy / best if best > 0.0 else None, MARGIN),
+                     Target.at_least(f"{name}: true return less behaviour cloning's", policy - cloned, 0.0)]
+    unsure = [float(row[UNSURE] or 0.0) for row in rows if row["reward"] == "T-REX"]
+    return [*promised, Target.at_least("Bayesian REX: how many times as unsure of a spurious feature", min(unsure), 10.0)]

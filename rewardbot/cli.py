@@ -50,7 +50,7 @@ def _train(parser: Parser, argv: Sequence[str]) -> None:
     if named or (again and is_state_run(Path(again).expanduser())):
         _train_from_states(parser, argv)
         return
-    parser.epilog = "From state vectors, with rewards from preferences: rewardbot train --env NAME --help"
+    parser.epilog = "From state vectors and preferences: rewardbot train --env NAME --help"
     commands.train(*_job(parser, argv))
 
 

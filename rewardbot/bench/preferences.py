@@ -1,0 +1,207 @@
+"""Online learning from a simulated teacher's preferences, from state vectors: how many answers, for how much of the return that the
+true reward gets with the same steps.
+
+A share of 1 is the true return of a policy that learned from the true reward with the same steps and settings, 0 that of actions
+drawn by chance: returns may be negative, and tell nothing without what nobody has to learn. Policy, steps and length of clips are the
+same for all methods; what differs is the reward, which questions it asks, and what is explored before the first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from rewardbot.config import from_mapping, merge
+from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
+from rewardbot.training.preferences import PreferenceLoop, settings_of
+from rewardbot.training.state_loop import Act, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
+
+SEEDS = (0, 1, 2)
+
+METHODS: Mapping[str, tuple[str, str]] = {
+    "uniform": ("preference", "uniform"), "disagreement": ("preference", "disagreement"),
+    "mutual_information": ("preference", "mutual_information"),
+    "pebble": ("pebble", "disagreement"), "surf": ("surf", "disagreement"), "mrn": ("mrn", "disagreement")}
+"""Name -> reward and query strategy."""
+
+STRATEGIES = ("uniform", "disagreement", "mutual_information")
+"""Which differ in their questions only."""
+
+LEVEL = 0.9
+"""Share of the return for which the answers that a strategy needs are counted."""
+
+FEWER = 0.6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Where it is tried, and how.
+
+    Attributes:
+        env: gymnasium environment.
+        answers: to ask for.
+        settings: of the methods, as a YAML file has them; `loop` is also that of learning from the true reward.
+        promised: share of the return that was promised with so many answers; None: nothing was.
+        fewer: numbers of answers with which the `STRATEGIES` are tried, too.
+        judged: evaluation episodes of a policy.
+    """
+
+    env: str
+    answers: int
+    settings: Mapping[str, Any]
+    promised: float | None = None
+    fewer: tuple[int, ...] = ()
+    judged: int = 30
+
+
+def _loop(steps: int, start: int, hidden: int, **sac: float) -> dict[str, Any]:
+    return {"steps": steps, "start_steps": start, "sac": {"hidden": hidden, "batch": 128, "target_step": 0.01, **sac}}
+
+
+TRIALS: Mapping[str, Trial] = {
+    "pendulum": Trial("Pendulum-v1", 100, {"loop": _loop(6000, 600, 64, rate=2e-3), "every": 400, "explore_steps": 200,
+                                           "asking": {"steps": 25}}, 0.95, (10, 20, 40, 60)),
+    "reach": Trial("rewardbot/ReachState-v0", 100, {"loop": _loop(6000, 600, 64, rate=1e-3, discount=0.9), "every": 400,
+                                                    "explore_steps": 200, "asking": {"steps": 10}}, 0.95),
+    "push": Trial("rewardbot/PushState-v0", 200, {"loop": _loop(30_000, 1800, 128, rate=1e-3, discount=0.97), "every": 1200,
+                                                  "explore_steps": 1200, "asking": {"steps": 20}}, 0.9),
+    "reacher": Trial("Reacher-v5", 100, {"loop": _loop(15_000, 1000, 128, rate=1e-3, discount=0.95), "every": 600,
+                                         "explore_steps": 500, "asking": {"steps": 20}}),
+}
+
+QUICK = Trial("Pendulum-v1", 6, {
+    "loop": {"steps": 400, "start_steps": 200, "updates_per_step": 0.05, "sac": {"hidden": 8, "batch": 8}}, "every": 200,
+    "explore_steps": 0, "asking": {"steps": 5, "clips": 10, "candidates": 20}, "reward": {"steps": 3, "hidden": 8}, "unlabelled": 8,
+    "meta_every": 5, "asked_by": 1.0}, 0.95, (2,), judged=1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        value: true return, mean over evaluation episodes.
+        answers: that counted in the end.
+        accuracy: share of them that the reward explains; None where nothing was fitted.
+        seconds: what it took.
+    """
+
+    value: float
+    answers: int = 0
+    accuracy: float | None = None
+    seconds: float = 0.0
+
+
+def run(options: BenchOptions, report: Report) -> BenchResult:
+    """Each method on each task and seed, one after the other."""
+    torch.set_num_threads(1)
+    trials = {"pendulum": QUICK} if options.quick else TRIALS
+    seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
+    jobs = [(seed, task, *job) for seed, (task, trial) in itertools.product(seeds, trials.items()) for job in jobs_of(trial)]
+    rows: list[dict[str, Cell]] = []
+    shares: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    low = high = 0.0
+    for done, (seed, task, method, answers) in enumerate(jobs):
+        report(done / len(jobs), f"{task}, seed {seed}, {method}" + (f", {answers} answers" if answers else ""))
+        trial = trials[task]
+        if method == "chance":
+            low = by_chance(trial, seed).value
+            continue
+        found = from_true_reward(trial, seed) if method == "true reward" else from_preferences(trial, method, answers, seed)
+        high = found.value if method == "true reward" else high
+        share = (found.value - low) / (high - low) if high > low else None
+        rows.append({"task": task, "seed": seed, "method": method, "answers": found.answers, "return": found.value,
+                     "share of the true reward's": share, "answers explained": found.accuracy, "by chance": low,
+                     "minutes": found.seconds / 60.0})
+        if share is not None:
+            shares[task, method, answers].append(share)
+    return BenchResult(seeds, rows, targets(trials, shares, len(seeds)))
+
+
+def jobs_of(trial: Trial) -> list[tuple[str, int]]:
+    """Methods and numbers of answers, the yardsticks first."""
+    fewer = [(strategy, answers) for strategy in STRATEGIES for answers in trial.fewer]
+    return [("chance", 0), ("true reward", 0), *((method, trial.answers) for method in METHODS), *fewer]
+
+
+def by_chance(trial: Trial, seed: int) -> Result:
+    """Actions drawn uniformly."""
+    random = np.random.default_rng(seed)
+    env = make_env(trial.env)
+    size = env.action_space.shape or ()
+    env.close()
+    return Result(judge(trial, lambda state: random.uniform(-1.0, 1.0, size).astype(np.float32), seed))
+
+
+def from_true_reward(trial: Trial, seed: int) -> Result:
+    """The same policy, steps and updates on the environment's own reward."""
+    started, env = time.monotonic(), make_env(trial.env)
+    loop = StateLoop(env, from_mapping(StateLoopConfig, trial.settings["loop"]), seed=seed)
+    while loop.steps < loop.config.steps:
+        loop.episode()
+    env.close()
+    return Result(judge(trial, loop.best, seed), seconds=time.monotonic() - started)
+
+
+def from_preferences(trial: Trial, method: str, answers: int, seed: int) -> Result:
+    """Learning from a simulated teacher who never errs."""
+    started, env = time.monotonic(), make_env(trial.env)
+    reward, strategy = METHODS[method]
+    schedule = {"budget": answers, "first": max(1, answers // 5)}
+    config = settings_of(reward, merge(trial.settings, {"asking": {"strategy": strategy, "schedule": schedule}}))
+    with TemporaryDirectory() as folder:
+        learning = PreferenceLoop(env, reward, config, Path(folder), seed=seed)
+        learning.run()
+        learning.close()
+    env.close()
+    return Result(judge(trial, learning.loop.best, seed), learning.asking.answered, learning.fitted.get("accuracy"),
+                  time.monotonic() - started)
+
+
+def judge(trial: Trial, act: Act, seed: int) -> float:
+    """True return of a policy, mean over fresh start states."""
+    env = make_env(trial.env)
+    found = evaluate(env, act, start_seeds(seed, trial.judged))
+    env.close()
+    return mean(found)
+
+
+def targets(
+    trials: Mapping[str, Trial], shares: Mapping[tuple[str, str, int], Sequence[float]], seeds: int
+) -> list[Target]:
+    """What the issue promises, of means over seeds: the best method's share, and the answers that the best strategy needs."""
+    found: list[Target] = []
+    for task, trial in trials.items():
+        if trial.promised is not None:
+            values = {method: mean(of) for method in METHODS if len(of := shares.get((task, method, trial.answers), ())) == seeds}
+            best = max(values, key=lambda method: values[method], default="")
+            found.append(Target.at_least(f"{task}: share of the return with {trial.answers} answers" + (f" ({best})" if best else ""),
+                                         values.get(best), trial.promised))
+        if trial.fewer:
+            needs = {strategy: needed(task, strategy, trial, shares) for strategy in STRATEGIES}
+            others = [of for strategy, of in needs.items() if strategy != "uniform" and of is not None]
+            uniform = needs["uniform"]
+            ratio = min(others) / uniform if uniform is not None and others else None
+            found.append(Target.at_most(f"{task}: answers for {LEVEL:.0%}, best strategy / uniform", ratio, FEWER))
+    return found
+
+
+def needed(
+    task: str, strategy: str, trial: Trial, shares: Mapping[tuple[str, str, int], Sequence[float]]
+) -> int | None:
+    """The fewest answers that were tried with which the mean share is at least `LEVEL`; None: not even with all."""
+    for answers in sorted({*trial.fewer, trial.answers}):
+        of = shares.get((task, strategy, answers))
+        if of and mean(of) >= LEVEL:
+            return answers
+    return None

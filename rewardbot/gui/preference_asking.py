@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 from rewardbot.data.library import Library
-from rewardbot.data.replay import Batch
-from rewardbot.errors import DataError, RewardbotError
+from rewardbot.errors import RewardbotError
 from rewardbot.feedback.asking import ASKED, AskingConfig, draw_clips
 from rewardbot.feedback.feedback import Kind, Query, Ranking
 from rewardbot.feedback.ledger import Ledger
@@ -25,20 +24,12 @@ from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.recorded import Human
 from rewardbot.gui.preference_options import LabelOptions
-from rewardbot.nets.encoders import Encoder, to_tensors
-from rewardbot.rewards.base import Context
-from rewardbot.rewards.deployed_preference import reward_to_bytes
-from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
-from rewardbot.training.clips import BagClips
+from rewardbot.training.choosing import Chooser
 from rewardbot.training.questioner import Questioner
-from rewardbot.training.weighting import fit_weighted, learned_from
-from rewardbot.types import Episode, Segment
+from rewardbot.types import Segment
 
 WAITING = 6
 """Questions that wait: so many that a fit is over before they are answered."""
-
-REFIT = 3
-"""New answers after which the reward is fitted again."""
 
 BY_CHANCE: dict[Kind, str] = {"mark": "m", "interval": "i"}
 """Kinds of questions that no reward chooses, and how their ids begin."""
@@ -47,10 +38,6 @@ AGAIN = "again-"
 """How the id of a question begins that was asked before."""
 
 PAUSE_S = 0.3
-
-
-class Ended(Exception):
-    """The window is closed; a fit need not go on."""
 
 
 class Asker:
@@ -64,7 +51,7 @@ class Asker:
 
     Attributes:
         open: what waits, with the reward of each step where it is known.
-        version, accuracy: of the reward, on what it learned from; 0 and None before the first fit.
+        version: of the reward; 0 before the first fit.
         trouble: what is the matter, empty if nothing.
     """
 
@@ -73,8 +60,6 @@ class Asker:
         self._ledger = Ledger(ledger)
         self.open: tuple[Question, ...] = ()
         self.version, self.trouble = 0, ""
-        self.accuracy: float | None = None
-        self._clips: BagClips | None = None
         self._changed, self._ended = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="asker", daemon=True)
         self._thread.start()
@@ -84,7 +69,7 @@ class Asker:
         self._changed.set()
 
     def close(self) -> None:
-        """Ends the thread, within a step of a fit."""
+        """Ends the thread, after a fit that is under way."""
         self._ended = True
         self._changed.set()
         self._thread.join()
@@ -96,25 +81,24 @@ class Asker:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         torch.set_num_threads(1)
-        questioner = self._questioner()
-        fitted = 0
-        with contextlib.suppress(Ended):
-            while not self._ended:
-                self._changed.clear()
-                try:
-                    history = self._ledger.history()
-                    questioner.look(progress=1.0, ask=any(kind in ASKED for kind in self._options.kinds))
-                    self._ask_by_chance(history)
-                    self._repeat(history)
-                    questioner.desk.refresh()
-                    self.open = questioner.desk.questions().open
-                    self.trouble = questioner.trouble
-                    if abs(len(learned_from(history)) - fitted) >= REFIT:
-                        fitted = len(learned_from(history))
-                        self._fit(questioner, history)
-                except RewardbotError as error:
-                    self.trouble = str(error)
-                self._changed.wait(PAUSE_S)
+        questioner, chooser = self._questioner(), Chooser(self._ledger.path, self._library, seed=self._options.seed)
+        while not self._ended:
+            self._changed.clear()
+            try:
+                history = self._ledger.history()
+                questioner.look(progress=1.0, ask=any(kind in ASKED for kind in self._options.kinds))
+                self._ask_by_chance(history)
+                self._repeat(history)
+                questioner.desk.refresh()
+                self.open = questioner.desk.questions().open
+                self.trouble = questioner.trouble
+                if not self._ended and (reward := chooser.newer()) is not None:
+                    questioner.take_reward(reward)
+                    self.version = questioner.desk.version
+            except RewardbotError as error:
+                self.trouble = str(error)
+            self._changed.wait(PAUSE_S)
+        chooser.close()
 
     def _questioner(self) -> Questioner:
         options = self._options
@@ -124,32 +108,6 @@ class Asker:
             schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
         return Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed, stale_after=10**9,
                           say=lambda text: None)
-
-    def _fit(self, questioner: Questioner, history: History) -> None:
-        """Learns from what counts, looking at pictures through an encoder of random weights."""
-        contract = self._library.contract
-        assert contract is not None
-        cameras = {name: (camera.height, camera.width) for name, camera in contract.cameras.items()}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._options.seed)
-            encoder = Encoder(cameras, channels=8).eval()
-        self._clips = self._clips or BagClips(self._library, lambda episode: _embed(encoder, episode))
-        clips = self._clips
-
-        def transitions(segment: Segment) -> Batch:
-            if self._ended:
-                raise Ended
-            return clips.transitions(segment)
-
-        reward = PreferenceReward(PreferenceConfig(steps=200), encoder.features + 4 + contract.action_dim, seed=self._options.seed)
-        reward.version = self.version
-        try:
-            metrics, _ = fit_weighted(reward, history, Context(transitions))
-        except DataError as error:  # such as answers that prefer nothing to anything
-            self.trouble = str(error)
-            return
-        self.version, self.accuracy = reward.version, metrics["accuracy"]
-        questioner.take_reward(reward_to_bytes(reward, encoder, {"cameras": cameras, "answers": len(learned_from(history))}))
 
     def _ask_by_chance(self, history: History) -> None:
         episodes = [Segment(id, 0, self._library.steps(id)) for id in self._library.ids]
@@ -190,8 +148,3 @@ def repeat(history: History, annotator: str, every: int, seed: int) -> Query | N
     query = first[int(np.random.default_rng([seed, len(pairs)]).integers(len(first)))]
     return Query(f"{AGAIN}{query.id}", "pair", query.options, query.order[::-1], asked=time.time(), strategy="repeat",
                  reason="asked before, to see how consistent answers are")
-
-
-@torch.no_grad()
-def _embed(encoder: Encoder, episode: Episode) -> torch.Tensor:
-    return encoder(to_tensors({name: episode.images[name] for name in encoder.names}))

@@ -23,7 +23,7 @@ from rewardbot.gui.learning_view import LearningView
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget
-from rewardbot.robots.robot import load_contract
+from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.ros import convert, qos
 
 METRICS, STOP, CLEAR = "metrics", "stop", "clear_stop"
@@ -48,7 +48,7 @@ def connect() -> tuple[Bridge[WindowSettings], Callable[[], PreferenceWidget]]:
 
 
 def _wire(settings: WindowSettings) -> Wiring:
-    cameras = list(load_contract(settings.robot).cameras)[:1]
+    cameras = load_contract(settings.robot).cameras
     return Wiring(
         listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS),
                  Topic(METRICS, DiagnosticArray, qos.EVENTS), Topic(decode.EPISODE, DiagnosticArray, qos.EVENTS),
@@ -73,7 +73,7 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
     shelf, view = ClipShelf(window.clip_done.emit), LearningView(learning, looks, round(13 * settings.scale))
     window.begin(session, shelf)
     window.beside(view)
-    cameras = {decode.camera_topic(name): camera for name, camera in list(contract.cameras.items())[:1]}
+    first, camera = next(iter(contract.cameras.items()), ("", CameraContract()))
 
     def hear(topic: str, message: Any) -> None:
         try:
@@ -88,8 +88,8 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
                     _tell(session, learning, node, values)
             elif topic == decode.EPISODE:
                 learning.episode(decode.episode_event(message))
-            elif view.isVisible():
-                view.camera.show_pixels(decode.image(message, cameras[topic]))
+            elif topic == decode.camera_topic(first) and view.isVisible():
+                view.camera.show_pixels(decode.image(message, camera))
         except DataError as error:
             window.notice(str(error), "bad")
 

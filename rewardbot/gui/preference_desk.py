@@ -92,8 +92,7 @@ class LocalDesk:
                  "There are too few episodes to ask about." if len(self._library) < 2 else
                  "The next question is being chosen." if len(self._library) else "")
         self._tell({"words": words, "answered": float(answered), "budget": float(budget), "trouble": trouble,
-                    "reward_version": float(asker.version), "waiting": float(len(questions.open)),
-                    "accuracy": "" if asker.accuracy is None else asker.accuracy})
+                    "reward_version": float(asker.version), "waiting": float(len(questions.open))})
 
     def _rewards_of(self, segment: Segment) -> tuple[float, ...]:
         for question in self._asker.open:

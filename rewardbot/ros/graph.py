@@ -308,6 +308,10 @@ PREFERENCES = Graph(
              "asking.schedule.budget": From("budget"), "asking.schedule.per_minute": From("per_minute")},
             publishes=QUESTIONS, subscribes=("preferences/requests", "weights/reward", "metrics")),
         NodeSpec(
+            "preference_window", {"robot": From("robot"), "annotator": From("annotator")},
+            publishes=("preferences/requests",), subscribes=(*QUESTIONS, "camera/*/image_raw", "episode", "metrics"),
+            condition="teacher=human", room="gui"),
+        NodeSpec(
             "practice_node",
             {"run_folder": From("run_folder"), "demonstrations": From("demonstrations"), "simulated_operator": From("sim")},
             subscribes=("metrics",)),

@@ -188,7 +188,7 @@ class LearnerNode(RewardbotNode):
         if time.monotonic() - self._fitted_at < self.settings.refit_s or not fitter.due():
             return
         self._library.refresh()
-        reward, metrics = fitter.fit(lambda share: self._progress("", 1.0))
+        reward, metrics = fitter.fit()
         self.learner.preference = reward
         self._fitted_at = self._counted_at = time.monotonic()
         known = {f"reward_{name}": value for name, value in metrics.items()}

@@ -9,10 +9,12 @@ from pathlib import Path
 from rewardbot.errors import DataError
 from rewardbot.feedback.feedback import Ranking, Rating
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.records import History, Record, Undo
 from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.training.clips import BagClips
+from rewardbot.training.weighting import fit_weighted
 from rewardbot.types import Metrics, Segment
 
 LEDGER = "feedback.db"
@@ -70,22 +72,23 @@ class RewardFitter:
         now = self._counting() if self._ledger is not None else {}
         return len(now.items() ^ self._fitted.items())
 
-    def fit(self, progress: Callable[[float], None] = lambda share: None) -> tuple[PreferenceReward | None, Metrics]:
-        """The reward of what counts now, and how well it fits; None if nobody prefers anything. Its version is the number of the
-        ledger's last record. To be called when it is `due`.
-
-        Args:
-            progress: told the share that is done; what it raises ends the fit, which is then due as before.
+    def fit(self) -> tuple[PreferenceReward | None, Metrics]:
+        """The reward of what counts now, each answer weighing as much as its annotator can be relied on, and how well it fits; None
+        if nobody prefers anything. Its version is the number of the ledger's last record. To be called when it is `due`.
         """
         assert self._ledger is not None
-        last, counting = self._ledger.history().last, self._counting()
-        usable = [answer for id, answer in counting.items() if self._is_usable(id, answer)]
+        history = History(self._ledger.records())
+        last, counting = history.last, _answers(history)
+        for id, answer in counting.items():
+            if not self._is_usable(id, answer):
+                history.add(Record(history.last + 1, 0.0, answer.given.annotator, Undo(id)))  # in this copy only
+        usable = list(_answers(history).values())
         reward, metrics = None, {}
         try:
             if usable:
-                size = inputs(self._clips.transitions(_clip(usable[0])), self._config.sees).shape[-1]
+                size = inputs(self._clips.transitions(_clips(usable[0])[0]), self._config.sees).shape[-1]
                 reward = PreferenceReward(self._config, size, device=str(self._device), seed=self._seed)
-                metrics = reward.fit(usable, Context(self._clips.transitions), progress)
+                metrics, _ = fit_weighted(reward, history, Context(self._clips.transitions))
                 reward.version = last
             self.trouble = ""
         except DataError as error:  # all are equal
@@ -100,11 +103,11 @@ class RewardFitter:
 
     def _counting(self) -> dict[int, Answer]:
         assert self._ledger is not None
-        return {id: answer for id, answer in self._ledger.active().items() if isinstance(answer, (Ranking, Rating))}
+        return _answers(self._ledger.history())
 
     def _is_usable(self, id: int, answer: Answer) -> bool:
         try:
-            for clip in answer.segments if isinstance(answer, Ranking) else (_clip(answer),):
+            for clip in _clips(answer):
                 self._clips.transitions(clip)
         except DataError as error:
             if id not in self._warned:
@@ -114,5 +117,9 @@ class RewardFitter:
         return True
 
 
-def _clip(answer: Answer) -> Segment:
-    return answer.segments[0] if isinstance(answer, Ranking) else answer.segment
+def _answers(history: History) -> dict[int, Answer]:
+    return {id: answer for id, answer in history.active().items() if isinstance(answer, (Ranking, Rating))}
+
+
+def _clips(answer: Answer) -> tuple[Segment, ...]:
+    return answer.segments if isinstance(answer, Ranking) else (answer.segment,)

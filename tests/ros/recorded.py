@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rewardbot.data.episodes import EPISODES, write_episode
+from rewardbot.data.episodes import DEMONSTRATIONS, EPISODES, write_episode
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
-from rewardbot.types import Episode, EpisodeInfo
+from rewardbot.types import Episode, EpisodeInfo, Source
 
 
-def record(run_folder: Path, count: int, *, steps: int = 10, first: int = 0) -> list[Path]:
-    """Bags of `lift` in which a hand wanders."""
+def record(run_folder: Path, count: int, *, steps: int = 10, first: int = 0, source: Source = "policy") -> list[Path]:
+    """Bags of `lift` in which a hand wanders, and calls that a success."""
     contract = load_contract()
     robot = MujocoRobot("lift", contract, render=False)
     found: list[Path] = []
@@ -25,8 +25,9 @@ def record(run_folder: Path, count: int, *, steps: int = 10, first: int = 0) -> 
             observed.append(robot.read())
         images = {name: draw.integers(0, 256, (steps + 1, camera.height, camera.width, 3), dtype=np.uint8)
                   for name, camera in contract.cameras.items()}
-        info = EpisodeInfo(f"policy-{seed}", "lift", contract.name, "policy", seed=seed)
-        found.append(write_episode(run_folder / EPISODES, Episode(
+        info = EpisodeInfo(f"{source}-{seed}", "lift", contract.name, source, seed=seed, success=True)
+        folder = run_folder / (DEMONSTRATIONS if source == "demonstration" else EPISODES)
+        found.append(write_episode(folder, Episode(
             info, np.array([one.stamp + 1.0 for one in observed]), images, np.stack([one.proprio for one in observed]),
             np.stack(applied), np.stack(applied)), contract))
     robot.close()

@@ -18,7 +18,8 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.recorded import Human
 from rewardbot.feedback.teachers.simulated import Simulated
-from rewardbot.rewards.preference import PreferenceConfig
+from rewardbot.rewards.base import Context
+from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training.choosing import Chooser
 from rewardbot.training.clips import BagClips
@@ -143,18 +144,25 @@ def test_an_answer_whose_clip_is_gone_costs_itself_only(library: Library, ledger
     assert all(torch.equal(a, b) for a, b in zip(reward.network.parameters(), rebuilt.network.parameters(), strict=True))
 
 
-def test_a_fit_that_is_broken_off_is_due_as_before(library: Library, ledger: Ledger) -> None:
-    class Broken(Exception):
-        pass
+def test_who_answers_by_chance_weighs_less(library: Library, ledger: Ledger) -> None:
+    answered(ledger, library, pairs=30)
+    draw = np.random.default_rng(1)
+    for number in range(30):
+        one, other = (Segment(library.ids[i], 0, STEPS) for i in draw.choice(COUNT, 2, replace=False))
+        ledger.ask(Query(f"z{number}", "pair", (one, other), (0, 1)))
+        ledger.answer(Ranking((one, other), (0, 1) if draw.random() < 0.5 else (1, 0), Given("zoe", f"z{number}")))
+    clips = BagClips(library, features)
+    weighted, _ = fitter_due(ledger, library).fit()
+    assert weighted is not None
+    alike = PreferenceReward(CONFIG, weighted.size, seed=3)
+    alike.fit([one for one in ledger.active().values() if isinstance(one, Ranking)], Context(clips.transitions))
+    true = [truth(library)(Segment(id, 0, STEPS)).sum() for id in library.ids]
 
-    def stop(share: float) -> None:
-        raise Broken
+    def right(reward: PreferenceReward) -> float:
+        returns = [float(reward.reward(clips.transitions(Segment(id, 0, STEPS))).sum()) for id in library.ids]
+        return float(np.corrcoef(returns, true)[0, 1])
 
-    answered(ledger, library)
-    one = fitter_due(ledger, library)
-    with pytest.raises(Broken):
-        one.fit(stop)
-    assert one.due()
+    assert right(weighted) > right(alike) + 0.1
 
 
 def test_a_ledger_that_cannot_be_read_is_trouble(library: Library, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import rewardbot
-from rewardbot import bag_commands, commands, label_commands, ledger_commands
+from rewardbot import bag_commands, commands, label_commands, ledger_commands, reward_commands
 from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
@@ -139,6 +139,11 @@ def _ledger(parser: Parser, argv: Sequence[str]) -> None:
     ledger_commands.run(parser, argv)
 
 
+def _reward(parser: Parser, argv: Sequence[str]) -> None:
+    if reward_commands.run(parser, argv):
+        sys.exit(PROBLEMS)
+
+
 COMMANDS = {
     "demo": Command("the main job over ROS 2: demonstrate, learn the reward, learn to earn it, evaluate", _demo),
     "train": Command("the same in one process, without ROS", _train),
@@ -148,6 +153,7 @@ COMMANDS = {
     "label-goal": Command("a window in which two keys make pictures of a goal and a classifier of it", _label_goal),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
     "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),
+    "reward": Command("make a reward of a ledger, test what it must prefer, and write its card", _reward),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
     "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),
     "doctor": Command("what of this machine works, what does not, and how to mend it; exit code 1 if there is a problem", _doctor),

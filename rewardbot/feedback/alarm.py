@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 
 from rewardbot.config import from_mapping, setting, to_mapping
 from rewardbot.errors import ConfigError, DataError, RewardbotError
+from rewardbot.feedback.feedback import Ranking
+from rewardbot.feedback.records import History
 
 Array = NDArray[np.float64]
 State = Literal["sound", "doubtful", "ringing"]
@@ -209,3 +211,19 @@ def _since(answers: Sequence[tuple[float, float]]) -> int:
         if total > best:
             best, start = total, n
     return start
+
+
+def fresh(history: History) -> tuple[list[float], list[float]]:
+    """What a ledger says of pairs about which a reward had foretold the answer when it asked: how sure it was of the likelier one,
+    0.5 to 1, and whether that was the answer, see `Alarm.update`. In the order of the answers.
+    """
+    sure, agreed = [], []
+    for answer in history.active().values():
+        query = history.queries.get(answer.given.query)
+        if not isinstance(answer, Ranking) or query is None or query.kind != "pair" or not sum(query.predicted[:2]):
+            continue
+        first, second = query.predicted[:2]
+        won = 0.5 + 0.5 * float(np.sign(answer.ranks[1] - answer.ranks[0]))
+        sure.append(max(first, second) / (first + second))
+        agreed.append(won if first >= second else 1.0 - won)
+    return sure, agreed

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from rewardbot.errors import DataError
-from rewardbot.feedback.alarm import Alarm, AlarmConfig, RewardFrozen, risen
+from rewardbot.feedback.alarm import Alarm, AlarmConfig, RewardFrozen, fresh, risen
+from rewardbot.feedback.feedback import Given, Query, Rating, Side, answer_pair
+from rewardbot.feedback.records import History, Record
+from rewardbot.types import Segment
 
 LOW, HIGH = np.arange(10.0), np.arange(10.0) + 100.0
 NO_MARGIN = AlarmConfig(margin=0.0)
@@ -101,3 +104,21 @@ def test_a_hacked_reward_is_found_soon(left: float, within: int) -> None:
     found = [rings_after(seed, lambda number, share: share * (1.0 if number < 100 else left), 300) for seed in range(20)]
     assert all(number is not None and number > 100 for number in found)
     assert np.median([number for number in found if number]) <= 100 + within
+
+
+def test_fresh_answers_of_a_ledger() -> None:
+    """Only pairs of which the reward that asked had said what it expects; the clip shown left is the second one."""
+    history = History()
+
+    def add(annotator: str, entry: object) -> None:
+        history.add(Record(history.last + 1, 0.0, annotator, entry))  # type: ignore[arg-type]
+
+    clips = (Segment("a", 0, 5), Segment("b", 0, 5))
+    said: list[tuple[tuple[float, ...], Side]] = [
+        ((0.8, 0.2), "right"), ((0.8, 0.2), "left"), ((0.1, 0.3, 0.6), "left"), ((0.6, 0.4), "equal"), ((), "left"),
+        ((0.9, 0.1), "skip")]
+    for n, (predicted, side) in enumerate(said):
+        add("", Query(f"q{n}", "pair", clips, (1, 0), predicted=predicted))
+        add("x", answer_pair(history.queries[f"q{n}"], side, Given("x", f"q{n}")))
+    add("x", Rating(clips[0], 3, Given("x")))
+    assert fresh(history) == ([0.8, 0.8, pytest.approx(0.75), 0.6], [1.0, 0.0, 1.0, 0.5])

@@ -200,7 +200,7 @@ class PreferenceLoop:
             self.loop.episode(self._after_update)
             self._changed |= self.asking.poll()
             if self.loop.steps >= self._due or self.loop.steps >= self.config.loop.steps:
-                self._due = self.loop.steps + self.config.every
+                self._due = (self.loop.steps // self.config.every + 1) * self.config.every
                 self._round()
                 report(self._metrics(judge))
                 if time.monotonic() - self._saved_at > SAVE_EVERY_S or self.loop.steps >= self.config.loop.steps:

@@ -1,4 +1,4 @@
-"""A tiny world: a point on a line that should be near 0.5. Good for learning in a second."""
+"""A tiny world: a point on a line that should go to its right end. Good for learning in a second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 
 class Point(gymnasium.Env[Any, Any]):
-    """x' = x + 0.3 a in [-1, 1], a in [-1, 1]; the reward is -|x' - 0.5|; ten steps."""
+    """x' = x + 0.3 a in [-1, 1], a in [-1, 1]; the reward is x' - 1; ten steps."""
 
     def __init__(self, horizon: int = 10) -> None:
         self.observation_space, self.action_space = spaces.Box(-1.0, 1.0, (1,)), spaces.Box(-1.0, 1.0, (1,))
@@ -24,4 +24,4 @@ class Point(gymnasium.Env[Any, Any]):
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         self.time += 1
         self.at = float(np.clip(self.at + 0.3 * action[0], -1.0, 1.0))
-        return np.array([self.at], np.float32), -abs(self.at - 0.5), False, self.time >= self.horizon, {}
+        return np.array([self.at], np.float32), self.at - 1.0, False, self.time >= self.horizon, {}

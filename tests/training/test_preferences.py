@@ -32,10 +32,10 @@ from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate, 
 from tests.training.point import Point
 
 SMALL = {
-    "loop": {"steps": 500, "start_steps": 100,
+    "loop": {"steps": 300, "start_steps": 100,
              "sac": {"batch": 32, "hidden": 16, "rate": 1e-2, "discount": 0.8, "target_step": 0.05}},
     "asking": {"steps": 5, "clips": 40, "candidates": 100, "schedule": {"budget": 30, "first": 15}},
-    "reward": {"hidden": 16, "layers": 2, "steps": 150, "rate": 1e-2}, "every": 100, "evaluations": 1, "explore_steps": 50,
+    "reward": {"hidden": 16, "layers": 1, "steps": 60, "rate": 1e-2}, "every": 50, "evaluations": 1, "explore_steps": 0,
     "unlabelled": 20, "meta_every": 10,
 }
 
@@ -66,19 +66,18 @@ def by_chance(state: np.ndarray) -> np.ndarray:
 def test_it_learns_what_the_teacher_means(name: str, tmp_path: Path) -> None:
     found = learn(name, tmp_path)
     assert found.asking.answered == 30 and found.fitted["answers"] == 30.0
-    random, best = true_return(by_chance), true_return(lambda state: np.clip((0.5 - state) / 0.3, -1, 1))
-    assert true_return(found.loop.best) > best - 0.35 * (best - random)
+    random, best = true_return(by_chance), true_return(lambda state: np.ones(1))
+    assert true_return(found.loop.best) > best - 0.2 * (best - random)
     x = torch.linspace(-1, 1, 41)
-    rewards = found.model.samples(_at(x)).mean(0)
-    assert torch.corrcoef(torch.stack([rewards, -(x - 0.5).abs()]))[0, 1] > 0.8
+    assert torch.corrcoef(torch.stack([found.model.reward(_at(x)), x]))[0, 1] > 0.9
 
 
 def test_answers_by_chance_teach_nothing(tmp_path: Path) -> None:
     """The control: the same questions, and answers that have nothing to do with them."""
     found = learn("preference", tmp_path, teacher=lambda rewards: Simulated(
         lambda clip: np.random.default_rng(clip.start + clip.stop + len(clip.episode_id)).normal(size=clip.stop - clip.start)))
-    random, best = true_return(by_chance), true_return(lambda state: np.clip((0.5 - state) / 0.3, -1, 1))
-    assert found.asking.answered == 30 and true_return(found.loop.best) < best - 0.35 * (best - random)
+    random, best = true_return(by_chance), true_return(lambda state: np.ones(1))
+    assert found.asking.answered == 30 and true_return(found.loop.best) < best - 0.5 * (best - random)
 
 
 def test_the_learner_does_not_see_the_true_reward(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_the_learner_does_not_see_the_true_reward(tmp_path: Path) -> None:
 
     actors = []
     for env, folder in ((Point(), tmp_path / "a"), (Other(), tmp_path / "b")):
-        found = PreferenceLoop(env, "preference", config("preference", loop={"steps": 250}), folder, teacher=answers)
+        found = PreferenceLoop(env, "preference", config("preference", loop={"steps": 200}), folder, teacher=answers)
         found.loop.name = "same"
         found.run()
         found.close()
@@ -127,8 +126,8 @@ class Crashing(Mute):
 
 @pytest.mark.parametrize("teacher", [Mute, Crashing])
 def test_without_answers_it_explores_to_the_end(teacher: type[Mute], tmp_path: Path) -> None:
-    found = learn("pebble", tmp_path, teacher=teacher, loop={"steps": 300})
-    assert found.loop.steps == 300 and found.loop.updates == 200 and not found.fitted
+    found = learn("pebble", tmp_path, teacher=teacher)
+    assert (found.loop.steps, found.loop.updates) == (300, 200) and not found.fitted
     assert found.asking.answered == 0 and 0 < found.asking.waiting <= 30
     batch = found.loop.sample()
     assert float(batch.reward.std()) > 0.0, "state entropy"
@@ -137,7 +136,7 @@ def test_without_answers_it_explores_to_the_end(teacher: type[Mute], tmp_path: P
 def test_all_equal_answers_leave_the_reward_alone(tmp_path: Path) -> None:
     heard: list[str] = []
     found = learn("preference", tmp_path, teacher=lambda rewards: Simulated(lambda clip: np.zeros(clip.stop - clip.start)),
-                  said=heard, loop={"steps": 300})
+                  said=heard)
     assert found.asking.answered == 30 and not found.fitted and found.model.version == 0
     assert "prefers one clip to another" in heard[0]
 
@@ -149,14 +148,14 @@ def test_contradictory_answers_give_a_finite_reward(tmp_path: Path) -> None:
             return [Ranking(query.options, (int(query.id[1:]) % 2, 1 - int(query.id[1:]) % 2), Given("simulated", query.id))
                     for query in asked]
 
-    found = learn("preference", tmp_path, teacher=Contrary, loop={"steps": 300})
+    found = learn("preference", tmp_path, teacher=Contrary)
     assert found.fitted["answers"] == 30.0
     assert bool(torch.isfinite(found.loop.sample().reward).all())
     assert all(bool(torch.isfinite(parameter).all()) for parameter in found.loop.agent.actor.parameters())
 
 
 def test_clips_of_one_frame(tmp_path: Path) -> None:
-    found = learn("surf", tmp_path, asking={"steps": 1}, loop={"steps": 300})
+    found = learn("surf", tmp_path, asking={"steps": 1})
     assert found.fitted["accuracy"] > 0.6
     queries = Ledger(tmp_path / LEDGER).history().queries.values()
     assert all(clip.stop - clip.start == 1 for query in queries for clip in query.options)
@@ -173,7 +172,7 @@ def test_a_run_that_is_killed_in_mid_question_goes_on(tmp_path: Path) -> None:
     second = PreferenceLoop(Point(), "preference", config("preference"), tmp_path)
     assert (second.loop.steps, second.loop.updates, second.asking.waiting) == (200, 100, len(asked))
     second.run()
-    assert second.loop.steps == 500 and second.asking.answered == 30 and second.asking.waiting == 0
+    assert second.loop.steps == 300 and second.asking.answered == 30 and second.asking.waiting == 0
     queries = list(Ledger(tmp_path / LEDGER).history().queries.values())
     assert [query.id for query in queries[: len(asked)]] == [query.id for query in asked] and len(queries) == 30
     second.close()
@@ -221,7 +220,7 @@ def test_the_future_by_hand() -> None:
 
 @pytest.mark.parametrize(("changes", "said"), [
     ({"reward": {"members": 1}}, "'disagreement' asks what the reward's members disagree on, and it has one"),
-    ({"loop": {"steps": 100}}, "Of 100 steps, the first 150 are for exploring"),
+    ({"loop": {"steps": 100}}, "Of 100 steps, the first 100 are for exploring"),
     ({"asking": {"schedule": {"budget": 0}}}, "0 answers to learn from"),
     ({"reward": {"sees": ["state"]}}, "The reward sees state"),
     ({"reward": {"confidence": 0.9}}, "no setting of PreferenceConfig named 'confidence'"),

@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -337,26 +337,46 @@ def read_episode(
     return dataclasses.replace(episode, info=header.info)
 
 
-def raw_messages(
-    path: Path, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
-) -> Generator[tuple[str, str, int, bytes]]:
-    """Topic relative to the namespace, message type, stamp [ns] and bytes of messages in the bag at `path`, as they were recorded,
-    by their stamps.
+class RawBag:
+    """An open bag: its header, and its messages as they were recorded. Made by `open_bag`."""
 
-    Args:
-        path: the bag's folder.
-        topics: relative ones; all if None.
-        start, stop: only messages of a stamp in [start, stop) [ns].
+    def __init__(self, reader: Reader, path: Path) -> None:
+        self._reader, self.header = reader, _header(reader, path)
+        self._prefix = f"/{self.header.namespace}/" if self.header.namespace else "/"
+
+    def messages(
+        self, topics: Collection[str] | None = None, start: int | None = None, stop: int | None = None
+    ) -> Iterator[tuple[str, str, int, bytes]]:
+        """Topic relative to the namespace, message type, stamp [ns] and bytes of messages, by their stamps.
+
+        Args:
+            topics: relative ones; all if None.
+            start, stop: only messages of a stamp in [start, stop) [ns].
+        """
+        wanted = [one for one in self._reader.connections if topics is None or one.topic.removeprefix(self._prefix) in topics]
+        for connection, stamp, cdr in self._reader.messages(wanted, start, stop) if wanted else ():  # none would mean all of them
+            yield connection.topic.removeprefix(self._prefix), connection.msgtype, stamp, bytes(cdr)
+
+
+@contextmanager
+def open_bag(path: Path) -> Generator[RawBag]:
+    """The bag at `path`, for who reads parts of it: to open it takes longer than to read a little.
 
     Raises:
         DataError: no bag, damaged, or not recorded by rewardbot.
     """
     with _open(path) as reader:
-        namespace = _header(reader, path).namespace
-        prefix = f"/{namespace}/" if namespace else "/"
-        wanted = [one for one in reader.connections if topics is None or one.topic.removeprefix(prefix) in topics]
-        for connection, stamp, cdr in reader.messages(wanted, start, stop) if wanted else ():  # none would mean all of them
-            yield connection.topic.removeprefix(prefix), connection.msgtype, stamp, bytes(cdr)
+        yield RawBag(reader, path)
+
+
+def raw_messages(path: Path) -> Generator[tuple[str, str, int, bytes]]:
+    """All messages in the bag at `path`, see `RawBag.messages`.
+
+    Raises:
+        DataError: no bag, damaged, or not recorded by rewardbot.
+    """
+    with open_bag(path) as bag:
+        yield from bag.messages()
 
 
 def list_episodes(folder: Path) -> list[Path]:

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from rewardbot.data import decode
 from rewardbot.data.cdr import deserialize
-from rewardbot.data.episodes import raw_messages, read_header
+from rewardbot.data.episodes import RawBag, open_bag
 from rewardbot.errors import DataError
 from rewardbot.feedback.messages import Question
-from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Segment
 
 LARGEST = 640
@@ -52,23 +51,24 @@ def read_clip(bag: Path, segment: Segment) -> Clip:
     Raises:
         DataError: no bag or damaged, another episode, fewer steps than the segment has, no camera, or a picture that is missing.
     """
-    header = read_header(bag)
-    if header.info.id != segment.episode_id:
-        raise DataError(f"{bag} holds episode '{header.info.id}', not '{segment.episode_id}'.")
-    if not header.contract.cameras:
-        raise DataError(f"{bag} has no camera, so that there is nothing to show.")
-    ticks = _ticks(bag)
-    if segment.stop >= len(ticks):
-        raise DataError(f"{bag} has {len(ticks) - 1} steps; steps {segment.start} to {segment.stop} were to be shown.")
-    shown = ticks[segment.start : segment.stop + 1]
-    frames = {name: _frames(bag, header.contract, name, shown) for name in header.contract.cameras}
+    with open_bag(bag) as raw:
+        header = raw.header
+        if header.info.id != segment.episode_id:
+            raise DataError(f"{bag} holds episode '{header.info.id}', not '{segment.episode_id}'.")
+        if not header.contract.cameras:
+            raise DataError(f"{bag} has no camera, so that there is nothing to show.")
+        ticks = _ticks(raw, bag)
+        if segment.stop >= len(ticks):
+            raise DataError(f"{bag} has {len(ticks) - 1} steps; steps {segment.start} to {segment.stop} were to be shown.")
+        shown = ticks[segment.start : segment.stop + 1]
+        frames = {name: _frames(raw, bag, name, shown) for name in header.contract.cameras}
     return Clip(segment, tuple(decode.seconds(tick - shown[0]) for tick in shown), frames)
 
 
-def _ticks(bag: Path) -> list[int]:
+def _ticks(raw: RawBag, bag: Path) -> list[int]:
     """Stamps of the episode's observations [ns]: those of its applied actions, and of its end."""
     ticks, end = [], None
-    for topic, kind, stamp, cdr in raw_messages(bag, (decode.APPLIED_ACTION, decode.EPISODE)):
+    for topic, kind, stamp, cdr in raw.messages((decode.APPLIED_ACTION, decode.EPISODE)):
         if topic == decode.APPLIED_ACTION:
             ticks.append(stamp)
         elif (event := decode.episode_event(deserialize(cdr, kind))).kind == "end":
@@ -78,12 +78,12 @@ def _ticks(bag: Path) -> list[int]:
     return [*ticks, end]
 
 
-def _frames(bag: Path, contract: RobotContract, name: str, ticks: Sequence[int]) -> NDArray[np.uint8]:
+def _frames(raw: RawBag, bag: Path, name: str, ticks: Sequence[int]) -> NDArray[np.uint8]:
     """Of each tick the newest picture that is not later and at most half a control period older, as an episode has it."""
-    topic, camera = decode.camera_topic(name), contract.cameras[name]
-    half = round(0.5 / contract.control_hz * decode.NS_PER_S)
-    found = {stamp: (kind, cdr) for _, kind, stamp, cdr in raw_messages(
-        bag, (topic, decode.compressed(topic)), ticks[0] - half, ticks[-1] + 1)}
+    topic, camera = decode.camera_topic(name), raw.header.contract.cameras[name]
+    half = round(0.5 / raw.header.contract.control_hz * decode.NS_PER_S)
+    found = {stamp: (kind, cdr) for _, kind, stamp, cdr in raw.messages(
+        (topic, decode.compressed(topic)), ticks[0] - half, ticks[-1] + 1)}
     stamps, frames = sorted(found), []
     for tick in ticks:
         newest = bisect_right(stamps, tick) - 1

@@ -39,7 +39,8 @@ FIT = ["--ledger", "l.db", "--bags", "bags", "--config", "reward.yaml"]
 
 def episode(number: int, height: float) -> Episode:
     draw = np.random.default_rng(number)
-    proprio = np.concatenate([draw.normal(0.0, 0.05, (STEPS + 1, 2)), np.full((STEPS + 1, 1), height), np.ones((STEPS + 1, 1))], axis=1)
+    still = np.tile([height, 1.0], (STEPS + 1, 1))
+    proprio = np.concatenate([draw.normal(0.0, 0.05, (STEPS + 1, 2)), still], axis=1)
     actions = draw.uniform(-1, 1, (STEPS, len(CONTRACT.action_names))).astype(np.float32)
     info = EpisodeInfo(f"e{number:02d}", "reach", "arm", "policy" if number > 5 else "play", policy_version=number)
     return Episode(info, np.arange(10, 11 + STEPS) / 10, {"front": np.full((STEPS + 1, 16, 16, 3), 10 * number, np.uint8)},

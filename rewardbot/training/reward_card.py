@@ -67,7 +67,7 @@ def make_card(
         foretold = cross_validate(reward, answers, weighted, progress=lambda share: progress(0.15 + 0.75 * share))
     except DataError:
         foretold = None
-    judged = annotators.judgements(history)
+    judged, own = annotators.judgements(history), _of_policy(episodes)
     return _plain({
         "reward": {"sha256": stored.digest, "version": reward.version, "seed": reward.seed, "config": to_mapping(reward.config)},
         "provenance": {
@@ -79,8 +79,8 @@ def make_card(
             "agreement": annotators.agreement(judged), "conflicts": len(annotators.conflicts(judged))},
         "annotators": _people(history, Annotators(judged) if known is None else known, foretold),
         "held_out": None if foretold is None else _held_out(foretold),
-        "meter": _meter(reward, answers, episodes),
-        "alarm": _alarm(reward, history, episodes, foretold),
+        "meter": _meter(reward, answers, episodes, own),
+        "alarm": _alarm(reward, history, episodes, own, foretold),
         "tests": [{"name": one.test.name, "difference": one.difference, "margin": one.test.margin, "passed": one.passed}
                   for one in outcomes],
     })
@@ -168,33 +168,37 @@ def _held_out(foretold: Foretold) -> dict[str, Any]:
             "trust": trust(foretold), "bins": [asdict(one) for one in bins]}
 
 
-def _meter(reward: PreferenceReward, answers: Sequence[Ranking | Rating], episodes: Episodes) -> dict[str, Any]:
+def _meter(
+    reward: PreferenceReward, answers: Sequence[Ranking | Rating], episodes: Episodes, own: Sequence[Segment]
+) -> dict[str, Any]:
     context, sees = episodes.context, reward.config.sees
     whole = [Segment(id, 0, steps) for id, steps in episodes.steps.items()]
     clips = clips_of(whole, context, sees, reward.device)
     returns = sampled_returns(reward, compare(answers, context, sees), clips, seed=reward.seed)
-    own = set(_of_policy(episodes)[-NEWEST:])
-    columns = [n for n, clip in enumerate(whole) if clip.episode_id in own] or [int(returns.mean(0).argmax())]
+    newest = own[-NEWEST:]
+    columns = [n for n, clip in enumerate(whole) if clip in newest] or [int(returns.mean(0).argmax())]
     reading = meter.Meter().update(returns[:, columns].mean(-1), returns)
     of = f"the policy's {len(columns)} newest episodes" if own else "the best episode, as there is none of a policy"
     return {**to_mapping(reading), "words": f"{reading} Measured with {of} against {len(whole)} episodes."}
 
 
-def _alarm(reward: PreferenceReward, history: History, episodes: Episodes, foretold: Foretold | None) -> dict[str, Any]:
+def _alarm(
+    reward: PreferenceReward, history: History, episodes: Episodes, own: Sequence[Segment], foretold: Foretold | None
+) -> dict[str, Any]:
     sure, agreed = alarm.fresh(history)
     if not agreed or foretold is None:
         return {"state": None, "words": "Not measured: no question was asked with an answer foretold."}
-    own = [Segment(id, 0, episodes.steps[id]) for id in _of_policy(episodes)]
     returns = episodes.judge(reward)(own).mean(0) if own else np.zeros(0)
     half = len(own) // 2
     reading = alarm.Alarm().update(agreed, promised(np.array(sure), trust(foretold)).tolist(), returns[:half], returns[half:])
     return {**to_mapping(reading), "words": str(reading)}
 
 
-def _of_policy(episodes: Episodes) -> list[str]:
-    """Ids of the episodes that a policy acted in, the oldest version first."""
-    infos = episodes.infos()
-    return sorted((id for id, info in infos.items() if info.source == "policy"), key=lambda id: (infos[id].policy_version, id))
+def _of_policy(episodes: Episodes) -> list[Segment]:
+    """The episodes that a policy acted in, the oldest version first."""
+    infos, steps = episodes.infos(), episodes.steps
+    ids = sorted((id for id, info in infos.items() if info.source == "policy"), key=lambda id: (infos[id].policy_version, id))
+    return [Segment(id, 0, steps[id]) for id in ids]
 
 
 def _draw(path: Path, held_out: Mapping[str, Any]) -> None:

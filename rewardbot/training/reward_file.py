@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.config import from_mapping
-from rewardbot.data.episodes import read_header
+from rewardbot.data.bags import header_of, metadata
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError
 from rewardbot.feedback.feedback import Ranking
@@ -91,7 +91,7 @@ class Episodes:
     def infos(self) -> dict[str, EpisodeInfo]:
         """What is known of each episode, by its id."""
         paths = {id: self.library.path(id) for id in self.library.ids}
-        return {id: read_header(path).info for id, path in paths.items() if path is not None}
+        return {id: header_of(path, metadata(path)).info for id, path in paths.items() if path is not None}
 
     def judge(self, reward: PreferenceReward) -> Callable[[Sequence[Segment]], NDArray[np.float64]]:
         """Clips -> their returns by each member of `reward` in log-odds, float64 (M, C)."""

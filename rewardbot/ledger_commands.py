@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from rewardbot.actions import Action, NoOptions
 from rewardbot.arguments import Parser
 from rewardbot.config import setting
 from rewardbot.errors import ConfigError
+from rewardbot.feedback import annotators
 from rewardbot.feedback import export as forms
-from rewardbot.feedback.feedback import Skip
+from rewardbot.feedback.feedback import Rating, Skip
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
 from rewardbot.training.files import write_atomic
@@ -32,6 +34,13 @@ class ShowOptions:
     """Of `show`."""
 
     last: int = setting(20, "answers that are listed, the last of those that count", min=0, max=1_000_000)
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """Of `people`."""
+
+    conflicts: int = setting(20, "conflicts that are listed, those with the most answers", min=0, max=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,34 @@ def show(places: Namespace, options: ShowOptions) -> None:
         console.print(answers)
 
 
+def people(places: Namespace, options: PeopleOptions) -> None:
+    """`rewardbot ledger people LEDGER`."""
+    path = _path(places.ledger)
+    with Ledger(path, read_only=True) as ledger:
+        history = ledger.history()
+    given = annotators.judgements(history)
+    again = annotators.consistency(given)
+    listed = tables.table(path, "annotator", "#comparisons", "#rationality", "#error", "#leans left", "#the same again", "#weight")
+    for one in annotators.Annotators(given).people.values():
+        same, of = again.get(one.name, (0, 0))
+        listed.add_row(escape(one.name), f"{one.judgements:g}", f"{one.rationality:.2f}", f"{one.error:.0%}", f"{one.bias:+.2f}",
+                       f"{same} of {of}" if of else "-", f"{one.weight:.2f}")
+    console = tables.console()
+    console.print(listed)
+    ratings = [answer for answer in history.active().values() if isinstance(answer, Rating)]
+    for alpha, of in ((annotators.agreement(given), "comparisons"), (annotators.rating_agreement(ratings), "ratings")):
+        said = "nothing that was judged twice, or no two different answers" if math.isnan(alpha) else f"{alpha:.2f}"
+        console.print(f"Krippendorff's alpha of {of}: {said}")
+    found = annotators.conflicts(given)
+    console.print(f"{len(found)} pairs of clips were answered both ways")
+    if shown := found[: options.conflicts]:
+        both = tables.table(None, "clips", "the first is better", "the second is better", "with oneself")
+        for one in shown:
+            sides = [", ".join(f"{name} ({answer})" for name, answer in side) for side in (one.for_first, one.for_second)]
+            both.add_row(*map(escape, (forms.clips(one.clips), *sides, ", ".join(one.with_oneself) or "-")))
+        console.print(both)
+
+
 def export(places: Namespace, options: NoOptions) -> None:
     """`rewardbot ledger export LEDGER OUT`."""
     out = _path(places.out)
@@ -110,6 +147,8 @@ def withdraw(places: Namespace, options: ByOptions) -> None:
 _LEDGER = ("ledger", None, "a ledger file")
 ACTIONS = {
     "show": Action("who answered how much, and the last answers", show, (_LEDGER,), ShowOptions),
+    "people": Action("how far each annotator can be relied on, how far they agree, and where they contradict each other", people,
+                     (_LEDGER,), PeopleOptions),
     "export": Action("write it as .csv, a line per answer, or as .jsonl, every record as it is", export,
                      (_LEDGER, ("out", None, "file to write, .csv or .jsonl"))),
     "verify": Action("read everything, and say what is damaged", verify, (_LEDGER,)),

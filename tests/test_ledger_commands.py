@@ -44,6 +44,25 @@ def test_show(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "q0" not in capsys.readouterr().out
 
 
+def test_people(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Ledger(ledger) as made:
+        for number, (annotator, side) in enumerate([("ben", "left"), ("anna", "left"), ("[b]x[/]", "right")], 3):
+            query = Query(f"q{number}", "pair", CLIPS, (0, 1))
+            made.ask(query)
+            made.answer(answer_pair(query, side, Given(annotator, query.id)))  # type: ignore[arg-type]
+    cli.run(["ledger", "people", "l.db"])
+    said = capsys.readouterr().out
+    cells = [[cell.strip() for cell in line.split("│") if cell.strip()] for line in said.splitlines()]
+    people = {row[0]: row[1:] for row in cells if len(row) == 7}
+    assert people["anna"][0] == "2" and people["ben"][4] == "0 of 1" and people["anna"][4] == "1 of 1" and people["[b]x[/]"][4] == "-"
+    # Last answers: anna and ben the first, x the second; both ways round 3 of each: observed 4 of 6, expected 9 * 2 / (6 * 5).
+    assert "Krippendorff's alpha of comparisons: -0.11" in said and "alpha of ratings: nothing" in said
+    assert "1 pairs of clips were answered both ways" in said
+    assert ["e1:0-25 e2:5-30", "anna (4), ben (9), anna (11)", "ben (6), [b]x[/] (13)", "ben"] in cells
+    cli.run(["ledger", "people", "l.db", "--conflicts", "0"])
+    assert "with oneself" not in capsys.readouterr().out
+
+
 def test_undo_and_withdraw(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answers(ledger) == [4, 6, 7]
     cli.run(["ledger", "undo", "l.db", "4", "--by", "chief"])

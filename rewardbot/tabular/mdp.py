@@ -70,7 +70,7 @@ class MDP:
                               next_step="Terminal states do not help: a policy may never get there.")
         self.discount, self.horizon = float(discount), horizon
         self.transitions = _sparse(transitions)
-        rows, self.states = np.shape(self.transitions)
+        rows, self.states = self.transitions.shape  # type: ignore[misc]
         self.actions = rows // self.states
         self.terminal = np.zeros(self.states, bool)
         for state in terminal:

@@ -5,6 +5,7 @@ Applications). A baseline for speed and for tasks without cameras; the reward is
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,7 @@ class SACConfig:
     rate: float = setting(3e-4, "learning rate of critics, actor and temperature", min=0.0)
     target_step: float = setting(0.005, "step of the target critics towards the critics", min=0.0, max=1.0)
     entropy_per_action: float = setting(-1.0, "entropy that the temperature aims at, per action dimension [nat]")
+    temperature: float = setting(0.0, "a temperature that stays; 0: it aims at that entropy", min=0.0)
 
 
 class StateActor(nn.Module):
@@ -83,7 +85,7 @@ class SAC:
         self.actor = StateActor(states, actions, config.hidden).to(device)
         self.critic = StateCritics(config.critics, states + actions, config.hidden).to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.log_temperature = torch.zeros((), device=device, requires_grad=True)
+        self.log_temperature = torch.full((), math.log(config.temperature or 1.0), device=device, requires_grad=True)
         self.target_entropy = config.entropy_per_action * actions
         self.critic_optimiser = adam(self.critic.parameters(), config.rate)
         self.actor_optimiser = adam([*self.actor.parameters(), self.log_temperature], config.rate)
@@ -115,7 +117,9 @@ class SAC:
         return (self.temperature * log_prob - value).mean(), log_prob.detach()
 
     def temperature_loss(self, log_prob: Tensor) -> Tensor:
-        """-log alpha E[log pi + target entropy]."""
+        """-log alpha E[log pi + target entropy]; 0 for a temperature that stays."""
+        if self.config.temperature:
+            return 0.0 * self.log_temperature
         return -(self.log_temperature * (log_prob + self.target_entropy).mean())
 
     def update(self, batch: Transitions) -> dict[str, Tensor]:

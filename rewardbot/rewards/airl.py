@@ -33,7 +33,6 @@ class AIRLConfig:
     """Hyper-parameters."""
 
     sees: tuple[str, ...] = setting(("state",), "parts of a transition that g looks at; with the state alone it transfers")
-    discount: float = setting(0.99, "gamma of the shaping: that of the learner", min=0.0, max=1.0)
     penalty: float = setting(1.0, "weight of the penalty on the slopes of g and h", min=0.0)
     rate: float = setting(3e-4, "Adam learning rate", min=0.0)
     discriminator: DiscriminatorConfig = setting(PLAIN, "networks of g and h")
@@ -46,6 +45,7 @@ class AIRL(RewardModel):
         config: see `AIRLConfig`.
         expert: demonstrated transitions, which set the scale of the inputs.
         log_pi: see `LogPi`.
+        discount: gamma of the shaping, which is the learner's.
         soft: the learner subtracts log pi itself, as soft actor-critic does with fresh actions: it then gets f alone.
         seed: of the networks.
 
@@ -53,8 +53,10 @@ class AIRL(RewardModel):
         ConfigError: g looks at parts that the transitions do not have.
     """
 
-    def __init__(self, config: AIRLConfig, expert: Transitions, log_pi: LogPi, *, soft: bool, seed: int = 0) -> None:
-        self.config, self.log_pi, self.soft = config, log_pi, soft
+    def __init__(
+        self, config: AIRLConfig, expert: Transitions, log_pi: LogPi, *, discount: float, soft: bool, seed: int = 0
+    ) -> None:
+        self.config, self.log_pi, self.discount, self.soft = config, log_pi, discount, soft
         seen = inputs(expert, config.sees)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -65,7 +67,7 @@ class AIRL(RewardModel):
 
     def f(self, batch: Transitions) -> Tensor:
         """g(s) + gamma h(s') - h(s), (N,)."""
-        shaping = self.config.discount * batch.continues * self.h(batch.next_state) - self.h(batch.state)
+        shaping = self.discount * batch.continues * self.h(batch.next_state) - self.h(batch.state)
         return self.g(inputs(batch, self.config.sees)) + shaping
 
     def logit(self, batch: Transitions) -> Tensor:

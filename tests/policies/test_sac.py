@@ -80,6 +80,12 @@ def test_temperature_loss() -> None:
     assert float(agent.temperature) == 1.0
 
 
+def test_a_temperature_that_stays() -> None:
+    agent = SAC(SACConfig(hidden=8, rate=0.1, temperature=0.5), STATES, ACTIONS)
+    agent.update(random_batch())
+    assert float(agent.temperature) == pytest.approx(0.5)
+
+
 def test_gradients_go_where_they_belong() -> None:
     agent = SAC(CONFIG, STATES, ACTIONS)
     agent.critic_loss(random_batch()).backward()

@@ -1,0 +1,272 @@
+"""Imitation with a reward that is learned against the policy, from state vectors: reward and policy take turns.
+
+    gail, airl   a discriminator of the expert's steps and the policy's, whose logit is the reward
+    gcl          a reward network, normalised by what the policy does
+
+The policy is soft actor-critic, which learns from all steps there were, each with the present reward, or proximal policy
+optimisation, which learns from those of the present policy only. The reward always learns from the newest steps: they say what the
+policy does now. Of the environment's own reward nothing that learns sees anything; `judge` is for curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rewardbot.config import setting
+from rewardbot.data.state_demonstrations import StateDemonstrations, StateEpisode, draw
+from rewardbot.data.transitions import Transitions
+from rewardbot.errors import DataError, unknown_name
+from rewardbot.policies.ppo import PPO
+from rewardbot.policies.sac import SAC
+from rewardbot.rewards.airl import AIRL, AIRLConfig
+from rewardbot.rewards.discriminator import Head, check_horizon
+from rewardbot.rewards.gail import GAIL, GAILConfig
+from rewardbot.rewards.gcl import GCL, GCLConfig
+from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
+from rewardbot.training.state_loop import (
+    Act,
+    Env,
+    Spaces,
+    StateLoop,
+    StateLoopConfig,
+    evaluate,
+    name_of,
+    start_seeds,
+    vector,
+)
+from rewardbot.types import Metrics
+
+REWARDS = ("gail", "airl", "gcl")
+POLICIES = ("sac", "ppo")
+Policy = Literal["sac", "ppo"]
+
+PROBES = 3
+"""Episodes with random actions that show whether episodes can end early."""
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """How a policy and a reward learn against each other."""
+
+    loop: StateLoopConfig = setting(StateLoopConfig(), "of soft actor-critic")
+    on_policy: OnPolicyConfig = setting(OnPolicyConfig(), "of proximal policy optimisation")
+    gail: GAILConfig = setting(GAILConfig(), "of GAIL")
+    airl: AIRLConfig = setting(AIRLConfig(), "of AIRL")
+    gcl: GCLConfig = setting(GCLConfig(), "of guided cost learning")
+    batch: int = setting(128, "demonstrated steps, and as many of the policy, in a step of the reward", min=1)
+    fresh: int = setting(1000, "newest steps of the policy that the reward of sac learns from", min=1)
+    every: int = setting(2, "updates of sac for each step of the reward", min=1)
+    reward_steps: int = setting(50, "steps of the reward for each rollout of ppo", min=1)
+    report_every: int = setting(1000, "environment steps between two reports", min=1)
+    evaluations: int = setting(5, "episodes behind each point of the curve", min=1)
+
+
+class Learned(Protocol):
+    """A reward that learns against the policy."""
+
+    version: int
+
+    def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
+        """One gradient step."""
+        ...
+
+    def reward(self, batch: Transitions) -> Tensor:
+        """(N,), without gradient."""
+        ...
+
+
+def check(reward: str, policy: str) -> None:
+    """Checks a combination.
+
+    Raises:
+        ConfigError: unknown names, or a reward that is not of this kind.
+    """
+    if reward not in REWARDS:
+        raise unknown_name("reward that is learned against the policy", reward, REWARDS)
+    if policy not in POLICIES:
+        raise unknown_name(f"policy that learns from the reward {reward}", policy, POLICIES)
+
+
+class AdversarialLoop:
+    """See the module.
+
+    Args:
+        env: what to learn in; the caller closes it.
+        reward, policy: of `REWARDS` and `POLICIES`.
+        config: see `AdversarialConfig`.
+        demonstrations: of this environment.
+        seed: of everything.
+
+    Attributes:
+        loop: policy and its steps.
+        model: the reward.
+        metrics: of the reward's last step.
+
+    Raises:
+        ConfigError: see `check` and `Spaces.of`; a reward head that early ends would break.
+        DataError: demonstrations of other sizes or bounds.
+    """
+
+    def __init__(
+        self, env: Env, reward: str, policy: str, config: AdversarialConfig, demonstrations: StateDemonstrations, *, seed: int = 0
+    ) -> None:
+        check(reward, policy)
+        sizes = Spaces.of(env)
+        demonstrations.check(name_of(env), sizes.states, sizes.low, sizes.high)
+        self.config, self.seed = config, seed
+        self._head: Head | None = config.gail.head if reward == "gail" else None
+        self._early(any(episode.terminated for episode in demonstrations.episodes) or ends_early(env, seed))
+        self._expert = demonstrations.transitions()
+        self._lengths = [len(episode.actions) for episode in demonstrations.episodes]
+        self._generator = torch.Generator().manual_seed(seed)
+        # exp(R) / Z is the policy of temperature 1; a sharper one would have no tails, and a few samples in them all the weight.
+        off_policy = replace(config.loop, sac=replace(config.loop.sac, temperature=1.0)) if reward == "gcl" else config.loop
+        self.loop: StateLoop | OnPolicyLoop = (
+            StateLoop(env, off_policy, reward=self.reward, seed=seed) if policy == "sac"
+            else OnPolicyLoop(env, config.on_policy, reward=self.reward, seed=seed))
+        self.model = self._made(reward, self.loop.agent)
+        self._clip = config.gcl.length if reward == "gcl" else 1
+        self.metrics: dict[str, Tensor] = {}
+
+    def _made(self, name: str, agent: SAC | PPO) -> Learned:
+        def log_pi(batch: Transitions) -> Tensor:
+            with torch.no_grad():
+                return agent.actor.log_prob(batch.state, batch.state_action[:, batch.states :])
+
+        config, expert, soft = self.config, self._expert, isinstance(agent, SAC)
+        if name == "gail":
+            return GAIL(config.gail, expert, seed=self.seed)
+        if name == "gcl":
+            return GCL(config.gcl, expert, log_pi, soft=soft, seed=self.seed)
+        return AIRL(config.airl, expert, log_pi, discount=agent.config.discount, soft=soft, seed=self.seed)
+
+    def reward(self, batch: Transitions) -> Tensor:
+        """What the policy learns from now, (N,).
+
+        Raises:
+            DataError: it is not finite.
+        """
+        found = self.model.reward(batch)
+        if not bool(torch.isfinite(found).all()):
+            raise DataError("The learned reward is NaN or infinite.",
+                            next_step="Lower its learning rate, or look at the demonstrations.")
+        return found
+
+    @property
+    def over(self) -> bool:
+        """Whether all steps are done."""
+        config = self.config.loop if isinstance(self.loop, StateLoop) else self.config.on_policy
+        return self.loop.steps >= config.steps
+
+    def advance(self) -> None:
+        """An episode of sac, or a rollout of ppo, and all that is learned with it.
+
+        Raises:
+            ConfigError: an episode ended early, which breaks the reward head.
+            DataError: the environment or the reward gave NaN.
+        """
+        if isinstance(self.loop, StateLoop):
+            clip = self.loop.episode(self._after_update)
+            ended = self.loop.replay.newest(1).continues[-1] == 0.0 if clip.stop else False
+            self._early(bool(ended))
+            return
+        self.loop.collect()
+        self._early(self.loop.terminated)
+        for _ in range(self.config.reward_steps):
+            self._learn()
+        self.loop.update()
+
+    def run(self, report: Callable[[Metrics], object] = lambda metrics: None, *, judge: Env | None = None) -> None:
+        """Learns until the steps are over; see `advance`.
+
+        Args:
+            report: told the metrics every so often, with `true_return` if there is a `judge`.
+            judge: another environment of the same kind, to evaluate the policy in.
+        """
+        due = self.config.report_every
+        while not self.over:
+            self.advance()
+            if self.loop.steps >= due or self.over:
+                due = self.loop.steps + self.config.report_every
+                report(self._measured(judge))
+
+    def _after_update(self, batch: Transitions) -> None:
+        assert isinstance(self.loop, StateLoop)
+        if self.loop.updates % self.config.every == 0:
+            self._learn()
+
+    def _learn(self) -> None:
+        """One step of the reward."""
+        n, length, random = self.config.batch, self._clip, self._generator
+        if isinstance(self.loop, StateLoop):
+            visited, lengths = self.loop.replay.newest(self.config.fresh), newest_lengths(self.loop, self.config.fresh)
+        else:
+            assert self.loop.fresh is not None
+            visited, lengths = self.loop.fresh, self.loop.lengths
+        self.metrics = self.model.step(draw(self._expert, n, random, length=length, lengths=self._lengths),
+                                       draw(visited, n, random, length=length, lengths=lengths))
+
+    def _early(self, ends: bool) -> None:
+        if ends and self._head is not None:
+            check_horizon(self._head)
+
+    def _measured(self, judge: Env | None) -> Metrics:
+        found = {name: float(value) for name, value in {**self.metrics, **self.loop.metrics}.items()}
+        if judge is not None:
+            seeds = start_seeds(self.seed, self.config.evaluations)
+            found["true_return"] = float(np.mean(evaluate(judge, self.loop.best, seeds)))
+        return found
+
+
+def newest_lengths(loop: StateLoop, count: int) -> list[int]:
+    """Steps of each episode among the newest `count` steps, the oldest cut off at its beginning."""
+    lengths, left = list[int](), count
+    for episode in reversed(loop.replay.episodes()):
+        lengths.insert(0, min(left, episode.stop - episode.start))
+        left -= lengths[0]
+        if not left:
+            break
+    return lengths
+
+
+def ends_early(env: Env, seed: int) -> bool:
+    """Whether an episode of random actions terminates; that none does proves nothing, so learning goes on looking."""
+    sizes, draw = Spaces.of(env), np.random.default_rng(seed)
+    for number in range(PROBES):
+        env.reset(seed=seed + number)
+        for _ in range(1_000):
+            _, _, terminated, truncated, _ = env.step(sizes.action(draw.uniform(-1.0, 1.0, sizes.actions)))
+            if terminated or truncated:
+                break
+        else:
+            terminated = False
+        if terminated:
+            return True
+    return False
+
+
+def demonstrate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) -> StateDemonstrations:
+    """Episodes of `act` from the environment's start states of these seeds.
+
+    Raises:
+        ConfigError: see `Spaces.of`.
+        DataError: no seeds, or the environment gave NaN.
+    """
+    sizes, episodes = Spaces.of(env), list[StateEpisode]()
+    for seed in seeds:
+        states, actions, rewards, over, terminated = [vector(env.reset(seed=int(seed))[0])], [], [], False, False
+        while not over and len(actions) < longest:
+            actions.append(np.clip(act(states[-1]), -1.0, 1.0))
+            observation, reward, terminated, truncated, _ = env.step(sizes.action(actions[-1]))
+            states.append(vector(observation))
+            rewards.append(float(reward))
+            over = terminated or truncated
+        episodes.append(StateEpisode(np.stack(states), np.stack(actions).astype(np.float32), np.array(rewards, np.float32),
+                                     bool(terminated), int(seed)))
+    return StateDemonstrations(name_of(env), sizes.low.astype(float), sizes.high.astype(float), episodes)

@@ -10,7 +10,7 @@ from rewardbot.data.bags import STATES, Bag, is_bag, summarise
 from rewardbot.data.episodes import RECORDED, read_episode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
-from rewardbot.types import Episode
+from rewardbot.types import Episode, Source
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +66,12 @@ class Library:
     def steps(self, id: str) -> int:
         """How many an episode has."""
         return self._bags[id].steps or 0
+
+    def source(self, id: str) -> Source:
+        """Who acted in an episode."""
+        header = self._bags[id].header
+        assert header is not None
+        return header.info.source
 
     def read(self, id: str, *, pixels: bool = True) -> Episode:
         """The episode; without its images if these are not wanted.

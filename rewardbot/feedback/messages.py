@@ -7,6 +7,7 @@ Over ROS each message is JSON in a std_msgs/String, under the graph's namespace,
     preferences/receipts    desk -> windows   `Receipt`     EVENTS    what came of a request; all windows hear it
     metrics                 desk -> windows   `STATUS`      EVENTS    diagnostic_msgs/DiagnosticArray of the node `preference_node`
     preferences/pause       service std_srvs/SetBool: no new questions; those that wait are answered as before
+    preferences/clear_alarm service std_srvs/Trigger: somebody has looked at what the policy does, and learning may go on
 
 A receipt that says `done` is sent when the request is on the disk, never before. A window sends a request again, the very same, until
 a receipt with its id comes; a desk that was killed in between stores nothing twice. The first answer to a question counts, later
@@ -27,7 +28,7 @@ from rewardbot.feedback.feedback import Query
 from rewardbot.feedback.records import Amend, Entry, Undo, Withdraw, dump, kind_of, parse
 
 QUESTIONS, REQUESTS, RECEIPTS = "preferences/questions", "preferences/requests", "preferences/receipts"
-PAUSE = "preferences/pause"
+PAUSE, CLEAR = "preferences/pause", "preferences/clear_alarm"
 
 VERSION = 1
 """Of these messages."""

@@ -30,6 +30,7 @@ from rewardbot.training import checkpoint
 from rewardbot.training.clips import BagClips
 from rewardbot.training.files import StorageError
 from rewardbot.training.fitting import LEDGER, RewardFitter
+from rewardbot.training.gating import gate_of
 from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.pretraining import pretrain
@@ -54,6 +55,7 @@ class LearnerSettings:
     resume: bool = setting(False, "go on from the run folder's checkpoint, if there is one; after a crash it always does")
     ledger: str = setting("", f"with rewarded_by preferences: file of the answers; empty: '{LEDGER}' in the run folder")
     bags: str = setting("", "likewise: folder of the bags that answers are about; empty: those of the run folder")
+    reward_tests: str = setting("", "likewise: YAML file of tests that a reward must pass before the policy learns from it")
     refit_s: float = setting(5.0, "likewise: least time between two fits of the reward [s]", min=0.0, max=3600.0)
     publish_s: float = setting(2.0, "least time between two publications of weights [s]", min=0.0, max=600.0)
     checkpoint_s: float = setting(10.0, "time between two checkpoints while learning [s]; 0: only when asked", min=0.0)
@@ -85,8 +87,9 @@ class LearnerNode(RewardbotNode):
         self._fitter: RewardFitter | None = None
         if config.rewarded_by == "preferences":
             self._reward_weights = self.create_publisher(UInt8MultiArray, "weights/reward", qos.LATCHED)
+            self.create_subscription(DiagnosticArray, "metrics", self._on_metrics, qos.EVENTS)
             self._fitter = self._make_fitter()
-        self._fitted_at = 0.0
+        self._fitted_at, self._frozen = 0.0, False
         self._data: dict[str, Subscription[Any]] = {}
         self._polled = Polled()  # between two updates `take_all` costs a tenth of the executor's rounds
         self._subscribe()
@@ -114,7 +117,10 @@ class LearnerNode(RewardbotNode):
         # Not the method itself: pretraining puts another encoder into its place.
         clips = BagClips(self._library, lambda episode: self.learner.embed(episode))
         path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER
-        return RewardFitter(path, clips, self.learner.config.preference, seed=settings.seed, device=self.learner.device, warn=warn)
+        tests = Path(settings.reward_tests).expanduser() if settings.reward_tests else None
+        check = gate_of(tests, self._library, clips) if tests is not None else lambda reward: None
+        return RewardFitter(path, clips, self.learner.config.preference, seed=settings.seed, device=self.learner.device, check=check,
+                            warn=warn)
 
     def _subscribe(self) -> None:
         kinds: dict[str, tuple[Any, Any]] = {
@@ -132,9 +138,9 @@ class LearnerNode(RewardbotNode):
             self._pretrain()
         self._drain()
         self._tell()
-        if self._fitter is not None and self._state in ("ready", "learning"):
+        if self._fitter is not None and self._state in ("ready", "learning") and not self._frozen:
             self._refit(self._fitter)
-        if self._state != "learning":
+        if self._state != "learning" or self._frozen:
             return LONGEST_WAIT_S
         moving = time.monotonic() - self._heard_at < STANDSTILL_S
         metrics = self.learner.update()
@@ -196,6 +202,15 @@ class LearnerNode(RewardbotNode):
                          "reward_trouble": fitter.trouble}
         self.publish(self._reward_weights, convert.weights(self.learner.reward_weights(fitter.answers) if reward else b""))
         self.publish_metrics()
+
+    def _on_metrics(self, message: DiagnosticArray) -> None:
+        """An alarm freezes the reward: it is not fitted anew, and the policy learns nothing from it, until somebody clears it."""
+        told = convert.metrics_of(message).get("preference_node")
+        if told is not None:
+            frozen = bool(told.get("alarm"))
+            if frozen != self._frozen:
+                self.get_logger().warning(f"the reward is frozen: {told['alarm']}" if frozen else "the reward is free again")
+            self._frozen, self.metrics["frozen"] = frozen, int(frozen)
 
     # Pretraining ---------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String, UInt8MultiArray
-from std_srvs.srv import SetBool
+from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.config import setting
 from rewardbot.data.episodes import RECORDED
@@ -30,6 +30,7 @@ from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import PROCESS, RewardbotNode, start
 from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
 from rewardbot.training.fitting import LEDGER
+from rewardbot.training.oversight import Oversight, OversightConfig
 from rewardbot.training.questioner import Questioner
 
 LOOK_S = 0.5
@@ -73,6 +74,7 @@ class PreferenceNode(RewardbotNode):
         self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
         self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
                                      stale_after=settings.stale_after, say=warn)
+        self._oversight = Oversight(library, self._ledger, params.declare(self, OversightConfig, self.given, prefix="oversight"))
         self._pool = ThreadPoolExecutor(1, "look")
         self._look: Future[int] | None = None
         self._look_at, self._paused, self._learned_s, self._trouble = 0.0, False, 0.0, ""
@@ -81,7 +83,6 @@ class PreferenceNode(RewardbotNode):
         self._began = time.monotonic() - 60.0 * max(0, asked - schedule.first) / max(schedule.per_minute, 1e-9)
         self._shown: Questions | None = None
         self._state: tuple[object, ...] = ()
-        self._learner: dict[str, float | str] = {}
         self.metrics |= {"teacher": self._teacher.name or "human", "budget": schedule.budget,
                          "ledger": str(self._ledger.path.resolve()), "bags": str(bags.resolve())}
         self._questions = self.create_publisher(String, messages.QUESTIONS, qos.LATCHED)
@@ -90,6 +91,7 @@ class PreferenceNode(RewardbotNode):
         self.create_subscription(UInt8MultiArray, "weights/reward", self._on_reward, qos.LATCHED)
         self.create_subscription(DiagnosticArray, "metrics", self._on_metrics, qos.EVENTS)
         self.create_service(SetBool, messages.PAUSE, self._on_pause)
+        self.create_service(Trigger, messages.CLEAR, self._on_clear)
 
     def work(self) -> float:
         """Starts a look when it is time for one, and tells what has changed."""
@@ -99,8 +101,7 @@ class PreferenceNode(RewardbotNode):
         if self._look is None and now - self._look_at >= LOOK_S:
             self._look_at = now
             progress = min(1.0, self._learned_s / (60.0 * self.settings.minutes))
-            self._look = self._pool.submit(self.questioner.look, progress=progress, minutes=(now - self._began) / 60.0,
-                                           ask=not self._paused)
+            self._look = self._pool.submit(self._look_around, progress, (now - self._began) / 60.0)
         self._tell()
         return POLL_S
 
@@ -109,6 +110,14 @@ class PreferenceNode(RewardbotNode):
         self._pool.shutdown()
         self.questioner.close()
         self._ledger.close()
+
+    def _look_around(self, progress: float, minutes: float) -> int:
+        """In the thread."""
+        questioner, oversight = self.questioner, self._oversight
+        asked = questioner.look(progress=progress, minutes=minutes, ask=not self._paused and not oversight.enough)
+        if (reward := questioner.reward) is not None:
+            oversight.look(reward, questioner.clips)
+        return asked
 
     def _ended(self, look: Future[int]) -> None:
         self._look = None
@@ -128,12 +137,12 @@ class PreferenceNode(RewardbotNode):
             self._shown = questions
             self.publish(self._questions, String(data=questions.to_text()))
             self.tick()
-        reward, asking = self.questioner.reward, self.questioner.asking
+        reward, asking, meter = self.questioner.reward, self.questioner.asking, self._oversight.meter
         state, words = self._state_and_words()
         known = {"state": state, "words": words, "trouble": self._trouble or self.questioner.trouble, "answered": asking.answered,
                  "skipped": asking.skipped, "waiting": len(questions.open), "reward_version": reward.version if reward else 0,
-                 "reward_answers": reward.answers if reward else 0, "meter": self._learner.get("meter", ""),
-                 "alarm": self._learner.get("alarm", ""), "episodes": len(self.questioner.library)}
+                 "reward_answers": reward.answers if reward else 0, "meter": "" if meter is None else meter.bound,
+                 "alarm": str(self._oversight.alarm) if self._oversight.ringing else "", "episodes": len(self.questioner.library)}
         self.metrics |= known
         if (now := tuple(known.values())) != self._state:
             self._state = now
@@ -141,12 +150,14 @@ class PreferenceNode(RewardbotNode):
 
     def _state_and_words(self) -> tuple[State, str]:
         budget, answered = self._asking.schedule.budget, self.questioner.asking.answered
-        if alarm := self._learner.get("alarm"):
-            return "alarm", f"The reward is frozen: {alarm}"
+        if self._oversight.ringing:
+            return "alarm", str(self._oversight.alarm)
         if self._paused:
             return "paused", "Nothing new is asked until somebody goes on."
         if answered >= budget:
             return "finished", f"All {budget} questions are answered."
+        if self._oversight.enough:
+            return "enough", str(self._oversight.meter)
         if self._shown is not None and self._shown.open:
             return "asking", f"{answered} of {budget} questions are answered."
         if (episodes := len(self.questioner.library)) < 2:
@@ -171,14 +182,18 @@ class PreferenceNode(RewardbotNode):
 
     def _on_metrics(self, message: DiagnosticArray) -> None:
         values: dict[str, Any] = convert.metrics_of(message).get("learner_node", {})
-        if values:
-            self._learner = values
-            learned = values.get("learn_s")
-            self._learned_s = learned if isinstance(learned, float) else 0.0
+        if isinstance(learned := values.get("learn_s"), float):
+            self._learned_s = learned
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._paused = request.data
         response.success, response.message = True, "nothing new is asked" if request.data else "asking goes on"
+        return response
+
+    def _on_clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._oversight.ringing
+        response.message = "learning goes on" if response.success else "there is no alarm"
+        self._oversight.clear()
         return response
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from rewardbot.errors import DataError
+from rewardbot.errors import DataError, RewardbotError
 from rewardbot.feedback.feedback import Ranking, Rating
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History, Record, Undo
@@ -34,6 +34,7 @@ class RewardFitter:
         config: of the reward.
         seed: of its networks.
         device: where it computes.
+        check: raises a RewardbotError for a reward that nobody shall learn from; the one before is kept then.
         warn: told of answers that cannot be learned from, each once.
 
     Attributes:
@@ -43,11 +44,13 @@ class RewardFitter:
 
     def __init__(
         self, path: Path, clips: BagClips, config: PreferenceConfig, *, seed: int = 0, device: object = "cpu",
-        warn: Callable[[str], object] = _log.warning,
+        check: Callable[[PreferenceReward], object] = lambda reward: None, warn: Callable[[str], object] = _log.warning,
     ) -> None:
-        self._path, self._clips, self._config, self._seed, self._device, self._warn = path, clips, config, seed, device, warn
+        self._path, self._clips, self._config, self._seed, self._device = path, clips, config, seed, device
+        self._check, self._warn = check, warn
         self._ledger: Ledger | None = None
         self._last, self._fitted = 0, dict[int, Answer]()
+        self._kept: PreferenceReward | None = None
         self._warned: set[int] = set()
         self.trouble, self.answers = "", 0
 
@@ -84,17 +87,24 @@ class RewardFitter:
                 history.add(Record(history.last + 1, 0.0, answer.given.annotator, Undo(id)))  # in this copy only
         usable = list(_answers(history).values())
         reward, metrics = None, {}
+        self.trouble = ""
         try:
             if usable:
-                size = inputs(self._clips.transitions(_clips(usable[0])[0]), self._config.sees).shape[-1]
+                size = inputs(self._clips.transitions(clips_in(usable[0])[0]), self._config.sees).shape[-1]
                 reward = PreferenceReward(self._config, size, device=str(self._device), seed=self._seed)
                 metrics, _ = fit_weighted(reward, history, Context(self._clips.transitions))
                 reward.version = last
-            self.trouble = ""
         except DataError as error:  # all are equal
             reward, self.trouble = None, str(error)
-        self._last, self._fitted, self.answers = last, counting, len(usable) if reward else 0
-        return reward, metrics
+        self._last, self._fitted = last, counting
+        try:
+            if reward is not None:
+                self._check(reward)
+        except RewardbotError as error:
+            self.trouble = str(error)
+        else:
+            self._kept, self.answers = reward, len(usable) if reward else 0
+        return self._kept, metrics
 
     def close(self) -> None:
         """Closes the ledger."""
@@ -107,7 +117,7 @@ class RewardFitter:
 
     def _is_usable(self, id: int, answer: Answer) -> bool:
         try:
-            for clip in _clips(answer):
+            for clip in clips_in(answer):
                 self._clips.transitions(clip)
         except DataError as error:
             if id not in self._warned:
@@ -121,5 +131,6 @@ def _answers(history: History) -> dict[int, Answer]:
     return {id: answer for id, answer in history.active().items() if isinstance(answer, (Ranking, Rating))}
 
 
-def _clips(answer: Answer) -> tuple[Segment, ...]:
+def clips_in(answer: Answer) -> tuple[Segment, ...]:
+    """The clips that an answer is about."""
     return answer.segments if isinstance(answer, Ranking) else (answer.segment,)

@@ -38,6 +38,7 @@ class Questioner:
         say: told what is the matter.
 
     Attributes:
+        clips: what the newest reward sees of them.
         desk: what waits, for windows.
         reward: the newest one; None before there is one.
     """
@@ -51,7 +52,7 @@ class Questioner:
         self._ledger, self._teacher = ledger, teacher
         self._strips: dict[Segment, tuple[float, ...]] = {}
         self._judged: dict[Segment, tuple[float, ...]] = {}
-        self._eye, self._clips = "", BagClips(library, _blind)
+        self._eye, self.clips = "", BagClips(library, _blind)
         self.library.refresh()
         self.asking = Asking(ledger, teacher, config, seed=seed, say=say)
         self.desk = Desk(ledger, library.path, name=name, stale_after=stale_after,
@@ -68,7 +69,9 @@ class Questioner:
         Raises:
             DataError: these bytes are none.
         """
-        self.reward = DeployedPreference(data) if data else None
+        self.reward = reward = DeployedPreference(data) if data else None
+        if reward is not None and reward.eye != self._eye:
+            self._eye, self.clips = reward.eye, BagClips(self.library, reward.embed)
         self.desk.version = self.reward.version if self.reward is not None else 0
 
     def look(self, *, progress: float, minutes: float = math.inf, ask: bool = True) -> int:
@@ -96,12 +99,10 @@ class Questioner:
 
     def _judge(self, reward: DeployedPreference, clips: Sequence[Segment]) -> Judged:
         """NaN for a clip that cannot be read."""
-        if reward.eye != self._eye:
-            self._eye, self._clips = reward.eye, BagClips(self.library, reward.embed)
         seen: dict[int, torch.Tensor] = {}
         for number, clip in enumerate(clips):
             try:
-                seen[number] = inputs(self._clips.transitions(clip), reward.reward.config.sees)
+                seen[number] = inputs(self.clips.transitions(clip), reward.reward.config.sees)
             except DataError as error:
                 self.library.forget(clip.episode_id, error.what)
         utility = np.full((reward.reward.config.members, len(clips)), np.nan)

@@ -28,7 +28,8 @@ QUICK = """/**:
     refit_s: 0.1
 """
 ASKING = ("-p", "teacher:=simulated", "-p", "asking.steps:=8", "-p", "asking.clips:=12", "-p", "asking.schedule.first:=4",
-          "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=0.01")
+          "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=0.01",
+          "-p", "oversight.every:=4", "-p", "oversight.stop_when_enough:=false")
 
 
 class Graph:
@@ -93,7 +94,16 @@ def test_nodes_that_are_killed_go_on_and_the_reward_is_rebuilt_to_the_bit(start_
 
     client.wait(finished, "the end of the budget")
     client.wait(lambda: graph.value("learner_node", "reward_answers") == 12.0, "the last fit")
-    assert [learner.end(), asker.end()] == [0, 0]
+    client.wait(lambda: isinstance(graph.value("preference_node", "meter"), float), "the meter")
+    assert asker.end() == 0
+
+    def frozen(alarm: str) -> bool:
+        publisher.publish(convert.metrics("preference_node", {"alarm": alarm}, 1))
+        return graph.value("learner_node", "frozen") == float(bool(alarm))
+
+    client.wait(lambda: frozen("it pleases the reward, and not you"), "the learner to freeze the reward")
+    client.wait(lambda: frozen(""), "the learner to go on")
+    assert learner.end() == 0
     assert not any("Traceback" in line for line in (*learner.output, *asker.output))
     with Ledger(tmp_path / LEDGER, read_only=True) as ledger:
         history = ledger.history()

@@ -24,6 +24,7 @@ from rewardbot.robots.robot import RobotContract
 from rewardbot.training.choosing import Chooser
 from rewardbot.training.clips import BagClips
 from rewardbot.training.fitting import RewardFitter
+from rewardbot.training.gating import gate_of
 from rewardbot.training.questioner import Questioner
 from rewardbot.types import Episode, Segment
 
@@ -163,6 +164,23 @@ def test_who_answers_by_chance_weighs_less(library: Library, ledger: Ledger) -> 
         return float(np.corrcoef(returns, true)[0, 1])
 
     assert right(weighted) > right(alike) + 0.1
+
+
+def test_a_reward_that_fails_its_tests_is_not_learned_from(library: Library, ledger: Ledger, tmp_path: Path) -> None:
+    of = {id: truth(library)(Segment(id, 0, STEPS)).sum() for id in library.ids}
+    best, worst = max(of, key=lambda id: of[id]), min(of, key=lambda id: of[id])
+    file, clips = tmp_path / "tests.yaml", BagClips(library, features)
+    answered(ledger, library, pairs=30)
+    for better, worse, passes in ((best, worst, True), (worst, best, False)):
+        file.write_text(f"tests:\n  - better: {better}\n    worse: {worse}\n")
+        one = RewardFitter(ledger.path, clips, CONFIG, check=gate_of(file, library, clips))
+        assert one.due()
+        reward, _ = one.fit()
+        assert (reward is not None) == passes and (one.trouble == "") == passes and not one.due()
+    assert "The reward fails 1 of 1 tests" in one.trouble and one.answers == 0
+    file.write_text("tests:\n  - better: nobody\n    worse: policy-0\n")
+    one = RewardFitter(ledger.path, clips, CONFIG, check=gate_of(file, library, clips))
+    assert one.due() and one.fit()[0] is None and "no episode 'nobody'" in one.trouble
 
 
 def test_a_ledger_that_cannot_be_read_is_trouble(library: Library, tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What is looked at while a reward is learned: is it enough, and is it exploited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rewardbot.data.episodes import write_episode
+from rewardbot.data.library import Library
+from rewardbot.feedback.feedback import Given, Query, Ranking
+from rewardbot.feedback.ledger import Ledger
+from rewardbot.rewards.deployed_preference import DeployedPreference
+from rewardbot.robots.robot import RobotContract
+from rewardbot.training.choosing import Chooser
+from rewardbot.training.clips import BagClips
+from rewardbot.training.oversight import Oversight, OversightConfig
+from rewardbot.types import Episode, Segment
+
+COUNT, STEPS = 12, 6
+
+
+@pytest.fixture
+def library(tmp_path: Path, contract: RobotContract, make_episode: Callable[..., Episode]) -> Library:
+    """Each episode is better than the one before; the last half is the policy's."""
+    for number in range(COUNT):
+        episode = make_episode(number, steps=STEPS, source="play" if number < COUNT // 2 else "policy")
+        actions = np.full((STEPS, 4), -0.9 + 0.15 * number, np.float32)
+        write_episode(tmp_path / "bags", replace(episode, applied=actions, info=replace(episode.info, id=f"e{number:02}")), contract)
+    found = Library([tmp_path / "bags"])
+    found.refresh()
+    return found
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "feedback.db") as found:
+        yield found
+
+
+def looked(library: Library, ledger: Ledger, *, foretold: float, answers: int = 40) -> Oversight:
+    """After answers that are all true, of which the reward that asked held the true one this likely."""
+    draw = np.random.default_rng(0)
+    for number in range(answers):
+        worse, better = sorted(map(int, draw.choice(COUNT, 2, replace=False)))
+        pair = Segment(f"e{better:02}", 0, STEPS), Segment(f"e{worse:02}", 0, STEPS)
+        ledger.ask(Query(f"q{number}", "pair", pair, (0, 1), reward_version=1, predicted=(foretold, 1.0 - foretold)))
+        ledger.answer(Ranking(pair, (0, 1), Given("ann", f"q{number}")))
+    chooser = Chooser(ledger.path, library)
+    data = chooser.newer()
+    assert data is not None
+    reward = DeployedPreference(data)
+    oversight = Oversight(library, ledger, OversightConfig())
+    oversight.look(reward, BagClips(library, reward.embed))
+    return oversight
+
+
+def test_a_sound_reward(library: Library, ledger: Ledger) -> None:
+    oversight = looked(library, ledger, foretold=0.9)
+    assert oversight.alarm is not None and oversight.alarm.state == "sound" and not oversight.ringing
+    assert oversight.meter is not None and 0.0 <= oversight.meter.expected <= oversight.meter.bound <= 1.0
+    assert not oversight.enough, "one fit is not three in a row"
+
+
+def test_a_reward_that_is_surely_wrong_about_better_and_better_episodes_rings(library: Library, ledger: Ledger) -> None:
+    oversight = looked(library, ledger, foretold=0.05)
+    assert oversight.ringing and oversight.alarm is not None and "The reward is frozen" in str(oversight.alarm)
+    oversight.clear()
+    assert not oversight.ringing and oversight.alarm is None
+
+
+def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:
+    oversight = looked(library, ledger, foretold=0.05, answers=15)
+    assert oversight.meter is None and oversight.alarm is None and not oversight.ringing

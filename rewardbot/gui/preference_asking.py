@@ -1,25 +1,33 @@
 """What is asked about recorded bags, without a robot: a reward is fitted to the ledger again and again, and chooses the questions.
 
-All of it is in one thread of low priority: neither the window nor whoever stores answers waits for it. No Qt.
+All of it is in a process of its own, and the fit of low priority there: neither the window nor whoever stores answers waits for it.
+Questions go through the ledger, what is known of them through pipes: JSON, a line each. The process ends when the window does, however
+that ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import queue
+import signal
+import sys
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from rewardbot.config import from_mapping
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
 from rewardbot.feedback.asking import ASKED, AskingConfig, draw_clips
 from rewardbot.feedback.feedback import Kind, Query, Ranking
 from rewardbot.feedback.ledger import Ledger
-from rewardbot.feedback.messages import Question
 from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.recorded import Human
@@ -28,7 +36,7 @@ from rewardbot.training.choosing import Chooser
 from rewardbot.training.questioner import Questioner
 from rewardbot.types import Segment
 
-WAITING = 6
+WAITING = 10
 """Questions that wait: so many that a fit is over before they are answered."""
 
 BY_CHANCE: dict[Kind, str] = {"mark": "m", "interval": "i"}
@@ -37,77 +45,52 @@ BY_CHANCE: dict[Kind, str] = {"mark": "m", "interval": "i"}
 AGAIN = "again-"
 """How the id of a question begins that was asked before."""
 
-PAUSE_S = 0.3
+PAUSE_S = 0.5
 
 
-class Asker:
-    """Asks in its thread until it is closed. See the module.
+class Asking:
+    """What the process does.
 
     Args:
-        ledger: file of the ledger.
-        library: episodes that are there.
-        options: what is asked.
-        annotator: who answers.
-
-    Attributes:
-        open: what waits, with the reward of each step where it is known.
-        version: of the reward; 0 before the first fit.
-        trouble: what is the matter, empty if nothing.
+        ledger, bags, options, annotator: see `Asker`.
     """
 
-    def __init__(self, ledger: Path, library: Library, options: LabelOptions, annotator: str) -> None:
-        self._library, self._options, self._annotator = library, options, annotator
+    def __init__(self, ledger: Path, bags: Path, options: LabelOptions, annotator: str) -> None:
+        self._options, self._annotator = options, annotator
         self._ledger = Ledger(ledger)
-        self.open: tuple[Question, ...] = ()
-        self.version, self.trouble = 0, ""
-        self._changed, self._ended = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name="asker", daemon=True)
-        self._thread.start()
-
-    def answered(self) -> None:
-        """Something was answered: there may be room for a question."""
-        self._changed.set()
-
-    def close(self) -> None:
-        """Ends the thread, after a fit that is under way."""
-        self._ended = True
-        self._changed.set()
-        self._thread.join()
-        self._ledger.close()
-
-    # In the thread -------------------------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
-        torch.set_num_threads(1)
-        questioner, chooser = self._questioner(), Chooser(self._ledger.path, self._library, seed=self._options.seed)
-        while not self._ended:
-            self._changed.clear()
-            try:
-                history = self._ledger.history()
-                questioner.look(progress=1.0, ask=any(kind in ASKED for kind in self._options.kinds))
-                self._ask_by_chance(history)
-                self._repeat(history)
-                questioner.desk.refresh()
-                self.open = questioner.desk.questions().open
-                self.trouble = questioner.trouble
-                if not self._ended and (reward := chooser.newer()) is not None:
-                    questioner.take_reward(reward)
-                    self.version = questioner.desk.version
-            except RewardbotError as error:
-                self.trouble = str(error)
-            self._changed.wait(PAUSE_S)
-        chooser.close()
-
-    def _questioner(self) -> Questioner:
-        options = self._options
+        self._library = Library([bags], warn=lambda text: None)
         kinds: tuple[Kind, ...] = tuple(kind for kind in options.kinds if kind in ASKED) or ("pair",)
         config = AskingConfig(
             options.strategy if len(kinds) == 1 else "mutual_information", kinds=kinds, steps=options.steps, ranked=options.ranked,
             schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
-        return Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed, stale_after=10**9,
-                          say=lambda text: None)
+        self._questioner = Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed,
+                                      stale_after=10**9, say=lambda text: None)
+        self._chooser = Chooser(ledger, self._library, seed=options.seed)
+        self._fitting = ThreadPoolExecutor(1, "fit", initializer=_be_patient)
+        self._reward: Future[bytes | None] | None = None
+
+    def look(self) -> dict[str, Any]:
+        """Asks what is due; returns what the window should know."""
+        trouble, questioner = "", self._questioner
+        try:
+            self._fit()
+            history = self._ledger.history()
+            questioner.look(progress=1.0, ask=any(kind in ASKED for kind in self._options.kinds))
+            self._ask_by_chance(history)
+            self._repeat(history)
+            questioner.desk.refresh()
+            trouble = questioner.trouble
+        except RewardbotError as error:
+            trouble = str(error)
+        return {"questions": questioner.desk.questions().to_text(), "version": questioner.desk.version, "trouble": trouble}
+
+    def _fit(self) -> None:
+        """Takes the reward that was fitted beside all else, and begins with the next one."""
+        if self._reward is not None and not self._reward.done():
+            return
+        if self._reward is not None and (reward := self._reward.result()) is not None:
+            self._questioner.take_reward(reward)
+        self._reward = self._fitting.submit(self._chooser.newer)
 
     def _ask_by_chance(self, history: History) -> None:
         episodes = [Segment(id, 0, self._library.steps(id)) for id in self._library.ids]
@@ -130,6 +113,41 @@ class Asker:
             self._ledger.ask(query)
 
 
+def main() -> None:
+    """The process: first a line that says what to do, then one for each answer, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the window ends it
+    torch.set_num_threads(1)
+    told = json.loads(sys.stdin.readline())
+    asking = Asking(Path(told["ledger"]), Path(told["bags"]), from_mapping(LabelOptions, told["options"]), told["annotator"])
+    words, last = queue.SimpleQueue[str](), ""
+    threading.Thread(target=_listen, args=(words,), daemon=True).start()
+    word = "\n"
+    while word:
+        if (found := json.dumps(asking.look())) != last:
+            last = found
+            print(found, flush=True)
+        try:
+            word = words.get(timeout=PAUSE_S)
+            while word and not words.empty():
+                word = words.get()
+        except queue.Empty:
+            pass
+    sys.stdout.flush()
+    os._exit(0)  # a fit that is under way is of no use any more; the ledger is whole after every statement
+
+
+def _be_patient() -> None:
+    """Questions of the reward before are better than none until the next one is fitted."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def _listen(words: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        words.put(line)
+    words.put("")
+
+
 def repeat(history: History, annotator: str, every: int, seed: int) -> Query | None:
     """A pair that `annotator` has answered, to be asked again with its sides swapped: one for `every` answers, not of the newest.
 
@@ -148,3 +166,7 @@ def repeat(history: History, annotator: str, every: int, seed: int) -> Query | N
     query = first[int(np.random.default_rng([seed, len(pairs)]).integers(len(first)))]
     return Query(f"{AGAIN}{query.id}", "pair", query.options, query.order[::-1], asked=time.time(), strategy="repeat",
                  reason="asked before, to see how consistent answers are")
+
+
+if __name__ == "__main__":
+    main()

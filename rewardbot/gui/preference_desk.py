@@ -13,7 +13,7 @@ from rewardbot.errors import DataError
 from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Receipt, Request
-from rewardbot.gui.preference_asking import Asker
+from rewardbot.gui.preference_asker import Asker
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.types import Segment
 
@@ -29,7 +29,8 @@ class LocalDesk:
 
     Args:
         ledger: file of the ledger; made if there is none.
-        library: the episodes.
+        bags: a bag, or a folder of bags.
+        library: its episodes.
         options: what is asked.
         tell: gets what a desk tells, in the desk's threads.
 
@@ -37,10 +38,10 @@ class LocalDesk:
         LedgerError: the ledger cannot be used.
     """
 
-    def __init__(self, ledger: Path, library: Library, options: LabelOptions, tell: Callable[[Message], None]) -> None:
+    def __init__(self, ledger: Path, bags: Path, library: Library, options: LabelOptions, tell: Callable[[Message], None]) -> None:
         self._options, self._tell, self._library = options, tell, library
         self._ledger = Ledger(ledger, wait_s=1.0)
-        self._asker = Asker(ledger, library, options, annotator(options))
+        self._asker = Asker(ledger, bags, options, annotator(options))
         self._desk = Desk(self._ledger, library.path, name="label", rewards_of=self._rewards_of, stale_after=10**9)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._shown: Questions | None = None

@@ -63,7 +63,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     learning = Learning()
     window.beside(LearningView(learning, looks, round(13 * options.scale)))
     window.message.connect(partial(_learn, learning))
-    desk = LocalDesk(ledger, library, options, window.message.emit)
+    desk = LocalDesk(ledger, bags, library, options, window.message.emit)
     shelf = ClipShelf(window.clip_done.emit)
     session = PreferenceSession(annotator(options), desk.send)
     window.begin(session, shelf)

@@ -49,7 +49,7 @@ class Told:
         library = Library([folder / "bags"])
         library.refresh()
         self.messages: list[Message] = []
-        self.desk = LocalDesk(folder / "ledger.db", library, options, self.messages.append)
+        self.desk = LocalDesk(folder / "ledger.db", folder / "bags", library, options, self.messages.append)
 
     def until(self, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60.0

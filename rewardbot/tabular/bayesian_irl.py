@@ -53,6 +53,10 @@ class Posterior:
     r_hat: Array
     effective: Array
 
+    def __getitem__(self, index: int) -> Posterior:
+        """Of one data set."""
+        return Posterior(self.chains[index], self.acceptance[index], self.r_hat[index], self.effective[index])
+
     @property
     def samples(self) -> Array:
         """Of all chains together, (..., C K, F)."""

@@ -11,7 +11,6 @@ the true weights w, |w . mu_E - w . mu| <= ||w||_1 max_i |mu_E - mu|_i.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -135,8 +134,3 @@ def match(mdp: MDP, features: Array, expert: Array, rule: Rule, *, rounds: int =
     stacked = np.stack(np.broadcast_arrays(*policies))
     return Match(np.array(weights).reshape(-1, len(expert)), stacked, shares, visits, feature_expectations(mdp, phi, visits),
                  np.array(margins))
-
-
-def paper_rate(features: int, rounds: int) -> float:
-    """The rate of Syed and Schapire's theorem 2 for mu scaled to [-1, 1]: log(1 + sqrt(2 log k / T)), for k bets."""
-    return math.log1p(math.sqrt(2.0 * math.log(2 * features) / rounds))

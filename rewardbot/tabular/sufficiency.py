@@ -41,15 +41,14 @@ class Assessment:
     """What the demonstrations are worth.
 
     Attributes:
-        demonstrations: how many there were.
         posterior: of the reward's weights.
         policy: what the robot would do, (S, A).
-        risk: bound of the normalised value loss, see `SufficiencyConfig`; 1 is no better than acting at random.
+        risk: bound of the normalised value loss, see `SufficiencyConfig`; 1 is no better than acting at random. Samples that depend
+            on each other bound it less surely: see the posterior's `effective`.
         sufficient: whether that is small enough.
         query: the state to ask about.
     """
 
-    demonstrations: int
     posterior: Posterior
     policy: Array
     risk: float
@@ -62,14 +61,18 @@ def assess(
     config: SufficiencyConfig = SufficiencyConfig(),
 ) -> Assessment:
     """See the module."""
+    return judge(mdp, features, sample(mdp, features, choices(mdp, demonstrations), sampler), config)
+
+
+def judge(mdp: MDP, features: Array, posterior: Posterior, config: SufficiencyConfig = SufficiencyConfig()) -> Assessment:
+    """As `assess`, from the posterior."""
     phi = mdp.features(features)
-    posterior = sample(mdp, phi, choices(mdp, demonstrations), sampler)
     policy = plan(mdp, phi @ posterior.mean).policy
     lost, possible = losses(mdp, phi, posterior.samples, policy)
     total, most = lost @ mdp.start, possible @ mdp.start
     risk = value_at_risk(np.divide(total, most, out=np.zeros_like(total), where=most > 1e-9), config)
     by_state = value_at_risk(lost, config)
-    return Assessment(len(demonstrations), posterior, policy, float(risk), bool(risk <= config.enough), int(by_state.argmax()))
+    return Assessment(posterior, policy, float(risk), bool(risk <= config.enough), int(by_state.argmax()))
 
 
 def losses(mdp: MDP, phi: Array, samples: Array, policy: Array) -> tuple[Array, Array]:

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from rewardbot.errors import RewardbotError
 from rewardbot.tabular.demonstrations import act, demonstrated
-from rewardbot.tabular.feature_matching import Match, MultiplicativeWeights, Projection, Rule, feature_expectations, match
-from rewardbot.tabular.mdp import Array, MDP, occupancy, plan, uniform
+from rewardbot.tabular.feature_matching import (
+    Match,
+    MultiplicativeWeights,
+    Projection,
+    Rule,
+    feature_expectations,
+    match,
+)
+from rewardbot.tabular.mdp import MDP, Array, occupancy, plan, uniform
 from tests.tabular.worlds import blocks, eight, value_lost
 
 ROUNDS = {"projection": 60, "multiplicative": 150}
@@ -50,7 +57,7 @@ def test_multiplicative_weights_match_every_feature_in_150_rounds(seed: int) -> 
 def test_the_mixture_is_as_good_as_the_expert_and_in_time(rule: str) -> None:
     before = time.process_time()
     matched.cache_clear()
-    mdp, truth, expert, found = matched(rule, 0)
+    mdp, truth, _expert, found = matched(rule, 0)
     assert time.process_time() - before < 2.0
     gap = float(abs((occupancy(mdp, plan(mdp, truth).policy) - found.visits) * truth).sum())
     best, random = ((occupancy(mdp, of) * truth).sum() for of in (plan(mdp, truth).policy, uniform(mdp)))

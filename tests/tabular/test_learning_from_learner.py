@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,7 @@ def test_improvement_improves() -> None:
     mdp, rng = eight(), np.random.default_rng(0)
     truth = rng.normal(size=(SIDE**2, 4))
     soft = [evaluate(mdp, policy, truth - TEMPERATURE * np.log(policy)) for policy in learner(mdp, truth, 4, rng)]
-    assert all((after >= before - 1e-9).all() for before, after in zip(soft, soft[1:], strict=False))
+    assert all((after >= before - 1e-9).all() for before, after in itertools.pairwise(soft))
     np.testing.assert_allclose(soft[-1], plan(mdp, truth, temperature=TEMPERATURE).v, atol=0.1)
 
 
@@ -62,7 +64,7 @@ def test_a_reward_of_states_is_recovered_but_for_a_constant() -> None:
     mdp, rng = eight(), np.random.default_rng(0)
     truth = rng.normal(size=SIDE**2)
     policies = learner(mdp, mdp.rewards(truth), 3, rng)
-    steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in zip(policies, policies[1:], strict=False)])
+    steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in itertools.pairwise(policies)])
     assert correlation(without_shaping(mdp, steps), truth) > 1.0 - 1e-9
 
 
@@ -74,7 +76,7 @@ def test_from_what_was_seen_of_a_learner_who_is_not_good_yet() -> None:
     def found(episodes: int) -> Array:
         counts = np.stack([choices(mdp, act(mdp, policy, episodes, rng, steps=20)) for policy in policies])
         seen = observed_policy(counts)
-        steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in zip(seen, seen[1:], strict=False)])
+        steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in itertools.pairwise(seen)])
         return without_shaping(mdp, steps, np.sqrt(counts[1:] * counts[:-1]))
 
     many = found(3000)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from rewardbot.errors import RewardbotError
-from rewardbot.tabular.bayesian_irl import BayesianConfig
-from rewardbot.tabular.demonstrations import Demonstrations, act, join
+from rewardbot.tabular.bayesian_irl import BayesianConfig, sample
+from rewardbot.tabular.demonstrations import Demonstrations, act, choices
 from rewardbot.tabular.mdp import MDP, Array, gridworld, plan, uniform
-from rewardbot.tabular.sufficiency import SufficiencyConfig, assess, losses, until_sufficient, value_at_risk
+from rewardbot.tabular.sufficiency import SufficiencyConfig, assess, judge, losses, until_sufficient, value_at_risk
 from tests.tabular.worlds import boltzmann, colours, value_lost
 
 SAMPLER = BayesianConfig(burn_in=300, steps=500)
 GRID = gridworld(5, 5, slip=0.1, discount=0.9)
+FEATURES = colours(np.random.default_rng(0), 25)
 
 
-def world(seed: int) -> tuple[Array, Array, Array, np.random.Generator]:
-    """Features, true reward, and a demonstrator who errs now and then."""
+def worlds(count: int, seed: int = 0) -> tuple[Array, Array, np.random.Generator]:
+    """True rewards (N, S, A), and for each a demonstrator who errs now and then, (N, S, A)."""
     rng = np.random.default_rng(seed)
-    features = colours(rng, 25)
-    truth = GRID.rewards(features @ rng.normal(size=5))
-    return features, truth, boltzmann(GRID, truth, SAMPLER.rationality), rng
+    truth = np.stack([GRID.rewards(FEATURES @ rng.normal(size=5)) for _ in range(count)])
+    return truth, boltzmann(GRID, truth, SAMPLER.rationality), rng
 
 
 def test_the_loss_by_hand() -> None:
@@ -48,48 +46,52 @@ def test_the_value_at_risk_is_a_quantile_and_its_bound_holds() -> None:
 
 
 def test_the_risk_falls_with_the_number_of_demonstrations() -> None:
-    """Mean of four worlds; the demonstrations are ten steps long."""
-    counts, risks = (1, 3, 10, 40), []
-    for seed in range(4):
-        features, _, expert, rng = world(seed)
-        shown = act(GRID, expert, 40, rng, steps=10)
-        risks.append([assess(GRID, features, shown[:count], SAMPLER).risk for count in counts])
-    mean = np.mean(risks, axis=0)
-    assert (np.diff(mean) < 0.0).all() and (mean <= [0.69, 0.06, 0.015, 0.003]).all(), mean
+    """Median of eight worlds, because in some there is little to gain, and a share of that is large; demonstrations of ten steps."""
+    _, experts, rng = worlds(8)
+    shown = [act(GRID, expert, 40, rng, steps=10) for expert in experts]
+    counts = np.stack([choices(GRID, some[:count]) for count in (1, 3, 10, 40) for some in shown])
+    posterior = sample(GRID, FEATURES, counts, SAMPLER)
+    risks = np.array([judge(GRID, FEATURES, posterior[index]).risk for index in range(32)]).reshape(4, 8)
+    median = np.median(risks, axis=1)
+    assert (np.diff(median) < 0.0).all() and (median.round(3) <= [0.69, 0.06, 0.015, 0.003]).all(), median
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_stops_when_the_loss_is_small_and_then_it_is(seed: int) -> None:
-    features, truth, expert, rng = world(seed)
+    (truth,), (expert,), rng = worlds(1, seed)
+    asked: list[int] = []
 
     def ask(state: int) -> Demonstrations:
-        return act(GRID, expert, 1, rng, steps=3, start=[state])
+        asked.append(state)
+        return act(GRID, expert, 1, rng, steps=5, start=[state])
 
-    *before, last = until_sufficient(GRID, features, ask(0), ask, SAMPLER, SufficiencyConfig(enough=0.05))
+    *before, last = until_sufficient(GRID, FEATURES, ask(0), ask, SAMPLER, SufficiencyConfig(enough=0.05))
     assert last.sufficient and last.risk <= 0.05 and not any(one.sufficient for one in before)
-    assert [one.demonstrations for one in [*before, last]] == list(range(1, len(before) + 2))
+    assert asked[1:] == [one.query for one in before]
     assert value_lost(GRID, truth, last.policy) <= 0.05
 
 
 def test_asking_where_the_risk_is_largest_beats_asking_anywhere() -> None:
-    """Equal counts, one step in each answer; mean risk over six worlds and all numbers of questions."""
-    asked: dict[str, list[float]] = {"riskiest": [], "any": []}
-    for seed in range(6):
-        features, _, expert, _ = world(seed)
-        for name, of in asked.items():
-            rng = np.random.default_rng([seed, 1])
-            shown = act(GRID, expert, 1, rng, steps=1, start=[0])
-            for _ in range(10):
-                found = assess(GRID, features, shown, replace(SAMPLER, burn_in=200, steps=300))
-                of.append(found.risk)
+    """Equal counts of single steps; what is lost in truth, mean of twelve worlds after one to four questions."""
+    truth, experts, _ = worlds(12)
+    lost: dict[str, list[float]] = {}
+    for name in ("riskiest", "any"):
+        rng, lost[name] = np.random.default_rng(1), []
+        counts = np.stack([choices(GRID, act(GRID, expert, 1, rng, steps=1, start=[0])) for expert in experts])
+        for questions in range(5):
+            posterior = sample(GRID, FEATURES, counts, BayesianConfig(chains=2, burn_in=150, steps=250, thin=2, seed=questions))
+            for index, expert in enumerate(experts):
+                found = judge(GRID, FEATURES, posterior[index])
+                if questions:
+                    lost[name].append(value_lost(GRID, truth[index], found.policy))
                 state = found.query if name == "riskiest" else int(rng.integers(25))
-                shown = join([shown, act(GRID, expert, 1, rng, steps=1, start=[state])])
-    assert np.mean(asked["riskiest"]) < 0.95 * np.mean(asked["any"]), {name: np.mean(of) for name, of in asked.items()}
+                counts[index] += choices(GRID, act(GRID, expert, 1, rng, steps=1, start=[state]))
+    assert np.mean(lost["riskiest"]) < 0.8 * np.mean(lost["any"]), {name: np.mean(of) for name, of in lost.items()}
 
 
 def test_a_random_expert_is_never_sure_to_be_understood() -> None:
     """Whoever chooses by chance has no reward that could be worth much: what is lost is a large share of next to nothing."""
-    features, *_, rng = world(0)
-    found = assess(GRID, features, act(GRID, uniform(GRID), 10, rng, steps=10), SAMPLER)
-    best = plan(GRID, GRID.features(features) @ found.posterior.mean).v
-    assert np.isfinite(found.risk) and np.ptp(best) < 1.0
+    shown = act(GRID, uniform(GRID), 10, np.random.default_rng(0), steps=10)
+    found = assess(GRID, FEATURES, shown, SAMPLER)
+    best = plan(GRID, GRID.features(FEATURES) @ found.posterior.mean).v
+    assert np.isfinite(found.risk) and not found.sufficient and np.ptp(best) < 1.0

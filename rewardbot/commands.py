@@ -220,6 +220,9 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.training.streams import STREAMS
     from rewardbot.training.view import bar
 
+    if options.demos:
+        raise ConfigError(f"{path} acts on camera images: its episodes are recorded by a graph, not with --demos.",
+                          next_step="rewardbot up record records bags.")
     policy = DeployedPolicy(data)
     if options.task and options.task != policy.task:
         from rewardbot.robots.tasks import load_task
@@ -252,10 +255,20 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
                           next_step="Leave --task and --video out.")
     env = make_env(name)
     try:
-        returns = judge_policy(data, env, options.seed, options.episodes)
+        if not options.demos:
+            returns = judge_policy(data, env, options.seed, options.episodes)
+        else:
+            from rewardbot.training.adversarial import demonstrate
+            from rewardbot.training.state_loop import start_seeds
+
+            shown = demonstrate(env, StatePolicy(data).act, start_seeds(options.seed, options.episodes))
+            returns = shown.returns
+            write_atomic(Path(options.demos).expanduser(), shown.to_bytes())
     finally:
         env.close()
     Console().print(return_table(f"{name}: {path}", returns))
+    if options.demos:
+        print(f"{options.demos}: {options.episodes} demonstrations")
 
 
 def find_policy(path: Path) -> Path:

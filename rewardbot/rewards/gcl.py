@@ -6,6 +6,8 @@ Finn, Levine and Abbeel 2016, Guided Cost Learning: Deep Inverse Optimal Control
 
 Reward and policy alternate: the better the policy, the nearer is q to exp(R) / Z, and the better is the estimate of Z. The dynamics
 are alike in p and q and cancel, so q is the product of pi(a|s).
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ class GCLConfig:
 
     sees: tuple[str, ...] = setting(("state_action",), "parts of a transition that the reward looks at")
     length: int = setting(1, "steps of a clip that is weighted as one; the longer, the fewer samples count", min=1)
-    penalty: float = setting(1.0, "weight of the penalty on the slope of the reward", min=0.0)
-    rate: float = setting(3e-4, "Adam learning rate", min=0.0)
+    penalty: float = setting(0.1, "weight of the penalty on the slope of the reward", min=0.0)
+    rate: float = setting(1e-3, "Adam learning rate", min=0.0)
     network: DiscriminatorConfig = setting(PLAIN, "network of the reward")
 
 

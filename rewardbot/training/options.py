@@ -72,6 +72,7 @@ class EvalOptions:
     actor: str = setting("rl", "who acts: bc, bc_tuned or rl")
     task: str = setting("", "task; the checkpoint's own if not given")
     video: str = setting("", "MP4 file for the first episodes")
+    demos: str = setting("", "of a policy of state vectors: file for the episodes, as demonstrations for --reward gail, airl or gcl")
 
 
 TeacherName = Literal["human", "simulated", "model"]

@@ -20,6 +20,7 @@ import rewardbot
 from rewardbot import registry
 from rewardbot.config import from_mapping, read_yaml, to_mapping
 from rewardbot.errors import ConfigError, DataError
+from rewardbot.policies.ppo import PPO
 from rewardbot.policies.sac import SAC
 from rewardbot.training.files import write_atomic
 from rewardbot.training.run import CONFIG, RunFolder
@@ -31,14 +32,13 @@ from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
-POLICIES = ("sac",)
 
 
 @dataclass
 class Trained:
     """What a job hands back: the agent, and how many answers counted and questions were skipped."""
 
-    agent: SAC
+    agent: SAC | PPO
     steps: int
     answers: int = 0
     skipped: int = 0
@@ -120,15 +120,16 @@ def resolve(options: StateOptions, given: Collection[str]) -> Any:
         raise ConfigError(f"Reward '{options.reward}' is not learned from state vectors here.",
                           valid=f"--reward takes: {', '.join(REWARDS)}.", next_step="Without --env and --state, a goal classifier "
                           "learns from images." if options.reward in ("vice", "goal_classifier") else "")
-    if registry.check("policy", options.policy) not in POLICIES:
-        raise ConfigError(f"Policy '{options.policy}' does not learn online from state vectors and a learned reward.",
-                          valid=f"--policy takes: {', '.join(POLICIES)}.")
     consumes = REWARDS[options.reward]
+    if registry.check("policy", options.policy) not in consumes.policies:
+        raise ConfigError(f"Policy '{options.policy}' does not learn online from state vectors and reward '{options.reward}'.",
+                          valid=f"--policy takes: {', '.join(consumes.policies)}.")
     foreign = {name: kind.what for kind in REWARDS.values() for name in kind.options} | dict.fromkeys(consumes.options, "")
     for name in given:
         if foreign.get(name):
             raise ConfigError(f"--{name.replace('_', '-')} is for rewards from {foreign[name]}; '{options.reward}' learns from "
-                              f"{consumes.what}.", valid=f"It takes: {', '.join(f'--{option}' for option in consumes.options)}.")
+                              f"{consumes.what}.",
+                              valid=f"It takes: {', '.join(f'--{option}' for option in consumes.options) or 'none of its own'}.")
     return _job(options).resolve(options, read_yaml(Path(options.config).expanduser()) if options.config else {})
 
 

@@ -23,8 +23,9 @@ class StateOptions:
     env: str = setting("", "gymnasium environment to learn in, from its state vectors")
     task: str = setting("", "with --state: simulated task of the arm, see `rewardbot list`")
     state: bool = setting(False, "learn --task from its true state, without cameras")
-    reward: str = setting("preference", "reward algorithm: preference, pebble, surf or mrn, which learn from preferences")
-    policy: str = setting("sac", "policy algorithm; from state vectors: sac")
+    reward: str = setting("preference", "reward algorithm: preference, pebble, surf or mrn, which learn from preferences; gail, airl "
+                          "or gcl, which learn from --demos; true: the environment's own, for experts and comparisons")
+    policy: str = setting("sac", "policy algorithm; from state vectors: sac, or ppo for gail, airl and gcl")
     steps: int = setting(20_000, "environment steps", min=100, max=1_000_000_000)
     seed: int = setting(0, "seed of start states, networks, batches and questions", min=0, max=100_000_000)
     episodes: int = setting(20, "evaluation episodes of the final policy", min=1, max=100_000)
@@ -34,6 +35,7 @@ class StateOptions:
     answers: int = setting(100, "answers to ask for", min=1, max=1_000_000)
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson")
+    demos: str = setting("", "file of demonstrations, from rewardbot eval RUN --demos FILE")
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,24 @@ class Consumes:
         what: in words.
         options: those of `StateOptions` that no others take.
         module: a `Job`.
+        policies: which learn from such a reward.
     """
 
     what: str
     options: tuple[str, ...]
     module: str
+    policies: tuple[str, ...] = ("sac",)
 
 
 PREFERENCES = Consumes("preferences", ("teacher", "answers", "strategy"), "rewardbot.training.preference_job")
 
-REWARDS: Mapping[str, Consumes] = {"preference": PREFERENCES, "pebble": PREFERENCES, "surf": PREFERENCES, "mrn": PREFERENCES}
+DEMONSTRATIONS = Consumes("demonstrations", ("demos",), "rewardbot.training.adversarial_job", ("sac", "ppo"))
+
+TRUE = Consumes("the environment's own reward", (), "rewardbot.training.true_job")
+
+REWARDS: Mapping[str, Consumes] = {
+    "preference": PREFERENCES, "pebble": PREFERENCES, "surf": PREFERENCES, "mrn": PREFERENCES,
+    "gail": DEMONSTRATIONS, "airl": DEMONSTRATIONS, "gcl": DEMONSTRATIONS, "true": TRUE}
 """Rewards that are learned from state vectors."""
 
 

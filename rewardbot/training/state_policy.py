@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from rewardbot.errors import DataError
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
+from rewardbot.policies.ppo import PPO
 from rewardbot.policies.sac import SAC, StateActor
 
 KIND = "policy of state vectors"
 
 
-def state_policy_to_bytes(agent: SAC, description: Mapping[str, Any]) -> bytes:
+def state_policy_to_bytes(agent: SAC | PPO, description: Mapping[str, Any]) -> bytes:
     """The actor for `StatePolicy`.
 
     Args:

@@ -1,0 +1,216 @@
+"""Imitation end to end on a point that is to stand at 0.5, and what is refused before it begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+import yaml
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from rewardbot import cli
+from rewardbot.data.state_demonstrations import StateDemonstrations, StateEpisode
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.policies.ppo import PPOConfig
+from rewardbot.policies.sac import SACConfig
+from rewardbot.rewards.gail import GAILConfig
+from rewardbot.rewards.gcl import GCLConfig
+from rewardbot.training.adversarial import POLICIES, REWARDS, AdversarialConfig, AdversarialLoop, demonstrate
+from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
+from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate
+from rewardbot.training.state_summary import StateSummary
+
+GOAL = 0.5
+
+
+class Point(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
+    """x <- x + 0.2 a, from anywhere in [-1, 1]; its true reward is -|x - 0.5|. With `edge` an episode ends beyond it."""
+
+    def __init__(self, edge: float = np.inf, scale: float = 1.0) -> None:
+        self.observation_space = spaces.Box(-9.0, 9.0, (1,), np.float32)
+        self.action_space = spaces.Box(-scale, scale, (1,), np.float32)
+        self.edge, self.scale, self.x, self.steps = edge, scale, 0.0, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        super().reset(seed=seed)
+        self.x, self.steps = float(self.np_random.uniform(-1.0, 1.0)), 0
+        return np.array([self.x], np.float32), {}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        self.x += 0.2 * float(action[0]) / self.scale
+        self.steps += 1
+        return np.array([self.x], np.float32), -abs(self.x - GOAL), abs(self.x) > self.edge, self.steps >= 20, {}
+
+
+def go(state: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The expert."""
+    return np.clip(5.0 * (GOAL - state), -1.0, 1.0)
+
+
+def shown(episodes: int = 10, env: Point | None = None) -> StateDemonstrations:
+    return demonstrate(env or Point(), go, range(100, 100 + episodes))
+
+
+CONFIG = AdversarialConfig(
+    loop=StateLoopConfig(steps=900, start_steps=100, sac=SACConfig(hidden=32, batch=64, rate=3e-3, discount=0.9)),
+    on_policy=OnPolicyConfig(steps=6000, rollout=400, ppo=PPOConfig(hidden=32, rate=3e-3, discount=0.9, epochs=5)),
+    batch=64, fresh=400, reward_steps=20, gail=GAILConfig(rate=1e-3))
+
+
+def learned(reward: str, policy: str, demonstrations: StateDemonstrations, config: AdversarialConfig = CONFIG) -> AdversarialLoop:
+    loop = AdversarialLoop(Point(), reward, policy, config, demonstrations)
+    loop.run()
+    return loop
+
+
+def share_of_experts_return(loop: AdversarialLoop) -> float:
+    """0: as an untrained policy that stands still, 1: as the expert."""
+    seeds = range(500, 520)
+    ours, expert, still = (np.mean(evaluate(Point(), act, seeds)) for act in (loop.loop.best, go, lambda state: 0.0 * state))
+    return float((ours - still) / (expert - still))
+
+
+@pytest.mark.parametrize("reward", ["gail", "airl"])
+def test_soft_actor_critic_comes_to_do_what_the_expert_does(reward: str) -> None:
+    loop = learned(reward, "sac", shown())
+    assert isinstance(loop.loop, StateLoop) and loop.model.version == 400
+    assert share_of_experts_return(loop) > 0.9
+
+
+@pytest.mark.parametrize("reward", ["gail", "gcl"])
+def test_and_so_does_proximal_policy_optimisation(reward: str) -> None:
+    loop = learned(reward, "ppo", shown())
+    assert isinstance(loop.loop, OnPolicyLoop)
+    assert share_of_experts_return(loop) > 0.9
+
+
+def test_a_run_can_be_repeated() -> None:
+    short = dataclasses.replace(CONFIG, loop=dataclasses.replace(CONFIG.loop, steps=160))
+    one, two = (learned("airl", "sac", shown(1), short) for _ in range(2))
+    assert one.loop.best(np.zeros(1, np.float32)).tolist() == two.loop.best(np.zeros(1, np.float32)).tolist()
+
+
+def test_clips_are_weighted_as_one() -> None:
+    config = dataclasses.replace(CONFIG, gcl=GCLConfig(length=5), loop=dataclasses.replace(CONFIG.loop, steps=120))
+    loop = learned("gcl", "sac", shown(2), config)
+    assert 1.0 <= float(loop.metrics["effective_samples"]) <= 64 // 5
+
+
+def test_one_demonstration_and_an_expert_that_is_random_are_learned_from() -> None:
+    short = dataclasses.replace(CONFIG, loop=dataclasses.replace(CONFIG.loop, steps=200))
+    random = demonstrate(Point(), lambda state: np.random.default_rng(int(1e6 * abs(float(state[0])))).uniform(-1, 1, 1), [3])
+    for demonstrations in (shown(1), random):
+        loop = learned("gail", "sac", demonstrations, short)
+        assert 0.0 < float(loop.metrics["expert_d"]) < 1.0
+
+
+def test_wrong_combinations_are_refused_with_the_valid_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no reward that is learned against the policy named 'pebble'(.|\n)*airl, gail, gcl"):
+        AdversarialLoop(Point(), "pebble", "sac", CONFIG, shown(1))
+    with pytest.raises(ConfigError, match=r"no policy that learns from the reward gail named 'rlpd'(.|\n)*ppo, sac"):
+        AdversarialLoop(Point(), "gail", "rlpd", CONFIG, shown(1))
+
+
+def test_demonstrations_of_other_bounds_are_refused() -> None:
+    with pytest.raises(DataError, match=r"bounds \[-3\] to \[3\](.|\n)*\[-1\] to \[1\]"):
+        AdversarialLoop(Point(), "gail", "sac", CONFIG, shown(1, Point(scale=3.0)))
+
+
+def headed(head: Any) -> AdversarialConfig:
+    return dataclasses.replace(CONFIG, gail=GAILConfig(head=head))
+
+
+@pytest.mark.parametrize("head", ["positive", "negative"])
+def test_a_head_that_needs_a_fixed_horizon_refuses_early_ends_at_the_start(head: str) -> None:
+    AdversarialLoop(Point(), "gail", "sac", headed(head), shown(1))
+    with pytest.raises(ConfigError, match=f"'{head}' needs episodes of one length"):
+        AdversarialLoop(Point(edge=0.3), "gail", "sac", headed(head), shown(1))
+    AdversarialLoop(Point(edge=0.3), "gail", "sac", headed("log_odds"), shown(1))
+    AdversarialLoop(Point(edge=0.3), "airl", "sac", headed(head), shown(1))  # it has no such head
+    ended = dataclasses.replace(shown(1).episodes[0], terminated=True)
+    with pytest.raises(ConfigError, match="needs episodes of one length"):
+        AdversarialLoop(Point(), "gail", "sac", headed(head), dataclasses.replace(shown(1), episodes=[ended]))
+
+
+@pytest.mark.parametrize("policy", ["sac", "ppo"])
+def test_and_early_ends_that_only_show_later(policy: str) -> None:
+    env = Point()
+    loop = AdversarialLoop(env, "gail", policy, headed("positive"), shown(1))
+    env.edge = 0.0
+    with pytest.raises(ConfigError, match="'positive' needs episodes of one length"):
+        loop.advance()
+
+
+def test_a_reward_that_is_nan() -> None:
+    loop = AdversarialLoop(Point(), "gail", "sac", CONFIG, shown(1))
+    loop.model.reward = lambda batch: torch.full((len(batch.rows),), float("nan"))  # type: ignore[method-assign]
+    with pytest.raises(DataError, match="learned reward is NaN"):
+        loop.run()
+
+
+def test_an_environment_that_gives_nan() -> None:
+    env = Point()
+    loop = AdversarialLoop(env, "gail", "ppo", CONFIG, shown(1))
+    env.x = np.nan
+    env.reset = lambda **given: (np.array([np.nan], np.float32), {})  # type: ignore[method-assign]
+    with pytest.raises(DataError, match="gave NaN"):
+        loop.advance()
+
+
+def test_demonstrations_hold_what_was_done() -> None:
+    found = shown(2)
+    assert found.env == "Point" and [len(episode.actions) for episode in found.episodes] == [20, 20]
+    first: StateEpisode = found.episodes[0]
+    assert first.seed == 100 and not first.terminated
+    assert np.allclose(first.states[1:] - first.states[:-1], 0.2 * first.actions, atol=1e-6)
+    assert found.returns == pytest.approx(evaluate(Point(), go, [100, 101]), abs=1e-5)
+
+
+# The command line ----------------------------------------------------------------------------------------------------------
+
+ENV = "tests/GoTo-v0"
+SETTINGS = {"loop": {"start_steps": 50, "sac": {"batch": 16, "hidden": 8}}, "batch": 16, "report_every": 60, "evaluations": 1,
+            "on_policy": {"rollout": 60, "ppo": {"hidden": 8, "epochs": 1}}}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with an expert's demonstrations, made by the commands, and settings."""
+    if ENV not in gymnasium.registry:
+        gymnasium.register(ENV, entry_point=Point)
+    (tmp_path / "true.yaml").write_text(yaml.safe_dump({"loop": SETTINGS["loop"]}))
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(SETTINGS))
+    cli.run(["train", "--env", ENV, "--reward", "true", "--steps", "100", "--episodes", "2", "--config", str(tmp_path / "true.yaml"),
+             "--run-dir", str(tmp_path / "expert")])
+    cli.run(["eval", str(tmp_path / "expert" / "latest"), "--episodes", "3", "--demos", str(tmp_path / "demos")])
+    return tmp_path
+
+
+def train(files: Path, *arguments: str) -> None:
+    cli.run(["train", "--env", ENV, "--steps", "120", "--episodes", "2", "--config", str(files / "settings.yaml"),
+             "--run-dir", str(files / "runs"), *arguments])
+
+
+def test_by_name_from_the_experts_reward_to_a_policy(files: Path) -> None:
+    assert len(StateDemonstrations.read(files / "demos").episodes) == 3
+    for reward, policy in itertools.product(REWARDS, POLICIES):
+        train(files, "--reward", reward, "--policy", policy, "--demos", str(files / "demos"))
+        summary = StateSummary.read(files / "runs" / "latest" / "summary.json")
+        assert (summary.reward, summary.policy, summary.steps) == (reward, policy, 120) and len(summary.returns) == 2
+    with pytest.raises(ConfigError, match=r"'gail' learns from demonstrations, and there are none(.|\n)*--demos FILE"):
+        train(files, "--reward", "gail")
+    with pytest.raises(ConfigError, match=r"Policy 'ppo' does not learn online(.|\n)*reward 'pebble'(.|\n)*takes: sac"):
+        train(files, "--reward", "pebble", "--policy", "ppo")
+    with pytest.raises(ConfigError, match=r"--demos is for rewards from demonstrations; 'true'"):
+        train(files, "--reward", "true", "--demos", str(files / "demos"))
+    with pytest.raises(ConfigError, match=r"--answers is for rewards from preferences; 'airl' learns from demonstrations"):
+        train(files, "--reward", "airl", "--demos", str(files / "demos"), "--answers", "3")
+    with pytest.raises(DataError, match="Cannot read"):
+        train(files, "--reward", "airl", "--demos", str(files / "nothing"))

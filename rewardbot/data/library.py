@@ -64,12 +64,20 @@ class Library:
         return bag.path.resolve() if bag is not None and bag.path.is_dir() else None
 
     def steps(self, id: str) -> int:
-        """How many an episode has."""
-        return self._bags[id].steps or 0
+        """How many an episode has.
+
+        Raises:
+            DataError: there is none of that id, or none any more.
+        """
+        return self._bag(id).steps or 0
 
     def source(self, id: str) -> Source:
-        """Who acted in an episode."""
-        header = self._bags[id].header
+        """Who acted in an episode.
+
+        Raises:
+            DataError: there is none of that id, or none any more.
+        """
+        header = self._bag(id).header
         assert header is not None
         return header.info.source
 
@@ -79,15 +87,18 @@ class Library:
         Raises:
             DataError: there is none of that id, or it is damaged.
         """
-        if (path := self.path(id)) is None:
-            raise DataError(f"There is no bag of episode '{id}' in {', '.join(map(str, self._places))}.",
-                            next_step="Name the folder where it is, too, or leave it out.")
-        return read_episode(path, self.contract, self.task, pixels=pixels)
+        return read_episode(self._bag(id).path, self.contract, self.task, pixels=pixels)
 
     def forget(self, id: str, reason: str) -> None:
         """Leaves out an episode that turned out to be of no use."""
         self._warn(f"Episode {id} is left out: {reason}")
         self._bags.pop(id, None)
+
+    def _bag(self, id: str) -> Bag:
+        if (bag := self._bags.get(id)) is None:
+            raise DataError(f"There is no bag of episode '{id}' in {', '.join(map(str, self._places))}.",
+                            next_step="Name the folder where it is, too, or leave it out.")
+        return bag
 
     def _take(self, bag: Bag) -> None:
         if bag.header is None:

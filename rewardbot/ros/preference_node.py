@@ -58,7 +58,7 @@ class PreferenceSettings:
 
 
 class PreferenceNode(RewardbotNode):
-    """A thread reads and judges episodes; everything else, such as an annotator's answer, does not wait for it."""
+    """One thread reads episodes and asks, another reads meter and alarm; an annotator's answer waits for neither."""
 
     def __init__(self) -> None:
         super().__init__("preference_node")
@@ -75,9 +75,11 @@ class PreferenceNode(RewardbotNode):
         self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
                                      stale_after=settings.stale_after, say=warn)
         self._oversight = Oversight(library, self._ledger, params.declare(self, OversightConfig, self.given, prefix="oversight"))
-        self._pool = ThreadPoolExecutor(1, "look")
+        self._pool = ThreadPoolExecutor(2, "look")
         self._look: Future[int] | None = None
+        self._overlook: Future[None] | None = None
         self._look_at, self._paused, self._learned_s, self._trouble = 0.0, False, 0.0, ""
+        self._overlooked, self._blind = 0, ""
         # A node that was started again has asked some of its questions in minutes that it does not know of.
         asked, schedule = self.questioner.asking.answered, self._asking.schedule
         self._began = time.monotonic() - 60.0 * max(0, asked - schedule.first) / max(schedule.per_minute, 1e-9)
@@ -96,12 +98,19 @@ class PreferenceNode(RewardbotNode):
     def work(self) -> float:
         """Starts a look when it is time for one, and tells what has changed."""
         if self._look is not None and self._look.done():
-            self._ended(self._look)
+            self._trouble = _what_went_wrong(self._look)
+            self._look = None
+        if self._overlook is not None and self._overlook.done():
+            self._blind, self._overlook = _what_went_wrong(self._overlook), None
         now = time.monotonic()
         if self._look is None and now - self._look_at >= LOOK_S:
             self._look_at = now
             progress = min(1.0, self._learned_s / (60.0 * self.settings.minutes))
-            self._look = self._pool.submit(self._look_around, progress, (now - self._began) / 60.0)
+            self._look = self._pool.submit(self.questioner.look, progress=progress, minutes=(now - self._began) / 60.0,
+                                           ask=not self._paused and not self._oversight.enough)
+        if self._overlook is None and (reward := self.questioner.reward) is not None and reward.version != self._overlooked:
+            self._overlooked = reward.version
+            self._overlook = self._pool.submit(self._oversight.look, reward, self.questioner.clips)
         self._tell()
         return POLL_S
 
@@ -110,22 +119,6 @@ class PreferenceNode(RewardbotNode):
         self._pool.shutdown()
         self.questioner.close()
         self._ledger.close()
-
-    def _look_around(self, progress: float, minutes: float) -> int:
-        """In the thread."""
-        questioner, oversight = self.questioner, self._oversight
-        asked = questioner.look(progress=progress, minutes=minutes, ask=not self._paused and not oversight.enough)
-        if (reward := questioner.reward) is not None:
-            oversight.look(reward, questioner.clips)
-        return asked
-
-    def _ended(self, look: Future[int]) -> None:
-        self._look = None
-        try:
-            look.result()
-            self._trouble = ""
-        except RewardbotError as error:  # a full disk, a labeller that refuses: robot and learner go on, and so do we
-            self._trouble = str(error)
 
     def _tell(self) -> None:
         desk = self.questioner.desk
@@ -139,7 +132,8 @@ class PreferenceNode(RewardbotNode):
             self.tick()
         reward, asking, meter = self.questioner.reward, self.questioner.asking, self._oversight.meter
         state, words = self._state_and_words()
-        known = {"state": state, "words": words, "trouble": self._trouble or self.questioner.trouble, "answered": asking.answered,
+        trouble = self._trouble or self.questioner.trouble or self._blind
+        known = {"state": state, "words": words, "trouble": trouble, "answered": asking.answered,
                  "skipped": asking.skipped, "waiting": len(questions.open), "reward_version": reward.version if reward else 0,
                  "reward_answers": reward.answers if reward else 0, "meter": "" if meter is None else meter.bound,
                  "alarm": str(self._oversight.alarm) if self._oversight.ringing else "", "episodes": len(self.questioner.library)}
@@ -195,6 +189,15 @@ class PreferenceNode(RewardbotNode):
         response.message = "learning goes on" if response.success else "there is no alarm"
         self._oversight.clear()
         return response
+
+
+def _what_went_wrong(look: Future[Any]) -> str:
+    """A full disk or a labeller that refuses: robot and learner go on, and so does the node."""
+    try:
+        look.result()
+    except RewardbotError as error:
+        return str(error)
+    return ""
 
 
 def main() -> None:

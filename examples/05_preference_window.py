@@ -18,9 +18,11 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import numpy as np
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 
+from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
@@ -29,12 +31,14 @@ from rewardbot.feedback.feedback import Kind, Query
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.gui import theme
 from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.learning import Learning
+from rewardbot.gui.learning_view import LearningView
 from rewardbot.gui.preference_session import SILENT_S, PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget, make_application
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.collect import demonstrate, play
-from rewardbot.types import Segment
+from rewardbot.types import EpisodeInfo, Segment
 
 TASK, DEMONSTRATIONS, PLAYS, CLIP = "push", 3, 3, 25
 SCALES = {"": 1, "_hidpi": 2}
@@ -70,6 +74,8 @@ class Scene:
         self.desk.refresh()
         self.session.desk({"budget": 200.0, "answered": 61.0, "words": "The robot is collecting; next question in about 20 s"})
         self.session.questions(self.desk.questions())
+        self.learning = Learning(lambda: time.monotonic() + self.later)
+        self.window.beside(LearningView(self.learning, looks))
         self.window.show()
         self.window.refresh()
         self.until(lambda: kind is None or (self.session.phase == "asking" and self.window.views[0].has_picture))
@@ -138,6 +144,29 @@ def _marking(scene: Scene) -> None:
         QTest.keyClick(scene.window, Qt.Key.Key_Left, Qt.KeyboardModifier.ControlModifier)
 
 
+def _learning(scene: Scene) -> None:
+    """What a graph would tell in some minutes; the figures are made up."""
+    learning, rng = scene.learning, np.random.default_rng(0)
+    for episode in range(60):
+        scene.later += 12.0
+        info = EpisodeInfo(f"policy-{episode}", TASK, "sim_arm", "policy", success=bool(rng.random() < episode / 50))
+        learning.episode(EpisodeEvent("end", 1, info))
+        learning.metrics("learner_node", {"rate_hz": 48.0, "reward": 0.1 + 0.01 * episode + 0.03 * rng.standard_normal()})
+    told = {"words": "61 of 200 questions are answered.", "reward_version": 91.0, "reward_answers": 61.0, "meter": 0.18}
+    learning.metrics("preference_node", {"rate_hz": 0.4, "reward_accuracy": 0.93, **told})
+    learning.metrics("policy_node", {"rate_hz": 10.0})
+    learning.metrics("sim_node", {"rate_hz": 10.0, "stopped": 0.0})
+    learning.metrics("classifier_node", {"rate_hz": 10.0, "goal_probability": 0.83})
+    learning.questions(scene.desk.questions())
+    clips = scene.shelf.clips("q1")
+    assert clips is not None
+    scene.press(Qt.Key.Key_V)
+    view = scene.window.findChild(LearningView)
+    assert view is not None
+    view.camera.show_pixels(clips[0].frames["front"][-1])
+    view.refresh()
+
+
 STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "pair": ("pair", lambda scene: None),
     "why": ("pair", lambda scene: scene.press(Qt.Key.Key_W)),
@@ -149,6 +178,7 @@ STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "stale": ("pair", _stale),
     "stopped": ("pair", _stopped),
     "alarm": ("pair", _alarm),
+    "learning": ("pair", _learning),
     "help": ("pair", lambda scene: scene.press(Qt.Key.Key_Question)),
 }
 

@@ -15,7 +15,7 @@ from rewardbot.gui import theme
 from rewardbot.gui.camera_view import as_image
 from rewardbot.gui.learning import Learning
 
-REFRESH_MS, WIDTH, BINS = 500, 380, 20
+REFRESH_MS, WIDTH, BINS = 500, 400, 20
 
 
 class LearningView(QWidget):
@@ -36,19 +36,22 @@ class LearningView(QWidget):
         self._rows.setColumnStretch(1, 1)
         self._labels: list[tuple[QLabel, QLabel]] = []
         self._plots = {name: self._plot(title) for name, title in (
-            ("success", "success of the last episodes"), ("reward", "reward while learning"),
-            ("accuracy", "answers that the reward explains"))}
+            ("success", "success, last episodes"), ("reward", "reward, by minutes"), ("accuracy", "answers explained"))}
         self._lines = {name: plot.plot(pen=pyqtgraph.mkPen(looks.colours["good"], width=2)) for name, plot in self._plots.items()}
-        self._histogram = self._plot("rewards of the steps that are asked about")
+        self._histogram = self._plot("rewards of the clips")
         self._bars = pyqtgraph.BarGraphItem(x=[0], height=[0], width=0.1, brush=looks.colours["warning"], pen=looks.edge)
         self._histogram.addItem(self._bars)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(12, 0, 0, 0)
         whole.setSpacing(6)
         whole.addWidget(self.camera)
-        for plot in (*self._plots.values(), self._histogram):
-            whole.addWidget(plot, 1)
+        plots = QGridLayout()
+        plots.setSpacing(4)
+        for number, plot in enumerate((*self._plots.values(), self._histogram)):
+            plots.addWidget(plot, number // 2, number % 2)
+        whole.addLayout(plots)
         whole.addLayout(self._rows)
+        whole.addStretch(1)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.refresh)
         self._timer.start(REFRESH_MS)
@@ -60,7 +63,7 @@ class LearningView(QWidget):
         for name, line in self._lines.items():
             minutes, values = self._learning.curve(name)
             line.setData(minutes, values)
-            self._plots[name].setVisible(bool(values))
+            self._plots[name].setVisible(len(values) > 1)
         rewards = self._learning.rewards
         self._histogram.setVisible(bool(len(rewards)))
         if len(rewards):
@@ -87,8 +90,10 @@ class LearningView(QWidget):
 
     def _plot(self, title: str) -> Any:
         plot = pyqtgraph.PlotWidget(background=self._looks.ground)
-        plot.setTitle(title, color=self._looks.soft, size=f"{self._text - 3}pt")
-        plot.setMinimumHeight(90)
+        plot.setTitle(title, color=self._looks.soft, size=f"{self._text - 1}px")
+        plot.setFixedHeight(125)
+        font = self.font()
+        font.setPixelSize(self._text - 3)
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.setMenuEnabled(False)
@@ -96,6 +101,8 @@ class LearningView(QWidget):
         for axis in ("left", "bottom"):
             plot.getAxis(axis).setPen(self._looks.edge)
             plot.getAxis(axis).setTextPen(self._looks.soft)
+            plot.getAxis(axis).setStyle(tickFont=font, maxTickLevel=0)
+            plot.getAxis(axis).enableAutoSIPrefix(False)
         return plot
 
 
@@ -107,7 +114,7 @@ class ProbabilityView(QWidget):
         self._looks, self._text = looks, text
         self._image = QImage()
         self._probability: float | None = None
-        self.setFixedHeight(180)
+        self.setFixedHeight(190)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.hide()
 

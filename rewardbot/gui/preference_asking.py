@@ -1,8 +1,8 @@
 """What is asked about recorded bags, without a robot: a reward is fitted to the ledger again and again, and chooses the questions.
 
 All of it is in a process of its own, and the fit of low priority there: neither the window nor whoever stores answers waits for it.
-Questions go through the ledger, what is known of them through pipes: JSON, a line each. The process ends when the window does, however
-that ends.
+Questions go through the ledger, what is known of them through pipes: JSON, a line each. The process ends when the window does,
+however that ends.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from PyQt5.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QKeyEvent, QShowEvent
-from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from rewardbot.feedback.messages import Question, Questions, Receipt
 from rewardbot.gui import preference_keys, theme
@@ -71,7 +71,8 @@ class PreferenceWidget(QWidget):
         self._why, self._last, self._empty, self._estop = QLabel(), QLabel(), QLabel(), QLabel()
         self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
         self._clips, self._answers, self._fixed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        self._split = QSplitter(Qt.Orientation.Horizontal)
+        self._whole = QHBoxLayout(self)
+        self._beside: QWidget | None = None
         self.toasts, self.help = Toasts(self), KeyHelp(self, looks)
         self._lay_out()
         self.resize(*size)
@@ -97,8 +98,8 @@ class PreferenceWidget(QWidget):
 
     def beside(self, widget: QWidget) -> None:
         """Shows how the robot learns beside the questions; V hides and shows it."""
-        self._split.addWidget(widget)
-        self._split.setStretchFactor(0, 1)
+        self._beside = widget
+        self._whole.addWidget(widget)
         widget.hide()
 
     def notice(self, text: str, level: Level) -> None:
@@ -186,11 +187,9 @@ class PreferenceWidget(QWidget):
         inner.addWidget(self._why)
         inner.addLayout(self._answers)
         inner.addLayout(bottom)
-        inner.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
-        self._split.addWidget(questions)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(16, 10, 16, 12)
-        whole.addWidget(self._split)
+        self._whole.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)  # a longer text does not move the window
+        self._whole.setContentsMargins(16, 10, 16, 12)
+        self._whole.addWidget(questions, 1)
         self.setMinimumSize(1000, 620)
         for widget in (self, self._line, self.order, self.reason):
             widget.installEventFilter(self)
@@ -358,8 +357,8 @@ class PreferenceWidget(QWidget):
         if action == "help":
             self.help.toggle(self._table.rows)
         elif action == "learning":
-            if (view := self._split.widget(1)) is not None:
-                view.setVisible(view.isHidden())
+            if self._beside is not None:
+                self._beside.setVisible(self._beside.isHidden())
         else:
             self._session.act(action)
         self.refresh()

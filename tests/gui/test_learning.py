@@ -72,6 +72,7 @@ def test_it_is_drawn(qtbot: Any) -> None:
     told.learning.questions(Questions("desk", (question("a", rewards=True),)))
     told.learning.metrics("classifier_node", {"goal_probability": 0.83})
     told.ended("a", True)
+    told.ended("b", False)
     view = LearningView(told.learning, theme.LIGHT)
     qtbot.addWidget(view)
     view.show()

@@ -170,7 +170,7 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
     QTest.keyClick(window, Qt.Key.Key_V)
-    assert window._split.widget(1).isVisible()
+    assert window._beside is not None and window._beside.isVisible()
     ledger = next(iter(tmp_path.glob("*.db")))
     with Ledger(ledger, read_only=True) as found:
         assert [response.given.annotator for response in found.history().responses.values()] == ["ann"] * 3

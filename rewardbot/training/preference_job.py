@@ -33,7 +33,7 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
     config = dataclasses.replace(
         config, loop=dataclasses.replace(config.loop, steps=options.steps),
         asking=dataclasses.replace(config.asking, strategy=options.strategy, schedule=schedule))
-    check(config)
+    check(options.reward, config)
     return config
 
 

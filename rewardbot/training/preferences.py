@@ -45,12 +45,17 @@ from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.rewards.surf import Surf, SurfConfig
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
-from rewardbot.training.state_loop import Env, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
+from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
 from rewardbot.training.weighting import fit_weighted, learned_from
 from rewardbot.types import Metrics, Segment
 
 SEES = ("state_action",)
-"""What the reward sees, and the critics too."""
+"""What the reward sees unless its settings say otherwise, and the critics do."""
+
+SIZES: Mapping[str, Callable[[Spaces], int]] = {
+    "state": lambda spaces: spaces.states, "state_action": lambda spaces: spaces.states + spaces.actions,
+    "next_state": lambda spaces: spaces.states}
+"""Parts of a transition that a reward may see, and their lengths."""
 
 LEDGER, CLIPS, CHECKPOINT = "ledger.sqlite", "clips", "checkpoint.pt"
 SAVE_EVERY_S = 20.0
@@ -91,7 +96,9 @@ class Method:
 
 _SCHEDULE = Schedule(budget=100, first=20, per_minute=float("inf"), waiting=100)
 _BASE = PreferenceLoopConfig(asking=AskingConfig(schedule=_SCHEDULE))
-_PEBBLE = {**{field.name: getattr(PEBBLE, field.name) for field in dataclasses.fields(PEBBLE)}, "sees": SEES}
+# Of the paper's reward the depth and the bounds; a quarter of its width, since here it is fitted anew each round.
+_PEBBLE = {**{field.name: getattr(PEBBLE, field.name) for field in dataclasses.fields(PEBBLE)}, "sees": SEES, "hidden": 64,
+           "rate": 1e-3}
 _EXPLORING = dataclasses.replace(_BASE, explore_steps=1000)
 
 METHODS: Mapping[str, Method] = {
@@ -114,14 +121,15 @@ def settings_of(name: str, changes: Mapping[str, Any]) -> PreferenceLoopConfig:
     return dataclasses.replace(from_mapping(PreferenceLoopConfig, values), reward=reward)
 
 
-def check(config: PreferenceLoopConfig) -> None:
-    """Checks what can be known before a run begins.
+def check(name: str, config: PreferenceLoopConfig) -> None:
+    """Checks what can be known before a run of the method `name` begins.
 
     Raises:
         ConfigError: settings that contradict each other.
     """
-    if config.reward.sees != SEES:
-        raise ConfigError(f"The reward sees {', '.join(config.reward.sees) or 'nothing'}.", valid=f"From state vectors: {SEES[0]}.")
+    valid = SEES if name == "mrn" else tuple(SIZES)  # the critics, whose preferences mrn compares, see the same as the reward
+    if not config.reward.sees or not set(config.reward.sees) <= set(valid):
+        raise ConfigError(f"The reward '{name}' sees {', '.join(config.reward.sees) or 'nothing'}.", valid=f"Of: {', '.join(valid)}.")
     if config.reward.members < 2 and config.asking.strategy not in ONE_MEMBER:
         raise ConfigError(f"Query strategy '{config.asking.strategy}' asks what the reward's members disagree on, and it has one.",
                           valid=f"members: 2 or more, or the strategies {', '.join(ONE_MEMBER)}.")
@@ -163,14 +171,15 @@ class PreferenceLoop:
         teacher: Callable[[Callable[[Segment], np.ndarray]], Teacher] | None = None, seed: int = 0,
         say: Callable[[str], object] = _log.warning,
     ) -> None:
-        check(config)
+        check(name, config)
         self.config, self.seed, self._say, self._checkpoint = config, seed, say, folder / CHECKPOINT
         self._ledger = Ledger(folder / LEDGER, wait_s=WAIT_S)
         self._clips = KeptClips(folder / CLIPS)
         # A life after a kill goes otherwise than the one before it: its episodes have names of their own.
         self.loop = StateLoop(env, config.loop, reward=self.reward, seed=seed,
                               name=f"{name_of(env)}-{seed}-{self._ledger.history().last}")
-        self.model = METHODS[name].model(config.reward, self.loop.spaces.states + self.loop.spaces.actions, seed=seed)
+        size = sum(SIZES[part](self.loop.spaces) for part in config.reward.sees)
+        self.model = METHODS[name].model(config.reward, size, seed=seed)
         self.model.version = max((query.reward_version for query in self._ledger.history().queries.values()), default=0)
         self.fitted: Metrics = {}
         self._entropy = StateEntropy(config.entropy, seed)
@@ -280,7 +289,7 @@ class PreferenceLoop:
             return self._clips.transitions(clip)
 
     def _judge(self, clips: Sequence[Segment]) -> Judged:
-        seen = clips_of(clips, Context(self._transitions), SEES, self.model.device)
+        seen = clips_of(clips, Context(self._transitions), self.config.reward.sees, self.model.device)
         means = (seen.steps * seen.mask.unsqueeze(-1)).sum(1) / seen.lengths.unsqueeze(-1)
         return Judged(self.model.returns(seen).double().numpy(), means.double().numpy())
 

@@ -50,7 +50,8 @@ def test_what_was_not_reached_is_not_met() -> None:
 def test_settings_fit_every_method(task: str) -> None:
     trial = TRIALS[task]
     for reward, strategy in METHODS.values():
-        check(settings_of(reward, {**trial.settings, "asking": {**trial.settings["asking"], "strategy": strategy}}))
+        asking = {**trial.settings["asking"], "strategy": strategy}
+        check(reward, settings_of(reward, {**trial.settings, "asking": asking}))
     env = make_env(trial.env)
     Spaces.of(env)
     env.close()

@@ -222,12 +222,20 @@ def test_the_future_by_hand() -> None:
     ({"reward": {"members": 1}}, "'disagreement' asks what the reward's members disagree on, and it has one"),
     ({"loop": {"steps": 100}}, "Of 100 steps, the first 100 are for exploring"),
     ({"asking": {"schedule": {"budget": 0}}}, "0 answers to learn from"),
-    ({"reward": {"sees": ["state"]}}, "The reward sees state"),
+    ({"reward": {"sees": ["state", "reward"]}}, r"'preference' sees state, reward\.(.|\n)*Of: state, state_action, next_state"),
+    ({"reward": {"sees": []}}, "'preference' sees nothing"),
     ({"reward": {"confidence": 0.9}}, "no setting of PreferenceConfig named 'confidence'"),
 ])
 def test_settings_that_cannot_work_are_refused(changes: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         PreferenceLoop(Point(), "preference", config("preference", **changes), tmp_path)
+
+
+def test_a_reward_of_the_next_state_alone(tmp_path: Path) -> None:
+    found = learn("preference", tmp_path, reward={"sees": ["next_state"]})
+    assert found.model.size == 1 and found.fitted["accuracy"] > 0.9
+    with pytest.raises(ConfigError, match=r"'mrn' sees next_state\.(.|\n)*Of: state_action\."):
+        PreferenceLoop(Point(), "mrn", config("mrn", reward={"sees": ["next_state"]}), tmp_path)
 
 
 def test_settings_of_each_method_come_back(tmp_path: Path) -> None:

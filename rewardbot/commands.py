@@ -399,8 +399,9 @@ def show_names() -> None:
     sections = {
         "Tasks (--task)": [(name, load_task(name).goal) for name in task_names()],
         "Robots (--robot)": [(name, f"config/robots/{name}.yaml") for name in names_in("robots")],
-        "Reward algorithms (--reward)": _described("reward"),
-        "Policy algorithms (--policy)": _described("policy"),
+        "Reward algorithms (--reward)": _systems("reward"),
+        "Policy algorithms (--policy)": _systems("policy"),
+        "Tabular algorithms (rewardbot.tabular)": _systems("tabular"),
         "Node graphs (rewardbot up NAME name:=value ...)": graphs,
         "Comparisons (rewardbot bench NAME)": _described("bench"),
         "Formats (rewardbot bags export|import NAME)": _described("exchange"),
@@ -409,8 +410,8 @@ def show_names() -> None:
     for title, rows in sections.items():
         console.print(f"\n[bold]{title}[/]")
         table = Table(show_header=False, box=None, padding=(0, 2))
-        for name, text in rows or [("(none)", "")]:
-            table.add_row(name, text)
+        for row in rows or [("(none)", "")]:
+            table.add_row(*row)
         console.print(table)
 
 
@@ -446,6 +447,15 @@ def doctor(options: DoctorOptions) -> int:
         write_atomic(path, json.dumps(finding.to_mapping(found), indent=2, allow_nan=False) + "\n")
         console.print(f"Written to {path}", soft_wrap=True)
     return finding.problems(found)
+
+
+def _systems(kind: registry.Kind) -> list[tuple[str, str]]:
+    """Name and what its file says: what it is, and below that its paper, the feedback that it consumes, and its tests."""
+    rows: list[tuple[str, str]] = []
+    for system in (registry.system(kind, name) for name in registry.names(kind)):
+        facts = [system.paper, f"learns from {system.consumes}" if system.consumes else "", system.tests]
+        rows.append((system.name, f"{system.what}\n[dim]{'; '.join(filter(None, facts))}[/]"))
+    return rows
 
 
 def _described(kind: registry.Kind) -> list[tuple[str, str]]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from rewardbot import registry
+from rewardbot.commands import show_names
 from rewardbot.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_names():
@@ -17,10 +21,41 @@ def test_names():
     assert not {"base", "__init__", "discriminator"} & {n for kind in ("reward", "policy") for n in registry.names(kind)}
 
 
-@pytest.mark.parametrize("kind", ["reward", "policy", "bench", "exchange"])
+@pytest.mark.parametrize("kind", ["reward", "policy", "tabular", "bench", "exchange"])
 def test_every_algorithm_says_what_it_is(kind: registry.Kind):
     for name in registry.names(kind):
         assert len(registry.describe(kind, name)) > 10, name
+
+
+@pytest.mark.parametrize("kind", ["reward", "policy", "tabular"])
+def test_every_system_names_its_paper_its_feedback_and_its_tests(kind: registry.Kind):
+    for system in (registry.system(kind, name) for name in registry.names(kind)):
+        assert system.paper or system.name == "goal_classifier", system
+        assert system.consumes and (ROOT / system.tests).is_file(), system
+
+
+SAYS = """Own: a way.
+
+O'Hara, Smith-Jones and
+Fifth 2031, Title. After Doe (1999).
+
+Learns from: a,
+and b.
+"""
+
+
+def test_what_a_file_says_is_read_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "own.py").write_text(repr(SAYS) + "\nraise RuntimeError\n")
+    monkeypatch.setattr(registry, "_folder", lambda kind: tmp_path)
+    found = registry.system("tabular", "own")
+    assert found == registry.System("own", "Own: a way.", "O'Hara, Smith-Jones and Fifth 2031", "a, and b", "")
+
+
+def test_the_list_shows_it(capsys: pytest.CaptureFixture[str]):
+    show_names()
+    shown = " ".join(capsys.readouterr().out.split())
+    for part in ("maxent_irl", "Ziebart, Maas, Bagnell and Dey 2008; learns from demonstrations; tests/tabular/test_maxent_irl.py"):
+        assert part in shown
 
 
 def test_an_unknown_name_lists_the_valid_ones():

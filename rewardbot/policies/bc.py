@@ -2,6 +2,8 @@
 
 Pomerleau 1989. It is the baseline of every run, and what it learns to see is what the reinforcement learner sees through.
 Its weighted relatives have the same loss: filtered by `top_share`, advantage-weighted by `advantage_weights`.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Behaviour cloning errs ever more often once it has erred, because nobody showed it the states that follow: J <= J* + eps T^2. Here
 the expert says what he would have done in them, so that they are learned too: J <= J* + u eps T.
+
+Learns from: demonstrations, and what the expert would have done elsewhere.
 """
 
 from __future__ import annotations

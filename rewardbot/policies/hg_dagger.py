@@ -2,6 +2,8 @@
 
 DAgger asks for an action in each state, and lets chance decide who acts; a person can do neither well. Here he is in control for
 as long as he is, and the rounds are those of `dagger.aggregate` with beta = 0.
+
+Learns from: demonstrations and takeovers.
 """
 
 from __future__ import annotations

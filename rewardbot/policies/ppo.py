@@ -2,6 +2,8 @@
 
     A_t = sum_k (gamma lambda)^k delta_{t+k},   delta_t = r_t + gamma (1 - terminated) V(s_{t+1}) - V(s_t)
     max_pi  E min(rho A, clip(rho, 1 - eps, 1 + eps) A) + beta entropy,   rho = pi(a|s) / pi_old(a|s)
+
+Learns from: a reward.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Reinforcement learning with prior data (RLPD: Ball et al. 2023): soft actor-critic, a LayerNorm ensemble of critics, and half of
 each batch from demonstrations. Its image latent and its policy start from behaviour cloning, whose pull fades.
+
+Learns from: a reward and demonstrations.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Soft actor-critic from state vectors, with automatic temperature (SAC: Haarnoja et al. 2018, Soft Actor-Critic Algorithms and
 Applications). A baseline for speed and for tasks without cameras; the reward is the environment's.
+
+Learns from: a reward.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ class StateActor(nn.Module):
 
     def log_prob(self, state: Tensor, action: Tensor) -> Tensor:
         """log pi(a|s) of given actions, (N,); see `log_prob_squashed`."""
-        return log_prob_squashed(*self(state), action)
+        mean, log_std = self(state)
+        return log_prob_squashed(mean, log_std, action)
 
 
 class StateCritics(nn.ModuleList):

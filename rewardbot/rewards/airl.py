@@ -6,6 +6,8 @@ Fu, Luo and Levine 2018, Learning Robust Rewards with Adversarial Inverse Reinfo
 
 At the optimum f is the expert's advantage, h its value and g, where it looks at the state alone, its reward up to a constant, which
 is right under other dynamics too. The value of a terminal state is 0.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

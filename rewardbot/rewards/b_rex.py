@@ -7,6 +7,8 @@ features phi the return of a clip is w . Phi, Phi its summed features, so that a
 
 A policy that lives off a feature about which the rankings say nothing has a high mean return and a low bound: the sign of reward
 hacking.
+
+Learns from: rankings and ratings.
 """
 
 from __future__ import annotations

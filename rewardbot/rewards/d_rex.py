@@ -2,6 +2,8 @@
 
 Brown, Goo and Niekum 2020, Better-than-Demonstrator Imitation Learning via Automatically-Ranked Demonstrations. Clone the
 demonstrations, let the clone act with several levels of noise, rank what came of it by the noise, and fit T-REX to that.
+
+Learns from: demonstrations, which it ranks itself.
 """
 
 from __future__ import annotations

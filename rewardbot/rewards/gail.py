@@ -6,6 +6,8 @@ Ho and Ermon 2016, Generative Adversarial Imitation Learning:
 
 Once nothing tells them apart, D is 1/2 everywhere and the policy visits what the expert visits. The policy's density plays no part:
 a reward that needs log pi is `airl`. The generator may be on-policy, as in the paper, or off-policy (Kostrikov et al. 2019).
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

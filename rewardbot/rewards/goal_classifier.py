@@ -2,6 +2,8 @@
 
 Trained once on success examples and given negatives, and then frozen, it is *exploited* by reinforcement learning: the policy
 finds states that no negative ruled out. `vice.py` repairs that. Keep the two beside each other; the difference is the lesson.
+
+Learns from: success examples.
 """
 
 from __future__ import annotations

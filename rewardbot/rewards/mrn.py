@@ -6,6 +6,8 @@ Liu, Bai, Du and Yang 2022, Meta-Reward-Net: Implicitly Differentiable Reward Le
     outer:  min_psi  E[-log P(order | Q_theta'(psi)(s_0, a_0))],  s_0, a_0 the first step of each clip
 
 The ordinary fit to the answers stays; every so often during learning one outer step is taken.
+
+Learns from: rankings and ratings.
 """
 
 from __future__ import annotations

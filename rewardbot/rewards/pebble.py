@@ -4,6 +4,8 @@ Lee, Smith and Abbeel 2021, PEBBLE: Feedback-Efficient Interactive RL via Relabe
 things make it, and two of them are elsewhere: the reward is `PreferenceReward` with `PEBBLE`, asked by disagreement; and after each
 fit *all* experience has the new reward, because here rewards are computed when a batch is sampled. This file is the third, the
 reward of the time before the first answer: how far a state is from the ones that were seen.
+
+Learns from: rankings and ratings.
 """
 
 from __future__ import annotations

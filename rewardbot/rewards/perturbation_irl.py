@@ -6,6 +6,8 @@ Kalakrishnan, Pastor, Righetti and Schaal 2013, Learning Objective Functions for
 
 The partition function of each demonstration is a local one, around it: the samples are near by and count, where those of
 `relative_entropy_irl`, which are drawn at random, mostly do not. L1 leaves few features with a weight.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

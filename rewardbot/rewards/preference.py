@@ -2,6 +2,8 @@
 
 Christiano et al. 2017, Deep Reinforcement Learning from Human Preferences; rankings of k: see `plackett_luce.py`. The other rewards
 from rankings are this trainer with other data or one more term of the loss: `pebble`, `surf`, `mrn`, `t_rex`, `d_rex`.
+
+Learns from: rankings and ratings.
 """
 
 from __future__ import annotations

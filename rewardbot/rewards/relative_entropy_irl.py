@@ -6,6 +6,8 @@ alike in p and q and cancel: with actions drawn uniformly log q is the same for 
     max_w  w . E_demo phi - log mean_j exp(w . phi_j) - l1 |w|_1
 
 Samples at random rarely look like the expert, so look at the effective sample size.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Park et al. 2022, SURF: Semi-Supervised Reward Learning with Data Augmentation f
     loss = E_labelled[-log P(order | parts)] + lambda E_unlabelled[1(P > tau) -log P(the model's own answer | parts)]
 
 The model answers about whole clips and learns from random parts of them.
+
+Learns from: rankings and ratings.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Brown, Goo, Nagarajan and Niekum 2019, Extrapolating Beyond Suboptimal Demonstrations via Inverse Reinforcement Learning from
 Observations. Ranked demonstrations become pairs of snippets: a random part of the better one is better than one of the worse.
+
+Learns from: ranked demonstrations.
 """
 
 from __future__ import annotations

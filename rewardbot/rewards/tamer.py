@@ -7,6 +7,8 @@ credited to the steps of a window before it; the model's credited sum is fitted 
 
 The trainer has judged the consequences already. The robot takes argmax_a H^(s, a); to add H^ up over time would count them twice, so
 this model refuses to be the reward of a learner.
+
+Learns from: ratings while the robot acts.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A state that the policy exploits is visited often, so it soon is a negative, and the exploit is gone. Batches stay balanced:
 for any share of successes among the negatives the optimum keeps D >= 1/2 on success states.
+
+Learns from: success examples.
 """
 
 from __future__ import annotations

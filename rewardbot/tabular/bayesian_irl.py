@@ -7,6 +7,8 @@ Ramachandran and Amir 2007, Bayesian Inverse Reinforcement Learning. The demonst
 Q* is the *hard* optimal value: he knows what is best, and errs. (`maxent_irl.py` takes the soft one.) Sampled by Metropolis and
 Hastings, several chains from the prior. What has been found in the burn-in shapes the proposals (Haario, Saksman and Tamminen
 2001): some weights the demonstrations tell exactly, and of others they say nothing.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

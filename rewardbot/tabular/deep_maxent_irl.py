@@ -4,6 +4,8 @@ Wulfmeier, Ondruska and Posner 2015, Maximum Entropy Deep Inverse Reinforcement 
 its gradient goes on through the network:
 
     dL/dtheta = sum_s (D_E(s) - D_pi(s)) dr_theta(s)/dtheta,   D the visits of expert and soft plan
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

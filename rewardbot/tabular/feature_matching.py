@@ -7,6 +7,8 @@ Apprenticeship Learning. Both are the basic loop of inverse reinforcement learni
 
 mu(pi) = E[sum_t gamma^t phi(s_t, a_t)], and differ in how they choose w and mix: `Projection` and `MultiplicativeWeights`. Whatever
 the true weights w, |w . mu_E - w . mu| <= ||w||_1 max_i |mu_E - mu|_i.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

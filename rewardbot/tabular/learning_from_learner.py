@@ -7,6 +7,8 @@ iteration, pi2 ~ exp(Q_pi1 / alpha) with the soft value Q_pi1 of what he did bef
 
 for some potential g, which changes no optimal policy (Ng, Harada and Russell 1999). `without_shaping` finds the reward of states
 alone that is nearest to what several steps tell.
+
+Learns from: how a learner acts before and after it improves.
 """
 
 from __future__ import annotations

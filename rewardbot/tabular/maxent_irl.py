@@ -7,6 +7,8 @@ Dey 2010, Modeling Interaction via the Principle of Maximum Causal Entropy. With
 
 D_E is how often the expert is in a state and does an action. L is concave; on episodes of the whole horizon its mean is the mean
 log-likelihood of what was done.
+
+Learns from: demonstrations.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ reward R is the true one, of all that could be gained over acting at random it l
 
 What it loses at most but for a small probability is a value at risk. Below a bound chosen beforehand the demonstrator may stop; else
 he is asked about the state in which the value at risk is the largest.
+
+Learns from: demonstrations, asked for where they tell most.
 """
 
 from __future__ import annotations

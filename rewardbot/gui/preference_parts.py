@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt5.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QBrush, QColor, QFocusEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt5.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
+    QBrush,
+    QColor,
+    QFocusEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+    QWheelEvent,
+)
 from PyQt5.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
 
 from rewardbot.gui import theme
@@ -27,10 +38,12 @@ class ClipView(QWidget):
         text: size of its name [px].
         chosen: called when a person goes to it, by mouse or Tab.
 
-    Signals: `painted` when the present clip's picture is on the screen.
+    Signals: `painted` when the present clip's picture is on the screen; of a free camera `turned(right, down)` [px], `zoomed(steps)`.
     """
 
     painted = pyqtSignal()
+    turned = pyqtSignal(int, int)
+    zoomed = pyqtSignal(float)
 
     def __init__(self, looks: theme.Looks, text: int, chosen: Callable[[], None]) -> None:
         super().__init__()
@@ -39,6 +52,8 @@ class ClipView(QWidget):
         self._frame, self._title, self._verdict = 0, "", ""
         self._over = self._selected = self._unsafe = False
         self._images: list[QImage] = []
+        self._free: NDArray[np.uint8] | None = None
+        self._grip = QPoint()
         self._rewards: Sequence[float] = ()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -54,8 +69,16 @@ class ClipView(QWidget):
 
     def show_clip(self, clip: Clip | None) -> None:
         """Another clip, or none."""
-        self._clip, self._frame = clip, -1
+        self._clip, self._frame, self._free = clip, -1, None
         self._images = []
+        self.update()
+
+    def show_free(self, pixels: NDArray[np.uint8] | None) -> None:
+        """What a free camera sees of it, uint8 (H, W, 3) RGB, instead of what its cameras saw; None: those again."""
+        self._free = pixels
+        self._frame = -1 if pixels is None else self._frame
+        if pixels is not None:
+            self._images = [_image(pixels)]
         self.update()
 
     def show_frame(self, frame: int, *, over: bool) -> None:
@@ -63,7 +86,8 @@ class ClipView(QWidget):
         if self._clip is None or (frame, over) == (self._frame, self._over):
             return
         self._frame, self._over = frame, over
-        self._images = [_image(frames[frame]) for frames in self._clip.frames.values()]
+        if self._free is None:
+            self._images = [_image(frames[frame]) for frames in self._clip.frames.values()]
         self.update()
 
     def describe(self, title: str, verdict: str = "", *, selected: bool = False, unsafe: bool = False,
@@ -122,7 +146,11 @@ class ClipView(QWidget):
 
     def _draw_images(self, painter: QPainter, cells: Sequence[QRect]) -> None:
         assert self._clip is not None
-        for name, image, cell in zip(self._clip.frames, self._images, cells, strict=True):
+        font = self.font()
+        font.setPixelSize(13)
+        painter.setFont(font)
+        names = ["free camera: drag, wheel"] if self._free is not None else list(self._clip.frames)
+        for name, image, cell in zip(names, self._images, cells, strict=True):
             painter.setOpacity(0.45 if self._over else 1.0)
             painter.drawImage(cell, image)
             painter.setOpacity(1.0)
@@ -152,7 +180,17 @@ class ClipView(QWidget):
                          f"reward {low:.1f} to {high:.1f}")
 
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
+        self._grip = a0.pos() if a0 is not None else QPoint()
         self._chosen()
+
+    def mouseMoveEvent(self, a0: QMouseEvent | None) -> None:
+        if a0 is not None and self._free is not None:
+            moved, self._grip = a0.pos() - self._grip, a0.pos()
+            self.turned.emit(moved.x(), moved.y())
+
+    def wheelEvent(self, a0: QWheelEvent | None) -> None:
+        if a0 is not None and self._free is not None:
+            self.zoomed.emit(a0.angleDelta().y() / 120.0)
 
     def focusInEvent(self, a0: QFocusEvent | None) -> None:
         if a0 is not None and a0.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):

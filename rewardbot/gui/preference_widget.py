@@ -14,6 +14,7 @@ from rewardbot.feedback.messages import Question, Questions, Receipt
 from rewardbot.gui import preference_keys, theme
 from rewardbot.gui import preference_words as words
 from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.free_camera import FreeCamera, Pose
 from rewardbot.gui.keys import KeyTable, Presses
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_order import OrderList
@@ -50,6 +51,8 @@ class PreferenceWidget(QWidget):
 
     clip_done = pyqtSignal(str, str)
     message = pyqtSignal(object)
+    free_drawn = pyqtSignal(str, int, object)
+    free_failed = pyqtSignal(str, str)
     shown = pyqtSignal(str, str)
 
     def __init__(self, looks: theme.Looks = theme.DARK, *, scale: float = 1.0, size: tuple[int, int] = (1280, 720)) -> None:
@@ -74,6 +77,11 @@ class PreferenceWidget(QWidget):
         self._whole = QHBoxLayout(self)
         self._beside: QWidget | None = None
         self.toasts, self.help = Toasts(self), KeyHelp(self, looks)
+        self._free, self._pose = False, Pose()
+        self._drawn: tuple[int, ...] = ()
+        self._camera = FreeCamera(self.free_drawn.emit, self.free_failed.emit)
+        self.free_drawn.connect(self._on_free)
+        self.free_failed.connect(self._on_no_free)
         self._lay_out()
         self.resize(*size)
         self._beat, self._slow = QTimer(self), QTimer(self)
@@ -215,8 +223,11 @@ class PreferenceWidget(QWidget):
             view = ClipView(self._looks, round(16 * self._scale), partial(self._choose, len(self.views)))
             view.installEventFilter(self)
             view.painted.connect(self._painted)
+            view.turned.connect(lambda right, down: self._look_from(self._pose.turned(right, down)))
+            view.zoomed.connect(lambda steps: self._look_from(self._pose.nearer(steps)))
             self.views.append(view)
             self._clips.addWidget(view, 1)
+        self._free = False
         for view in self.views:
             view.show_clip(None)
         kind = question.query.kind if question else None
@@ -273,8 +284,12 @@ class PreferenceWidget(QWidget):
         if clips is None or session.phase == "loading":
             self._line.show_time(0.0, 0.0, (), None)
             return
+        shown = tuple(play.frame(number) for number in range(len(self.views)))
+        if self._free and shown != self._drawn and session.question is not None:
+            self._drawn = shown
+            self._camera.want(session.question, shown, self._pose)
         for number, view in enumerate(self.views):
-            view.show_frame(play.frame(number), over=play.over(number))
+            view.show_frame(shown[number], over=play.over(number))
         span = None
         if (interval := session.interval) is not None:
             times = clips[interval.place].times
@@ -338,6 +353,26 @@ class PreferenceWidget(QWidget):
             self._fed_back = query.id
             self.shown.emit("feedback", query.id)
 
+    def _turn_free(self) -> None:
+        """The free camera instead of those of the recording, and back."""
+        self._free, self._drawn = not self._free and self._session.phase == "asking", ()
+        if not self._free:
+            for view in self.views:
+                view.show_free(None)
+
+    def _look_from(self, pose: Pose) -> None:
+        self._pose, self._drawn = pose, ()
+        self._show_frames()
+
+    def _on_free(self, query: str, place: int, pixels: Any) -> None:
+        if self._free and self._session.query is not None and self._session.query.id == query:
+            self.views[place].show_free(pixels)
+
+    def _on_no_free(self, query: str, why: str) -> None:
+        if self._free:
+            self.toasts.say(f"No free camera: {why}", "warning")
+            self._turn_free()
+
     def _typed(self, text: str) -> None:
         self._session.typed(text)
 
@@ -356,6 +391,8 @@ class PreferenceWidget(QWidget):
     def _do(self, action: str) -> None:
         if action == "help":
             self.help.toggle(self._table.rows)
+        elif action == "camera":
+            self._turn_free()
         elif action == "learning":
             if self._beside is not None:
                 self._beside.setVisible(self._beside.isHidden())
@@ -397,6 +434,7 @@ class PreferenceWidget(QWidget):
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """Waits a little for an answer that is on its way."""
         if a0 is None or self._session.settled or (self._closing is not None and time.monotonic() > self._closing):
+            self._camera.close()
             return
         if self._closing is None:
             self._closing = time.monotonic() + CLOSING_S

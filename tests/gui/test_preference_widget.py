@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QEvent, Qt
+from PyQt5.QtCore import QEvent, QPoint, Qt
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QLabel, QPushButton
@@ -25,6 +25,7 @@ from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget
 from rewardbot.types import Segment
 from tests.gui.bags import make_bags
+from tests.ros.recorded import record
 
 pytestmark = pytest.mark.gui
 Key = Qt.Key
@@ -236,6 +237,26 @@ def test_a_damaged_clip_is_named_and_the_next_question_comes(window: Window, tmp
     window.ask("pair", bags=("e1", "e2"))
     window.see("q1")
     assert str(damaged) in str(window.widget.toasts.texts())
+
+
+def test_a_simulated_episode_is_seen_from_anywhere_and_others_say_why_not(window: Window, tmp_path: Path) -> None:
+    window.bags |= {bag.name: bag for bag in record(tmp_path, 2)}
+    window.ask("pair", bags=("policy-0", "policy-1"))
+    window.ask("pair")
+    window.see("q0")
+    view = window.widget.views[1]
+    window.tap(Key.Key_C)
+    window.until(lambda: view._free is not None)
+    before = np.array(view._free)
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=view.rect().center())
+    QTest.mouseMove(view, view.rect().center() + QPoint(150, 20))
+    window.until(lambda: view._free is not None and not np.array_equal(view._free, before))
+    window.tap(Key.Key_C)
+    assert view._free is None
+    window.tap(Key.Key_1)
+    window.see("q1")
+    window.tap(Key.Key_C)
+    window.until(lambda: "No free camera: Episode" in str(window.widget.toasts.texts()))
 
 
 def test_why_is_shown_on_request_only(window: Window) -> None:

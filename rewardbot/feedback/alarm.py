@@ -1,8 +1,8 @@
 """The reward-hacking alarm: the learned return rises while fresh answers about what the policy does agree less with the reward.
 
-Fresh answers are about clips of the present policy, and are compared with what the reward expected before it learned from them.
-While the reward is sound, each agrees with at least the probability e that held-out answers promise. Of several suspicions s,
-"agreement has fallen to s e", each keeps the statistic of Shiryaev and Roberts,
+Fresh answers are about clips of the present policy, best against some of before, and are compared with what the reward expected
+before it learned from them. While the reward is sound, each agrees with at least the probability e that held-out answers promise. Of
+several suspicions s, "agreement has fallen to s e", each keeps the statistic of Shiryaev and Roberts,
 
     R = (1 + R) L,    L = s where an answer agrees, and (1 - s e) / (1 - e) where it does not,
 

@@ -27,7 +27,7 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Request, State
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
-from rewardbot.ros.node import PROCESS, RewardbotNode, start
+from rewardbot.ros.node import LONGEST_WAIT_S, PROCESS, RewardbotNode, start
 from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
 from rewardbot.training.fitting import LEDGER
 from rewardbot.training.oversight import Oversight, OversightConfig
@@ -38,9 +38,6 @@ LOOK_S = 0.5
 
 LOCKED_S = 1.0
 """How long a writer may lock the ledger before an annotator is told to try again [s]."""
-
-POLL_S = 0.02
-"""Time for messages between two rounds: an annotator waits for the receipt [s]."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class PreferenceNode(RewardbotNode):
             self._overlooked = reward.version
             self._overlook = self._pool.submit(self._oversight.look, reward, self.questioner.clips)
         self._tell()
-        return POLL_S
+        return LONGEST_WAIT_S
 
     def close(self) -> None:
         """Waits for a look that is under way: it may be writing."""

@@ -217,17 +217,22 @@ def test_a_reward_chooses_and_says_why(start: Any, client: Any) -> None:
     window.close()
 
 
-@pytest.mark.parametrize(("change", "said"), [("version", "is a ledger of version 99"), ("noise", "is no ledger")])
-def test_a_ledger_that_cannot_be_used(start: Any, run: Path, change: str, said: str) -> None:
-    path = run / LEDGER
-    if change == "version":
-        Ledger(path).close()
-        connection = sqlite3.connect(path)
-        connection.execute("PRAGMA user_version = 99")
-        connection.close()
-    else:
-        path.write_bytes(b"no ledger at all" * 100)
-    ended(start(ready=False), said)
+def test_a_model_that_cannot_be_reached_is_said_and_people_may_not_answer_for_it(start: Any, client: Any) -> None:
+    node = start("-p", "teacher:=model", "-p", "endpoint.url:=http://127.0.0.1:9/v1")
+    window = Window(client, "ann")
+    window.wait(lambda: "cannot be reached" in str(window.status.get("trouble", "")), "what is the matter with the model")
+    refused = window.prefers(next(iter(window.open.values())))
+    assert not refused.done and "for model" in refused.said
+    assert node.end() == 0
+    window.close()
+
+
+def test_a_ledger_of_a_newer_rewardbot_is_left_alone(start: Any, run: Path) -> None:
+    Ledger(run / LEDGER).close()
+    connection = sqlite3.connect(run / LEDGER)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    ended(start(ready=False), "is a ledger of version 99")
 
 
 def test_parameters_that_cannot_be(start: Any) -> None:

@@ -272,6 +272,7 @@ PREFERENCES = Graph(
         Argument("per_minute", 12.0, "most questions a minute on average, after the first ten"),
         Argument("minutes", 10.0, "time of learning over which the budget is spread [min]"),
         Argument("strategy", "disagreement", "how questions are chosen, see `feedback/queries.py`"),
+        Argument("reward_tests", "", "YAML file of tests that a reward must pass before the policy learns from it"),
         Argument("demonstrations", 10, "successful demonstrations before learning"),
         Argument("sim", True, "start the simulated cell; false: another arm is behind the topics, and demonstrations are there"),
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
@@ -297,9 +298,9 @@ PREFERENCES = Graph(
         NodeSpec(
             "learner_node",
             {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),
-             "resume": From("resume")},
+             "reward_tests": From("reward_tests"), "resume": From("resume")},
             parameter_files=(*SETTINGS_FILES[:2], "config/preferences.yaml", "{config}"),
-            publishes=(*WEIGHTS, "weights/reward"), subscribes=(*OBSERVATION, *ACTIONS, "episode")),
+            publishes=(*WEIGHTS, "weights/reward"), subscribes=(*OBSERVATION, *ACTIONS, "episode", "metrics")),
         NodeSpec(
             "preference_node",
             {"task": From("task"), "robot": From("robot"), "seed": From("seed"), "run_folder": From("run_folder"),

@@ -19,6 +19,7 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
+from PIL import Image
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 
@@ -167,6 +168,12 @@ def _learning(scene: Scene) -> None:
     view.refresh()
 
 
+def _free_camera(scene: Scene) -> None:
+    scene.press(Qt.Key.Key_End, Qt.Key.Key_C)
+    scene.until(lambda: all(view._free is not None for view in scene.window.views))
+    QTest.qWait(300)
+
+
 STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "pair": ("pair", lambda scene: None),
     "why": ("pair", lambda scene: scene.press(Qt.Key.Key_W)),
@@ -178,6 +185,7 @@ STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "stale": ("pair", _stale),
     "stopped": ("pair", _stopped),
     "alarm": ("pair", _alarm),
+    "free_camera": ("pair", _free_camera),
     "learning": ("pair", _learning),
     "help": ("pair", lambda scene: scene.press(Qt.Key.Key_Question)),
 }
@@ -211,7 +219,9 @@ def draw(bags: Path, out: Path, suffix: str) -> None:
                     scene.hears()
                 scene.window.refresh()
                 QTest.qWait(100)
-                scene.window.grab().save(str(out / f"{name}_{choice}{suffix}.png"))
+                file = out / f"{name}_{choice}{suffix}.png"
+                scene.window.grab().save(str(file))
+                Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)  # half the bytes
                 scene.close()
 
 

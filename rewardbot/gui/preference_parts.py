@@ -176,8 +176,11 @@ class ClipView(QWidget):
         painter.setPen(QPen(QColor(self._looks.colours["plain"]), 1))
         here = at(min(self._frame, len(values)), low).x()
         painter.drawLine(QPointF(here, area.top()), QPointF(here, area.bottom()))
-        painter.drawText(area.adjusted(4, 0, -4, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop,
-                         f"reward {low:.1f} to {high:.1f}")
+        text = f"reward {low:.1f} to {high:.1f}"
+        width = painter.fontMetrics().horizontalAdvance(text) + 8
+        label = QRect(area.right() - width, area.top(), width, 16)
+        painter.fillRect(label, QColor(self._looks.raised))
+        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
 
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
         self._grip = a0.pos() if a0 is not None else QPoint()

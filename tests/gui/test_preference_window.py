@@ -15,14 +15,17 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
+from std_msgs.msg import String
 
 from rewardbot.errors import ConfigError, DataError
-from rewardbot.feedback.feedback import Ranking
+from rewardbot.feedback.feedback import Given, Ranking, answer_pair
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.messages import QUESTIONS, RECEIPTS, REQUESTS, Request
 from rewardbot.gui.preference_connection import connect
 from rewardbot.gui.preference_options import LabelOptions
 from rewardbot.gui.preference_session import LOOK_S
 from rewardbot.gui.preference_window import label
+from rewardbot.ros import qos
 from tests.gui.bags import make_bags
 from tests.gui.keyboard import Keyboard
 from tests.ros.recorded import record
@@ -137,6 +140,42 @@ def test_what_cannot_be_used_is_told_before_a_window_opens(bags: Path, tmp_path:
         label(bags, tmp_path / "ledger.db", LabelOptions())
 
 
+def test_a_second_operator_joins_from_another_namespace(
+    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(tmp_path, 3)
+    elsewhere = [part for topic in (QUESTIONS, RECEIPTS, REQUESTS, "metrics") for part in ("-r", f"{topic}:=/rewardbot/{topic}")]
+    monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=bob", "-r", "__ns:=/other", *elsewhere])
+    bridge, make_window = connect()
+    assert bridge.start()
+    window = make_window()
+    qtbot.addWidget(window)
+    window.show()
+    session = window._session
+    desk = start_node("preference_node", "-p", f"run_folder:={tmp_path}", *FAST)  # a window may be there before it is
+
+    def shown(query: str = "") -> bool:
+        return session.query is not None and session.query.id == window._visible != query
+
+    qtbot.waitUntil(shown, timeout=60_000)
+    assert session.query is not None
+    first = session.query
+    ann = Request("ann-1", "ann", answer_pair(first, "left", Given("ann", first.id, 1.0, 2.0, 1.0)))
+    client.publisher(String, REQUESTS, qos.EVENTS).publish(String(data=ann.to_text()))
+    qtbot.waitUntil(lambda: "That question was answered by ann." in str(window.toasts.texts()), timeout=30_000)
+    qtbot.waitUntil(lambda: shown(first.id), timeout=60_000)
+    second = session.query.id
+    qtbot.wait(round(2000 * LOOK_S))
+    QTest.keyClick(window, Qt.Key.Key_2)
+    qtbot.waitUntil(lambda: session.progress.answered == 1, timeout=30_000)
+    window._shelf.close()
+    bridge.close()
+    desk.end()
+    with Ledger(next(iter(tmp_path.glob("*.db"))), read_only=True) as ledger:
+        given = [response.given for response in ledger.history().responses.values()]
+    assert [(one.annotator, one.query) for one in given] == [("ann", first.id), ("bob", second)]
+
+
 def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     domain: int, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,7 +199,7 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
             qtbot.waitUntil(lambda: window._session.progress.answered == number, timeout=60_000)
 
     answer(1)
-    os.kill(desk.popen.pid, signal.SIGKILL)
+    desk.end(signal.SIGKILL)
     answer(2, wait=False)
     qtbot.waitUntil(lambda: "desk" in window._session.silent(), timeout=10_000)
     assert window._session.phase == "storing" and window._session.progress.answered == 1

@@ -46,6 +46,7 @@ from rewardbot.rewards.surf import Surf, SurfConfig
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
+from rewardbot.training.watch import Watch, WatchConfig
 from rewardbot.training.weighting import fit_weighted, learned_from
 from rewardbot.types import Metrics, Segment
 
@@ -84,6 +85,8 @@ class PreferenceLoopConfig:
     unlabelled: int = setting(500, "surf: clips that nobody was asked about, drawn anew for each fit", min=2)
     meta_every: int = setting(50, "mrn: updates of the policy for each outer step of the reward", min=1)
     evaluations: int = setting(5, "episodes behind each point of the curve", min=1)
+    look: bool = setting(False, "see whether the answers are enough, to ask no more, and whether the policy hacks the reward, to end")
+    watch: WatchConfig = setting(WatchConfig(), "of that")
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ class PreferenceLoop:
         model: the reward.
         asking: questions and answers.
         fitted: metrics of the last fit, empty before the first.
+        watch: meter and alarm, with `look`.
 
     Raises:
         ConfigError: see `check` and `StateLoop`; a teacher who does not answer such questions.
@@ -188,6 +192,7 @@ class PreferenceLoop:
             return self._clips.transitions(clip).reward.numpy()
 
         made = teacher(true_rewards) if teacher else Simulated(true_rewards, config.simulated, seed=seed)
+        self.watch = Watch(config.watch, self._ledger.history())
         self.asking = Asking(self._ledger, made, config.asking, seed=seed, say=say)
         self._data: Comparisons | None = None
         self._restored = False  # with critics of a learned reward
@@ -202,6 +207,9 @@ class PreferenceLoop:
         Args:
             report: told the metrics after each round, with `true_return` if there is a `judge`.
             judge: another environment of the same kind, to evaluate the policy in.
+
+        Raises:
+            RewardFrozen: with `look`, the policy pleases the reward and not who answers. Whoever runs it again has looked.
         """
         if self.asking.poll():  # what was answered before this process
             self._fit()
@@ -240,7 +248,7 @@ class PreferenceLoop:
     def _round(self) -> None:
         replay, config = self.loop.replay, self.config
         begin = config.loop.start_steps + config.explore_steps
-        if self.loop.steps >= begin:
+        if self.loop.steps >= begin and not (self.watch.enough and self.watch.enough.enough):
             last = begin + config.asked_by * (config.loop.steps - begin)
             self.asking.ask(
                 replay.episodes(), self._judge if self.fitted else None, version=self.model.version,
@@ -264,6 +272,9 @@ class PreferenceLoop:
             self.fitted, _ = fit_weighted(self.model, history, context)
             if isinstance(self.model, MetaRewardNet):
                 self._data = compare(learned_from(history), context, SEES, pairs=self.config.reward.rankings == "pairs")
+            if self.config.look:
+                self.watch.look(self.model, history, context, episodes)
+                self.watch.alarm.check()
         except DataError as error:  # nothing to learn yet, or somebody else writes into the ledger
             if str(error) != self._trouble:
                 self._say(str(error))
@@ -302,6 +313,8 @@ class PreferenceLoop:
         found: Metrics = {"answers": float(self.asking.answered), "reward_version": float(self.model.version),
                           **{f"reward_{name}": value for name, value in self.fitted.items()},
                           **{name: float(value) for name, value in self.loop.metrics.items()}}
+        if self.watch.enough and self.watch.hacked:
+            found |= {"regret_bound": self.watch.enough.bound, "alarm": self.watch.hacked.evidence}
         if judge is not None:
             seeds = start_seeds(self.seed, self.config.evaluations)
             found["true_return"] = float(np.mean(evaluate(judge, self.loop.best, seeds, longest=self.config.loop.longest)))

@@ -35,6 +35,7 @@ class Watch:
 
     Args:
         config: see `WatchConfig`.
+        history: whose answers are old: what an earlier process has seen, or somebody has looked at.
 
     Attributes:
         alarm: told of each answer whose question foretold it; clear it when somebody has looked.
@@ -42,14 +43,14 @@ class Watch:
         hacked: the alarm's last reading, None before the first.
     """
 
-    def __init__(self, config: WatchConfig | None = None) -> None:
+    def __init__(self, config: WatchConfig | None = None, history: History | None = None) -> None:
         self.config = config or WatchConfig()
         self.alarm = alarm.Alarm(self.config.alarm)
         self.enough: meter.Reading | None = None
         self.hacked: alarm.Reading | None = None
         self._meter = meter.Meter(self.config.meter)
         self._trust: float | None = None
-        self._answers = self._fresh = 0
+        self._answers, self._fresh = 0, 0 if history is None else len(alarm.fresh(history)[0])
 
     def look(
         self, reward: PreferenceReward, history: History, context: Context, own: Sequence[Segment], others: Sequence[Segment] = ()

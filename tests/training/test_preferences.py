@@ -14,6 +14,7 @@ import torch
 from rewardbot.config import merge, to_mapping
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
+from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.feedback.feedback import Given, Query, Ranking, Response
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.teachers.simulated import Simulated
@@ -257,3 +258,14 @@ def _stop_at(loop: PreferenceLoop, steps: int) -> Callable[[Any], None]:
             raise KeyboardInterrupt
 
     return stop
+
+
+def test_it_looks_whether_the_answers_are_enough_and_the_reward_is_hacked(tmp_path: Path) -> None:
+    asked = {"look": True, "watch": {"every": 5, "newest": 2, "meter": {"epsilon": 1.0, "fits": 1}}, "every": 40}
+    found = learn("preference", tmp_path / "enough", **asked)
+    assert found.watch.enough is not None and found.watch.enough.enough and found.asking.answered < 30, "all is enough here"
+    loop = PreferenceLoop(Point(), "preference", config("preference", **asked), tmp_path / "hacked")
+    loop.watch.alarm.update([0.0] * 20, 0.9, np.zeros(5), np.ones(5))
+    with pytest.raises(RewardFrozen, match="20 fresh answers"):
+        loop.run()
+    loop.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rewardbot.data.bags import STATES, Bag, is_bag, summarise
@@ -42,7 +43,7 @@ class Library:
 
     @property
     def ids(self) -> list[str]:
-        """Of the episodes, in the order in which they were found: those of earlier calls of `refresh` first, then by name."""
+        """Of the episodes, the oldest first: in the order in which their bags were finished, as far as one `refresh` found them."""
         return list(self._bags)
 
     def refresh(self) -> int:
@@ -50,12 +51,15 @@ class Library:
         for id in [id for id, bag in self._bags.items() if not bag.path.is_dir()]:
             self._known.discard(self._bags.pop(id).path)
         before = len(self._bags)
+        found: list[tuple[float, Path]] = []
         for folder in (folder for place in self._places for folder in (place, *(place / name for name in RECORDED))):
-            paths = [folder] if is_bag(folder) else sorted(folder.iterdir()) if folder.is_dir() else []
-            for path in paths:
+            for path in [folder] if is_bag(folder) else folder.iterdir() if folder.is_dir() else []:
                 if path not in self._known and path.suffix not in STATES and is_bag(path):
-                    self._known.add(path)
-                    self._take(summarise(path))
+                    with suppress(OSError):  # renamed just now
+                        found.append((path.stat().st_mtime, path))
+        for _, path in sorted(found):
+            self._known.add(path)
+            self._take(summarise(path))
         return len(self._bags) - before
 
     def path(self, id: str) -> Path | None:

@@ -23,7 +23,7 @@ import torch
 
 from rewardbot.config import from_mapping, merge
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
-from rewardbot.training.preferences import PreferenceLoop, settings_of
+from rewardbot.training.preferences import SEES, PreferenceLoop, PreferenceLoopConfig, settings_of
 from rewardbot.training.state_loop import Act, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
 
 SEEDS = (0, 1, 2)
@@ -64,6 +64,12 @@ class Trial:
     judged: int = 30
 
 
+ARM = {"reward": {"sees": ["next_state"], "members": 7, "steps": 100, "bootstrap": True}, "asking": {"steps": 5}}
+"""Of the arm's tasks, whose states are longer: the reward is of where a step leads, more networks are trained for less long, and
+clips are short. From 100 uniform questions about noisy reaching its correlation with the truth was .93 instead of .86.
+"""
+
+
 def _loop(steps: int, start: int, hidden: int, **sac: float) -> dict[str, Any]:
     return {"steps": steps, "start_steps": start, "sac": {"hidden": hidden, "batch": 128, "target_step": 0.01, **sac}}
 
@@ -72,9 +78,9 @@ TRIALS: Mapping[str, Trial] = {
     "pendulum": Trial("Pendulum-v1", 100, {"loop": _loop(6000, 600, 64, rate=2e-3), "every": 400, "explore_steps": 200,
                                            "asking": {"steps": 25}}, 0.95, (10, 20, 40, 60)),
     "reach": Trial("rewardbot/ReachState-v0", 100, {"loop": _loop(6000, 600, 64, rate=1e-3, discount=0.9), "every": 400,
-                                                    "explore_steps": 200, "asking": {"steps": 10}}, 0.95),
+                                                    "explore_steps": 200, **ARM}, 0.95),
     "push": Trial("rewardbot/PushState-v0", 200, {"loop": _loop(30_000, 1800, 128, rate=1e-3, discount=0.97), "every": 1200,
-                                                  "explore_steps": 1200, "asking": {"steps": 20}}, 0.9),
+                                                  "explore_steps": 1200, **ARM}, 0.9),
     "reacher": Trial("Reacher-v5", 100, {"loop": _loop(15_000, 1000, 128, rate=1e-3, discount=0.95), "every": 600,
                                          "explore_steps": 500, "asking": {"steps": 20}}),
 }
@@ -156,16 +162,21 @@ def from_true_reward(trial: Trial, seed: int) -> Result:
 def from_preferences(trial: Trial, method: str, answers: int, seed: int) -> Result:
     """Learning from a simulated teacher who never errs."""
     started, env = time.monotonic(), make_env(trial.env)
-    reward, strategy = METHODS[method]
-    schedule = {"budget": answers, "first": max(1, answers // 5)}
-    config = settings_of(reward, merge(trial.settings, {"asking": {"strategy": strategy, "schedule": schedule}}))
+    config = config_of(trial, method, answers)
     with TemporaryDirectory() as folder:
-        learning = PreferenceLoop(env, reward, config, Path(folder), seed=seed)
+        learning = PreferenceLoop(env, METHODS[method][0], config, Path(folder), seed=seed)
         learning.run()
         learning.close()
     env.close()
     return Result(judge(trial, learning.loop.best, seed), learning.asking.answered, learning.fitted.get("accuracy"),
                   time.monotonic() - started)
+
+
+def config_of(trial: Trial, method: str, answers: int) -> PreferenceLoopConfig:
+    """The settings of a method; the reward of `mrn` sees what its critics see, whatever those of the others do."""
+    reward, strategy = METHODS[method]
+    changes = {"asking": {"strategy": strategy, "schedule": {"budget": answers, "first": max(1, answers // 5)}}}
+    return settings_of(reward, merge(merge(trial.settings, changes), {"reward": {"sees": list(SEES)}} if reward == "mrn" else {}))
 
 
 def judge(trial: Trial, act: Act, seed: int) -> float:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rewardbot.bench import preferences
-from rewardbot.bench.preferences import METHODS, TRIALS, Trial, jobs_of, needed, targets
+from rewardbot.bench.preferences import METHODS, TRIALS, Trial, config_of, jobs_of, needed, targets
 from rewardbot.training.bench import BenchOptions, run_bench
-from rewardbot.training.preferences import check, settings_of
+from rewardbot.training.preferences import check
 from rewardbot.training.state_loop import Spaces, make_env
 
 TRIAL = Trial("Pendulum-v1", 100, {}, 0.95, (20, 50))
@@ -49,9 +49,10 @@ def test_what_was_not_reached_is_not_met() -> None:
 @pytest.mark.parametrize("task", list(TRIALS))
 def test_settings_fit_every_method(task: str) -> None:
     trial = TRIALS[task]
-    for reward, strategy in METHODS.values():
-        asking = {**trial.settings["asking"], "strategy": strategy}
-        check(reward, settings_of(reward, {**trial.settings, "asking": asking}))
+    for method, (reward, strategy) in METHODS.items():
+        config = config_of(trial, method, trial.answers)
+        check(reward, config)
+        assert (config.asking.strategy, config.asking.schedule.budget) == (strategy, trial.answers)
     env = make_env(trial.env)
     Spaces.of(env)
     env.close()

@@ -29,6 +29,7 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, PROCESS, RewardbotNode, start
 from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
+from rewardbot.training.files import StorageError
 from rewardbot.training.fitting import LEDGER
 from rewardbot.training.oversight import Oversight, OversightConfig
 from rewardbot.training.questioner import Questioner
@@ -182,9 +183,13 @@ class PreferenceNode(RewardbotNode):
         return response
 
     def _on_clear(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        response.success = self._oversight.ringing
-        response.message = "learning goes on" if response.success else "there is no alarm"
-        self._oversight.clear()
+        response.success, response.message = self._oversight.ringing, "there is no alarm"
+        if response.success:
+            response.message = "learning goes on"
+            try:
+                self._oversight.clear()
+            except StorageError as error:
+                response.message = str(error)
         return response
 
 

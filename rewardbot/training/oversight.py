@@ -4,12 +4,14 @@ whether the policy has found a way to please the reward and not the operator.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from rewardbot.config import setting
 from rewardbot.data.library import Library
+from rewardbot.errors import DataError
 from rewardbot.feedback.alarm import Alarm, AlarmConfig, fresh
 from rewardbot.feedback.alarm import Reading as AlarmReading
 from rewardbot.feedback.ledger import Ledger
@@ -22,11 +24,13 @@ from rewardbot.rewards.deployed_preference import DeployedPreference
 from rewardbot.training.calibration import cross_validate, promised, trust
 from rewardbot.training.certainty import sampled_returns
 from rewardbot.training.clips import BagClips
+from rewardbot.training.files import write_atomic
 from rewardbot.training.fitting import clips_in
 from rewardbot.training.weighting import learned_from
 from rewardbot.types import Segment
 
 POLICY = "policy"
+SUFFIX = ".oversight"
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,12 @@ class Oversight:
 
     Args:
         library: the episodes.
-        ledger: the answers.
+        ledger: the answers. Beside it, in a file with `SUFFIX`, is what must outlive this process: an alarm rings until somebody
+            clears it, and one that was cleared does not ring again about the same answers.
         config: see `OversightConfig`.
+
+    Raises:
+        DataError: that file is damaged.
 
     Attributes:
         meter, alarm: the last readings; None before there are any.
@@ -57,8 +65,10 @@ class Oversight:
         self.meter: MeterReading | None = None
         self.alarm: AlarmReading | None = None
         self._library, self._ledger, self._config = library, ledger, config
-        self._meter, self._alarm = Meter(config.meter), Alarm(config.alarm)
+        self._alarm = Alarm(config.alarm)
         self._answers, self._seen = 0, 0
+        self._file = ledger.path.with_name(ledger.path.name + SUFFIX)
+        self._meter = Meter(config.meter, self._load())
 
     @property
     def enough(self) -> bool:
@@ -71,9 +81,14 @@ class Oversight:
         return self._alarm.ringing
 
     def clear(self) -> None:
-        """Ends the alarm, for a person who has looked at the newest episodes."""
+        """Ends the alarm, for a person who has looked at the newest episodes.
+
+        Raises:
+            StorageError: the disk is full; a process that is started again would not know of it.
+        """
         self._alarm.clear()
         self.alarm = None
+        self._save()
 
     def look(self, reward: DeployedPreference, clips: BagClips) -> None:
         """Reads meter and alarm, if enough new answers have been learned from; takes seconds then.
@@ -84,6 +99,7 @@ class Oversight:
 
         Raises:
             DataError: what there is cannot be judged, such as answers that all say the same.
+            StorageError: the disk is full.
         """
         now, others = self._episodes()
         if abs(reward.answers - self._answers) < self._config.every or len(now) < 2 or len(others) < 2:
@@ -102,6 +118,25 @@ class Oversight:
         learned = reward.reward.returns(judged).mean(0).double().numpy()
         self.alarm = self._alarm.update(agreed[first:], promised(np.array(sure[first:]), share).tolist(), learned[len(now) :],
                                         learned[: len(now)])
+        self._save()
+
+    def _save(self) -> None:
+        known = {"alarm": self._alarm.to_mapping(), "seen": self._seen, "in_a_row": self.meter.in_a_row if self.meter else 0}
+        write_atomic(self._file, json.dumps(known))
+
+    def _load(self) -> int:
+        """What `_save` wrote, if it did; returns the meter's fits in a row."""
+        if not self._file.exists():
+            return 0
+        try:
+            known = json.loads(self._file.read_text())
+            self._alarm.load(known["alarm"])
+            self._seen = int(known["seen"])
+            if self._alarm.ringing:
+                self.alarm = self._alarm.update([], 1.0, np.empty(0), np.empty(0))
+            return int(known["in_a_row"])
+        except (OSError, ValueError, KeyError, TypeError, DataError) as error:
+            raise DataError(f"{self._file} is damaged: {error}", next_step="Delete it: meter and alarm then begin anew.") from None
 
     def _episodes(self) -> tuple[list[Segment], list[Segment]]:
         """The policy's newest, and others, whole."""

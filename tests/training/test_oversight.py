@@ -11,6 +11,7 @@ import pytest
 
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
+from rewardbot.errors import DataError
 from rewardbot.feedback.feedback import Given, Query, Ranking
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.rewards.deployed_preference import DeployedPreference
@@ -68,8 +69,14 @@ def test_a_sound_reward(library: Library, ledger: Ledger) -> None:
 def test_a_reward_that_is_surely_wrong_about_better_and_better_episodes_rings(library: Library, ledger: Ledger) -> None:
     oversight = looked(library, ledger, foretold=0.05)
     assert oversight.ringing and oversight.alarm is not None and "The reward is frozen" in str(oversight.alarm)
-    oversight.clear()
-    assert not oversight.ringing and oversight.alarm is None
+    again = Oversight(library, ledger, OversightConfig())
+    assert again.ringing and str(again.alarm) == str(oversight.alarm), "until somebody clears it, also after a restart"
+    again.clear()
+    assert not again.ringing and again.alarm is None
+    assert not Oversight(library, ledger, OversightConfig()).ringing
+    ledger.path.with_name("feedback.db.oversight").write_text("{")
+    with pytest.raises(DataError, match="Delete it"):
+        Oversight(library, ledger, OversightConfig())
 
 
 def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:

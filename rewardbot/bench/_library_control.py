@@ -155,8 +155,8 @@ def _shown_push(count: int, seed: int) -> StateDemonstrations:
     inner = env.unwrapped
     assert isinstance(inner, StateEnv)
     operator = ScriptedDemonstrator(inner.robot, noise=HAND_TREMOR, seed=seed)
-    episodes, start = [], 0
-    while len(episodes) < count:
+    episodes, start, one = [], 0, None
+    while one is None or len(episodes) < count:
         operator.begin_episode(start)
         one = demonstrate(env, lambda state: operator.act(), [EXPERT_SEED + start])
         start += 1

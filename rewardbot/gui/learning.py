@@ -108,8 +108,8 @@ class Learning:
 
     def _safety(self) -> list[Row]:
         told = [(key, values[key]) for _, values in self._nodes.values() for key in ("stopped", "estop") if key in values]
-        if not told:
-            return []
+        if not told and "sim_node" not in self._nodes:
+            return [("safety", "not known", "plain")]
         stopped = any(key == "stopped" and value not in (0.0, "", "false") for key, value in told)
         return [("safety", "Stopped", "bad") if stopped else ("safety", "limits are on, not stopped", "good")]
 

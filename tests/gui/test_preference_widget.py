@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QEvent, QPoint, Qt
+from PyQt5.QtCore import QEvent, QPoint, QRect, Qt
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QLabel, QPushButton
@@ -198,6 +198,11 @@ def test_stop_is_escape_everywhere_and_never_called_e_stop(window: Window) -> No
     window.tap(Key.Key_B, Key.Key_B)
     window.tap(Key.Key_Escape, to=window.widget.reason)
     assert window.stops == 2
+    window.widget.notice("A long text that is shown for a while. " * 5, "warning")
+    stop = next(button for button in window.widget.findChildren(QPushButton) if button.text().startswith("Stop"))
+    toasts = window.widget.toasts
+    assert not QRect(toasts.mapTo(window.widget, QPoint()), toasts.size()).intersects(
+        QRect(stop.mapTo(window.widget, QPoint()), stop.size())), "no toast hides the button"
     assert [button.text() for button in window.widget.findChildren(QPushButton) if "top" in button.text()] == ["Stop  (Esc)"]
     assert "hardware e-stop: not known" in window.said()
 

@@ -98,7 +98,7 @@ def people(places: Namespace, options: PeopleOptions) -> None:
     console.print(listed)
     ratings = [answer for answer in history.active().values() if isinstance(answer, Rating)]
     for alpha, of in ((annotators.agreement(given), "comparisons"), (annotators.rating_agreement(ratings), "ratings")):
-        said = "nothing that was judged twice, or no two different answers" if math.isnan(alpha) else f"{alpha:.2f}"
+        said = "not defined (nothing was judged twice, or all alike)" if math.isnan(alpha) else f"{alpha:.2f}"
         console.print(f"Krippendorff's alpha of {of}: {said}")
     found = annotators.conflicts(given)
     console.print(f"{len(found)} pairs of clips were answered both ways")

@@ -56,7 +56,7 @@ def test_people(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people = {row[0]: row[1:] for row in cells if len(row) == 7}
     assert people["anna"][0] == "2" and people["ben"][4] == "0 of 1" and people["anna"][4] == "1 of 1" and people["[b]x[/]"][4] == "-"
     # Last answers: anna and ben the first, x the second; both ways round 3 of each: observed 4 of 6, expected 9 * 2 / (6 * 5).
-    assert "Krippendorff's alpha of comparisons: -0.11" in said and "alpha of ratings: nothing" in said
+    assert "Krippendorff's alpha of comparisons: -0.11" in said and "alpha of ratings: not defined" in said
     assert "1 pairs of clips were answered both ways" in said
     assert ["e1:0-25 e2:5-30", "anna (4), ben (9), anna (11)", "ben (6), [b]x[/] (13)", "ben"] in cells
     cli.run(["ledger", "people", "l.db", "--conflicts", "0"])

@@ -30,6 +30,7 @@ from rewardbot.training.certainty import sampled_returns
 from rewardbot.training.files import atomic_path, storing, write_atomic
 from rewardbot.training.reward_file import Episodes, StoredReward
 from rewardbot.training.reward_tests import Outcome
+from rewardbot.training.summary import wilson
 from rewardbot.training.weighting import fit_weighted, learned_from
 from rewardbot.types import Segment
 
@@ -103,7 +104,7 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
 def in_words(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     reward, origin, given, held_out = (card[name] for name in ("reward", "provenance", "answers", "held_out"))
-    agreement = "not measured: nobody judged the same clips" if given["agreement"] is None else f"{given['agreement']:.2f}"
+    agreement = "not defined (nothing was judged twice, or all alike)" if given["agreement"] is None else f"{given['agreement']:.2f}"
     lines = [
         f"# Reward, version {reward['version']}", "",
         f"- file: SHA-256 `{reward['sha256'][:16]}`, seed {reward['seed']}, sees {', '.join(reward['config']['sees'])}",
@@ -120,7 +121,7 @@ def in_words(card: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {one['answers']} | {' | '.join(cells)} | {_cell(one['held_out_accuracy'], '.0%')} |")
     lines += ["", "## How far it can be trusted", ""]
     if held_out is None:
-        lines.append("- held-out accuracy: not measured, there are too few answers")
+        lines.append("- held-out accuracy: not measured, there are too few comparisons")
     else:
         lines += [f"- held-out accuracy: {held_out['accuracy']:.0%} ({held_out['low']:.0%} to {held_out['high']:.0%}, 95%) of "
                   f"{held_out['answers']:g} answers",
@@ -207,7 +208,10 @@ def _draw(path: Path, held_out: Mapping[str, Any]) -> None:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     bins = held_out["bins"]
     above.plot([0.5, 1.0], [0.5, 1.0], color="0.6", linestyle="--", label="believed as much as it deserves")
-    above.plot([one["confidence"] for one in bins], [one["agreed"] for one in bins], "o-", color="#0072B2", label="this reward")
+    agreed = np.array([one["agreed"] for one in bins])
+    reach = np.array([wilson(one["agreed"] * one["count"], one["count"]) for one in bins]).T
+    above.errorbar([one["confidence"] for one in bins], agreed, np.abs(reach - agreed), fmt="o-", color="#0072B2", capsize=3,
+                   label="this reward, with 95% intervals")
     above.set(ylabel="share of answers that agree", ylim=(0.0, 1.05),
               title=f"Held-out answers: accuracy {held_out['accuracy']:.0%}, ECE {held_out['calibration_error']:.3f}")
     above.legend(loc="lower right", fontsize="small")

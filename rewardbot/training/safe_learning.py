@@ -1,6 +1,6 @@
 """Safe reinforcement learning with a person in the loop: what a person marked as unsafe becomes a cost and a shield.
 
-A person is shown episodes, as many as a budget allows and those first of which the cost is least sure, and marks unsafe intervals with
+A person is shown episodes, as many as a budget allows, those first of which the cost is least sure, and marks unsafe intervals with
 a reason. Each step of an interval is an example of what is unsafe, every other step of what was shown of what is not:
 
     c(s, a) = P(unsafe | s, a)          shield: of the actions that a policy proposes, the first with c <= limit, else the least c

@@ -104,7 +104,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypat
     (["--env", ENV, "--task", "reach"], "--env and --task name two places"),
     (["--state"], "Nothing says where to learn(.|\n)*--task NAME --state"),
     (["--task", "reaches", "--state"], "no task named 'reaches'(.|\n)*Did you mean 'reach'"),
-    (["--env", ENV, "--demos", "3"], "has no option --demos"),
+    (["--env", ENV, "--demos", "3"], "--demos is for rewards from demonstrations; 'preference' learns from preferences"),
     (["--task", "reach", "--reward", "pebble"], "Reward 'pebble' is learned from state vectors and pref(.|\n)*--task NAME --state"),
 ])
 def test_what_does_not_fit_together_is_refused_at_the_start(arguments: list[str], said: str, tmp_path: Path) -> None:

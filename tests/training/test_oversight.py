@@ -12,13 +12,17 @@ import pytest
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError
+from rewardbot.feedback.asking import AskingConfig
 from rewardbot.feedback.feedback import Given, Query, Ranking
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.schedule import Schedule
+from rewardbot.feedback.teachers.recorded import Human
 from rewardbot.rewards.deployed_preference import DeployedPreference
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training.choosing import Chooser
 from rewardbot.training.clips import BagClips
 from rewardbot.training.oversight import Oversight, OversightConfig
+from rewardbot.training.questioner import Questioner
 from rewardbot.types import Episode, Segment
 
 COUNT, STEPS = 12, 6
@@ -42,8 +46,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield found
 
 
-def looked(library: Library, ledger: Ledger, *, foretold: float, answers: int = 40) -> Oversight:
-    """After answers that are all true, of which the reward that asked held the true one this likely."""
+def learned(library: Library, ledger: Ledger, *, foretold: float = 0.5, answers: int = 40) -> bytes:
+    """A reward of answers that are all true, of which the one that asked held the true one this likely."""
     draw = np.random.default_rng(0)
     for number in range(answers):
         worse, better = sorted(map(int, draw.choice(COUNT, 2, replace=False)))
@@ -52,8 +56,13 @@ def looked(library: Library, ledger: Ledger, *, foretold: float, answers: int = 
         ledger.answer(Ranking(pair, (0, 1), Given("ann", f"q{number}")))
     chooser = Chooser(ledger.path, library)
     data = chooser.newer()
+    chooser.close()
     assert data is not None
-    reward = DeployedPreference(data)
+    return data
+
+
+def looked(library: Library, ledger: Ledger, *, foretold: float, answers: int = 40) -> Oversight:
+    reward = DeployedPreference(learned(library, ledger, foretold=foretold, answers=answers))
     oversight = Oversight(library, ledger, OversightConfig())
     oversight.look(reward, BagClips(library, reward.embed))
     return oversight
@@ -82,3 +91,14 @@ def test_a_reward_that_is_surely_wrong_about_better_and_better_episodes_rings(li
 def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:
     oversight = looked(library, ledger, foretold=0.05, answers=15)
     assert oversight.meter is None and oversight.alarm is None and not oversight.ringing
+
+
+def test_what_a_reward_foretells_when_it_asks_comes_true(library: Library, ledger: Ledger) -> None:
+    data = learned(library, ledger)
+    config = AskingConfig(strategy="uniform", steps=4, clips=24, schedule=Schedule(budget=60, first=60, waiting=20))
+    questioner = Questioner(library, ledger, Human(ledger), config)
+    questioner.take_reward(data)
+    assert questioner.look(progress=1.0) == 20
+    asked = [query for query in ledger.waiting() if query.options[0].episode_id != query.options[1].episode_id]
+    right = [(query.predicted[0] > 0.5) == (query.options[0].episode_id > query.options[1].episode_id) for query in asked]
+    assert len(asked) > 10 and sum(right) >= 0.9 * len(asked)

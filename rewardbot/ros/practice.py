@@ -5,9 +5,10 @@ It depends on nothing but what is there and what the nodes say they do, so that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rewardbot.data.episodes import list_episodes, read_header
 from rewardbot.errors import DataError
@@ -54,6 +55,28 @@ def next_step(seen: Situation, wanted: int, *, operator: bool) -> Step:
     if seen.learner == "ready":
         return "learn"
     return "" if seen.mode == "explore" else "explore"
+
+
+def progress(seen: Situation, wanted: int, learner: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """How far it is, in a line; empty where there is nothing to say.
+
+    Args:
+        seen: the situation.
+        wanted: demonstrations before pretraining.
+        learner, asked: what learner_node and preference_node published last.
+    """
+    if seen.learner == "waiting":
+        return f"{seen.demonstrations} of {wanted} demonstrations"
+    if seen.learner == "pretraining":
+        return f"pretraining {float(learner.get('progress', 0.0)):.0%} | {learner.get('stage', '')}"
+    if seen.learner != "learning":
+        return ""
+    parts = [f"{learner.get('env_steps', 0)} steps, {learner.get('episodes', 0)} episodes"]
+    if "budget" in asked:
+        parts.append(f"{asked.get('answered', 0)} of {asked['budget']} answers, {asked.get('waiting', 0)} questions wait")
+    if learner.get("reward_version"):
+        parts.append(f"reward version {learner['reward_version']}")
+    return " | ".join(parts)
 
 
 class Demonstrations:

@@ -18,7 +18,7 @@ from rewardbot.config import setting
 from rewardbot.data.episodes import DEMONSTRATIONS
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
-from rewardbot.ros.practice import Demonstrations, Situation, Step, next_step
+from rewardbot.ros.practice import Demonstrations, Situation, Step, next_step, progress
 
 SILENT_S = 3.0
 """A node without metrics for so long is away [s]."""
@@ -28,6 +28,9 @@ ANSWER_S = 10.0
 
 PAUSE_S = 0.5
 """Between two things that are asked for: metrics must tell what came of the first [s]."""
+
+TOLD_S = 5.0
+"""Between two lines that say how far it is [s]."""
 
 WORDS: dict[Step, str] = {
     "": "", "wait": "", "demonstrate": "the simulated operator demonstrates", "idle": "demonstrating is over",
@@ -53,7 +56,7 @@ class PracticeNode(RewardbotNode):
         self._heard: dict[str, tuple[float, dict[str, Any]]] = {}
         self._asked: tuple[Any, Any, float] | None = None  # client, future, when
         self._operator = self._switching = ""  # the process of sim_node whose operator is on, and will be
-        self._run, self._due = 0, 0.0
+        self._run, self._due, self._told_at = 0, 0.0, time.monotonic()
         self._pretrain, self._learn = self.create_client(Trigger, "pretrain"), self.create_client(SetBool, "learn")
         self._switch = self.create_client(SetBool, "simulated_operator")
         self._set = self.create_client(SetParametersAtomically, "policy_node/set_parameters_atomically")
@@ -74,6 +77,11 @@ class PracticeNode(RewardbotNode):
         seen = Situation(self._demonstrations.count(), learner, mode)
         step = next_step(seen, self.settings.demonstrations, operator=self.settings.simulated_operator)
         self.metrics |= {"step": step, "demonstrations": seen.demonstrations}
+        if now - self._told_at >= TOLD_S:
+            self._told_at = now
+            learning, asked = (self._heard.get(node, (0.0, {}))[1] for node in ("learner_node", "preference_node"))
+            if said := progress(seen, self.settings.demonstrations, learning, asked):
+                self.get_logger().info(said)
         if step == "wait":
             missing = [node for node, value in (("learner_node", learner), ("policy_node", mode)) if not value]
             self.metrics["waiting_for"] = ", ".join(missing) or f"{self.settings.demonstrations - seen.demonstrations} demonstrations"

@@ -10,7 +10,7 @@ import pytest
 
 from rewardbot.data.episodes import write_episode
 from rewardbot.robots.robot import RobotContract
-from rewardbot.ros.practice import Demonstrations, Situation, Step, next_step
+from rewardbot.ros.practice import Demonstrations, Situation, Step, next_step, progress
 from rewardbot.types import Episode
 from tests.training.conftest import contract, make_episode  # noqa: F401
 
@@ -25,6 +25,18 @@ from tests.training.conftest import contract, make_episode  # noqa: F401
     (Situation(10, "ready", "explore"), "learn"), (Situation(10, "waiting", "explore"), "idle")])
 def test_next_step(seen: Situation, step: Step) -> None:
     assert next_step(seen, 10, operator=True) == step
+
+
+def test_how_far_it_is_in_words() -> None:
+    asked = {"answered": 7, "budget": 20, "waiting": 2}
+    assert progress(Situation(3, "waiting", "demonstrate"), 10, {}, asked) == "3 of 10 demonstrations"
+    pretraining = {"stage": "plain BC", "progress": "0.5"}
+    assert progress(Situation(10, "pretraining", "idle"), 10, pretraining, asked) == "pretraining 50% | plain BC"
+    learning = {"env_steps": 60, "episodes": 4, "reward_version": 0}
+    assert progress(Situation(10, "learning", "explore"), 10, learning, {}) == "60 steps, 4 episodes"
+    assert progress(Situation(10, "learning", "explore"), 10, {**learning, "reward_version": 3}, asked) == (
+        "60 steps, 4 episodes | 7 of 20 answers, 2 questions wait | reward version 3")
+    assert progress(Situation(10, "", "explore"), 10, {}, asked) == ""
 
 
 def test_without_a_simulated_operator_demonstrations_are_waited_for() -> None:

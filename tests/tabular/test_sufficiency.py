@@ -72,13 +72,13 @@ def test_it_stops_when_the_loss_is_small_and_then_it_is(seed: int) -> None:
 
 
 def test_asking_where_the_risk_is_largest_beats_asking_anywhere() -> None:
-    """Equal counts of single steps; what is lost in truth, mean of twelve worlds after one to four questions."""
+    """Equal counts of single steps; what is lost in truth, mean of twelve worlds after one to three questions."""
     truth, experts, _ = worlds(12)
     lost: dict[str, list[float]] = {}
     for name in ("riskiest", "any"):
         rng, lost[name] = np.random.default_rng(1), []
         counts = np.stack([choices(GRID, act(GRID, expert, 1, rng, steps=1, start=[0])) for expert in experts])
-        for questions in range(5):
+        for questions in range(4):
             posterior = sample(GRID, FEATURES, counts, BayesianConfig(chains=2, burn_in=150, steps=250, thin=2, seed=questions))
             for index, expert in enumerate(experts):
                 found = judge(GRID, FEATURES, posterior[index])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +24,12 @@ class Demonstrations:
 
     Attributes:
         better: one demonstration of each of the policies along training, the first one first.
-        last: as many of the last of them.
+        best: as many of that policy among them whose demonstration was the best.
         states, actions: lengths S of a state and A of an action.
     """
 
     better: list[Tensor]
-    last: list[Tensor]
+    best: list[Tensor]
     states: int
     actions: int
 
@@ -61,20 +63,25 @@ def demonstrations(
         learner = StateLoop(env, config, seed=seed)
         starts = iter(start_seeds(seed, 2 * count))
         made: dict[str, Tensor] = {}
+        best, agent = -math.inf, learner.agent
         for number in range(count):
             while learner.steps < (number + 1) * config.steps // count:
                 learner.episode()
                 progress(learner.steps / config.steps)
-            made[f"better-{number}"] = rollout(shown, learner.best, next(starts), config.longest)
-        made |= {f"last-{number}": rollout(shown, learner.best, next(starts), config.longest) for number in range(count)}
+            made[f"better-{number}"] = rows = rollout(shown, learner.best, next(starts), config.longest)
+            reached = float(Transitions(rows, sizes.states, sizes.actions).reward.sum())
+            if reached > best:
+                best, agent = reached, copy.deepcopy(learner.agent)
+        made |= {f"best-{number}": rollout(shown, lambda state: agent.act(state, explore=False), next(starts), config.longest)
+                 for number in range(count)}
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(file) as new:
             save_file(made, new)
     env.close()
     shown.close()
     kept = load_file(file)
-    better, last = ([kept[f"{kind}-{number}"] for number in range(count)] for kind in ("better", "last"))
-    return Demonstrations(better, last, sizes.states, sizes.actions)
+    better, best = ([kept[f"{kind}-{number}"] for number in range(count)] for kind in ("better", "best"))
+    return Demonstrations(better, best, sizes.states, sizes.actions)
 
 
 def rollout(env: Env, act: Act, seed: int, longest: int) -> Tensor:

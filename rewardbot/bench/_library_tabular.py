@@ -123,8 +123,8 @@ def _learner(world: Grid) -> Array:
     counts = np.stack([choices(world.mdp, act(world.mdp, one, LEARNER_EPISODES, rng, steps=STEPS)) for one in policies])
     seen = learning_from_learner.observed_policy(counts)
     steps = np.stack([learning_from_learner.reward(world.mdp, seen[index], seen[index + 1], temperature) for index in range(2)])
-    found = learning_from_learner.without_shaping(world.mdp, steps, np.sqrt(counts[1:] * counts[:-1]))
-    return _of_reward(world, world.mdp.rewards(found))
+    found = learning_from_learner.without_shaping(world.mdp, steps, world.features, np.sqrt(counts[1:] * counts[:-1]))
+    return _of_reward(world, world.mdp.rewards(world.features @ found))
 
 
 METHODS: dict[str, Callable[[Grid], Array]] = {

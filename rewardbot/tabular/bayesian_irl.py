@@ -80,11 +80,8 @@ def log_likelihood(
 ) -> tuple[Array, Array]:
     """Of choices (..., S, A) under weights (..., F), for features (S, A, F): (...), and V* (..., S), a good next guess."""
     found = plan(mdp, np.tensordot(weights, phi, axes=(-1, -1)), guess=guess, tolerance=PLANNED)
-    q, v = (found.q, found.v) if mdp.horizon is None else (found.q[0], found.v[0])
-    lead = rationality * (q - v[..., None])
-    # v is the largest q, but for terminal states, where nothing is chosen.
-    lead -= lead.max(axis=-1, keepdims=True)
-    return (counts * (lead - np.log(np.exp(lead).sum(axis=-1, keepdims=True)))).sum(axis=(-2, -1)), v
+    lead = rationality * (found.q - found.q.max(axis=-1, keepdims=True))
+    return (counts * (lead - np.log(np.exp(lead).sum(axis=-1, keepdims=True)))).sum(axis=(-2, -1)), found.v
 
 
 def sample(mdp: MDP, features: Array, counts: Array, config: BayesianConfig = BayesianConfig()) -> Posterior:

@@ -5,8 +5,8 @@ iteration, pi2 ~ exp(Q_pi1 / alpha) with the soft value Q_pi1 of what he did bef
 
     r(s, a) = alpha log pi2(a|s) + alpha gamma E[KL(pi1(.|s') || pi2(.|s'))] + g(s) - gamma E[g(s')],   s' ~ P(.|s, a)
 
-for some potential g, which changes no optimal policy (Ng, Harada and Russell 1999). `without_shaping` finds the reward of states
-alone that is nearest to what several steps tell.
+for some potential g, which changes no optimal policy (Ng, Harada and Russell 1999). `without_shaping` finds the reward of
+features that is nearest to what several steps tell.
 
 Learns from: how a learner acts before and after it improves.
 """
@@ -48,27 +48,28 @@ def reward(mdp: MDP, before: Array, after: Array, temperature: float) -> Array:
     return found
 
 
-def without_shaping(mdp: MDP, rewards: Array, weights: Array | None = None) -> Array:
-    """The reward of states, (S,), that explains rewards of improvements (N, S, A) best if each has a potential of its own.
+def without_shaping(mdp: MDP, rewards: Array, features: Array, weights: Array | None = None) -> Array:
+    """The reward linear in features, w (F,), that explains rewards of improvements (N, S, A) best if each has a potential of its own.
 
     Least squares; of all that do equally well the smallest, so that only differences count.
 
     Args:
+        features: of states (S, F), or of states and actions (S, A, F); the identity for a reward of each state.
         weights: how well each of them is known, (N, S, A), such as how often it was seen; alike if not given.
     """
     count, states, actions = rewards.shape
     weights = np.ones_like(rewards) if weights is None else weights
     goes_on = np.broadcast_to(~mdp.terminal[:, None], (states, actions))
-    own = np.repeat(np.eye(states), actions, axis=0)
+    own = mdp.features(features).reshape(states * actions, -1)
     ahead = mdp.after(np.eye(states)).transpose(1, 2, 0).reshape(states * actions, states)
-    potential = own - mdp.discount * ahead
+    potential = np.repeat(np.eye(states), actions, axis=0) - mdp.discount * ahead
     rows = []
     for index in range(count):
         potentials = [potential if other == index else np.zeros_like(potential) for other in range(count)]
         rows.append(np.concatenate([own, *potentials], axis=1))
     scale = np.sqrt(weights * goes_on).reshape(-1, 1)
     found = np.linalg.lstsq(scale * np.concatenate(rows), scale[:, 0] * rewards.reshape(-1), rcond=1e-10)[0]
-    return np.asarray(found[:states], float)
+    return np.asarray(found[: own.shape[1]], float)
 
 
 def observed_policy(counts: Array, prior: float = 1.0) -> Array:

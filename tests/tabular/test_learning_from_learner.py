@@ -11,7 +11,7 @@ from rewardbot.errors import RewardbotError
 from rewardbot.tabular.demonstrations import act, choices
 from rewardbot.tabular.learning_from_learner import improve, observed_policy, reward, without_shaping
 from rewardbot.tabular.mdp import MDP, Array, evaluate, gridworld, plan, uniform
-from tests.tabular.worlds import SIDE, correlation, eight
+from tests.tabular.worlds import SIDE, blocks, correlation, eight
 
 TEMPERATURE = 0.5
 
@@ -65,7 +65,7 @@ def test_a_reward_of_states_is_recovered_but_for_a_constant() -> None:
     truth = rng.normal(size=SIDE**2)
     policies = learner(mdp, mdp.rewards(truth), 3, rng)
     steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in itertools.pairwise(policies)])
-    assert correlation(without_shaping(mdp, steps), truth) > 1.0 - 1e-9
+    assert correlation(without_shaping(mdp, steps, np.eye(SIDE**2)), truth) > 1.0 - 1e-9
 
 
 def test_from_what_was_seen_of_a_learner_who_is_not_good_yet() -> None:
@@ -77,7 +77,7 @@ def test_from_what_was_seen_of_a_learner_who_is_not_good_yet() -> None:
         counts = np.stack([choices(mdp, act(mdp, policy, episodes, rng, steps=20)) for policy in policies])
         seen = observed_policy(counts)
         steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in itertools.pairwise(seen)])
-        return without_shaping(mdp, steps, np.sqrt(counts[1:] * counts[:-1]))
+        return without_shaping(mdp, steps, np.eye(SIDE**2), np.sqrt(counts[1:] * counts[:-1]))
 
     many = found(3000)
     assert correlation(many, truth) > 0.95 > correlation(found(30), truth)
@@ -85,10 +85,23 @@ def test_from_what_was_seen_of_a_learner_who_is_not_good_yet() -> None:
     assert own.mean() > evaluate(mdp, policies[-1], mdp.rewards(truth)).mean(), "better than the learner ever was"
 
 
+def test_features_spare_most_of_what_must_be_seen() -> None:
+    mdp, rng = eight(), np.random.default_rng(0)
+    weights = rng.normal(size=16)
+    policies = learner(mdp, mdp.rewards(blocks() @ weights), 2, rng)
+    counts = np.stack([choices(mdp, act(mdp, policy, 200, rng, steps=20)) for policy in policies])
+    seen = observed_policy(counts)
+    steps = np.stack([reward(mdp, *pair, TEMPERATURE) for pair in itertools.pairwise(seen)])
+    found = {name: features @ without_shaping(mdp, steps, features, np.sqrt(counts[1:] * counts[:-1]))
+             for name, features in (("blocks", blocks()), ("states", np.eye(SIDE**2)))}
+    agrees = {name: correlation(of, blocks() @ weights) for name, of in found.items()}
+    assert agrees["blocks"] > agrees["states"] + 0.2, agrees
+
+
 def test_a_learner_who_learns_nothing_wants_nothing() -> None:
     mdp = eight()
     found = reward(mdp, uniform(mdp), uniform(mdp), TEMPERATURE)
-    assert np.ptp(found) < 1e-12 and abs(without_shaping(mdp, found[None])).max() < 1.0
+    assert np.ptp(found) < 1e-12 and abs(without_shaping(mdp, found[None], np.eye(SIDE**2))).max() < 1.0
 
 
 def test_a_horizon_is_refused() -> None:

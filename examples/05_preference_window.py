@@ -112,8 +112,9 @@ class Scene:
 
     def close(self) -> None:
         """Takes the window away."""
-        self.session.heard("robot")
-        self.window._session._sent.clear()
+        self.silent = False
+        self.later += 2.0
+        self.session.beat()  # what was not heard is sent again
         self.window.close()
         self.shelf.close()
         self.desk.ledger.close()
@@ -170,7 +171,7 @@ def _learning(scene: Scene) -> None:
 
 def _free_camera(scene: Scene) -> None:
     scene.press(Qt.Key.Key_End, Qt.Key.Key_C)
-    scene.until(lambda: all(view._free is not None for view in scene.window.views))
+    scene.until(lambda: all(view.is_free for view in scene.window.views))
     QTest.qWait(300)
 
 

@@ -67,6 +67,11 @@ class ClipView(QWidget):
         """Whether a frame of the present clip is shown."""
         return bool(self._images)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it shows what a free camera sees."""
+        return self._free is not None
+
     def show_clip(self, clip: Clip | None) -> None:
         """Another clip, or none."""
         self._clip, self._frame, self._free = clip, -1, None

@@ -69,10 +69,10 @@ def logistic(
         float64 (count, D), independent of each other.
     """
     mean, precision = _laplace(differences, wins, weights, scale)
-    root = np.linalg.cholesky(precision)
+    root = np.linalg.inv(np.linalg.cholesky(precision))
 
     def to_w(z: Array) -> Array:
-        return mean + np.linalg.solve(root.T, z.T).T
+        return mean + z @ root
 
     def log_ratio(z: Array) -> Array:
         """Log-posterior less the log of the normal distribution, in which z is standard normal."""

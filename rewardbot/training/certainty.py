@@ -5,51 +5,57 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rewardbot.feedback.posterior import logistic
 from rewardbot.rewards.comparisons import Clips, Comparisons
 from rewardbot.rewards.plackett_luce import NONE, returns
-from rewardbot.rewards.preference import PreferenceReward, in_parts
+from rewardbot.rewards.preference import CLIP, PreferenceReward
 
 SCALE = 5.0
 """Log-odds by which, before any answer, two clips a typical distance apart may differ."""
+
+FEATURES = 200
 
 
 @torch.no_grad()
 def sampled_returns(
     reward: PreferenceReward, data: Comparisons, clips: Clips, *, count: int = 100, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Returns of `clips` under samples of the linear rewards on a network's last hidden layer that explain the answers, (M, C).
+    """Returns of `clips` under samples of the rewards that explain the answers, (count, C).
 
-    As Brown et al. (2020) do for Bayesian REX, here with each member of the ensemble giving a share of the samples, since each sees
-    other features; and without a fixed rationality, see `posterior.logistic`. A few networks alone are too few to bound anything.
+    The samples are of a Gaussian process on what the reward sees: half of it linear, half, by random Fourier features, with
+    a length scale that is a typical distance of steps (Rahimi and Recht 2007; Chu and Ghahramani 2005; Biyik et al. 2020,
+    Active preference-based Gaussian process regression). Three networks are too few to bound anything, and linear rewards
+    on a network's last layer, as Bayesian REX has them, know only what the network has learned to see: where the truth was
+    another they promised too much.
 
     Args:
-        reward: a fitted one.
+        reward: a fitted one, of which the scale of the inputs is taken and what makes a clip good.
         data: what it was fitted to. Orders of three or more count as their pairs.
         clips: what to judge.
-        count: samples, M or a few more.
-        seed: of the samples.
+        count: samples.
+        seed: of features and samples.
     """
-    members, rng = reward.config.members, np.random.default_rng(seed)
-    answered, judged = (_features(reward, some) for some in (data.clips, clips))
+    rng = np.random.default_rng(seed)
+    size = reward.size
+    frequencies = torch.from_numpy(rng.normal(size=(size, FEATURES)) / size**0.5).float().to(reward.device)
+    phases = torch.from_numpy(rng.uniform(0.0, 2.0 * np.pi, FEATURES)).float().to(reward.device)
+    seen, asked = (_features(reward, some, frequencies, phases) for some in (data.clips, clips))
     pairs, wins, weights = _pairs(data)
-    drawn = []
-    for seen, asked in zip(answered, judged, strict=True):
-        # One number for all features: a typical difference has length 1.
-        spread = np.sqrt(2.0 * (seen - seen.mean(0)).var(0).sum())
-        differences = (seen[pairs[:, 0]] - seen[pairs[:, 1]]) / max(spread, 1e-12)
-        samples = logistic(differences, wins, weights, SCALE, -(-count // members), rng)
-        drawn.append(samples @ asked.T / max(spread, 1e-12))
-    return np.concatenate(drawn)
+    # One number for each half: a typical difference has length 1 in all, if the half tells clips apart.
+    halves = [np.sqrt(4.0 * part.var(0).sum()) for part in np.split(seen, [size], axis=1)]
+    spread = np.maximum(np.repeat(halves, [size, FEATURES]), 1e-12)
+    samples = logistic((seen[pairs[:, 0]] - seen[pairs[:, 1]]) / spread, wins, weights, SCALE, count, rng)
+    return samples @ (asked / spread).T
 
 
-def _features(reward: PreferenceReward, clips: Clips) -> NDArray[np.float64]:
-    """Of each clip by each member, (M, C, F): the last hidden layer, and a 1 for how much a step is worth by itself."""
-    hidden = in_parts(lambda x: reward.network.hidden(x).transpose(1, 2), clips.steps[clips.mask]).transpose(1, 2)
-    steps = torch.zeros(reward.config.members, *clips.mask.shape, hidden.shape[-1] + 1, device=hidden.device)
-    steps[:, clips.mask] = torch.cat([hidden, torch.ones_like(hidden[..., :1])], dim=-1)
-    return returns(steps.transpose(2, 3), clips.mask.unsqueeze(1), reward.config.returns).double().cpu().numpy()
+def _features(reward: PreferenceReward, clips: Clips, frequencies: Tensor, phases: Tensor) -> NDArray[np.float64]:
+    """Of each clip, the linear ones first, (C, D + FEATURES)."""
+    x = ((clips.steps[clips.mask] - reward.network.mean) / reward.network.std).clamp(-CLIP, CLIP)  # type: ignore[operator]
+    steps = torch.zeros(*clips.mask.shape, reward.size + FEATURES, device=x.device)
+    steps[clips.mask] = torch.cat([x, torch.cos(x @ frequencies + phases)], dim=-1)
+    return returns(steps.transpose(1, 2), clips.mask.unsqueeze(1), reward.config.returns).double().cpu().numpy()
 
 
 def _pairs(data: Comparisons) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

@@ -71,11 +71,15 @@ def progress(seen: Situation, wanted: int, learner: Mapping[str, Any], asked: Ma
         return f"pretraining {float(learner.get('progress', 0.0)):.0%} | {learner.get('stage', '')}"
     if seen.learner != "learning":
         return ""
-    parts = [f"{learner.get('env_steps', 0)} steps, {learner.get('episodes', 0)} episodes"]
+
+    def number(of: Mapping[str, Any], key: str) -> str:
+        return f"{float(of.get(key, 0)):.0f}"
+
+    parts = [f"{number(learner, 'env_steps')} steps, {number(learner, 'episodes')} episodes"]
     if "budget" in asked:
-        parts.append(f"{asked.get('answered', 0)} of {asked['budget']} answers, {asked.get('waiting', 0)} questions wait")
+        parts.append(f"{number(asked, 'answered')} of {number(asked, 'budget')} answers, {number(asked, 'waiting')} questions wait")
     if learner.get("reward_version"):
-        parts.append(f"reward version {learner['reward_version']}")
+        parts.append(f"reward version {number(learner, 'reward_version')}")
     return " | ".join(parts)
 
 

@@ -29,7 +29,7 @@ ANSWER_S = 10.0
 PAUSE_S = 0.5
 """Between two things that are asked for: metrics must tell what came of the first [s]."""
 
-TOLD_S = 5.0
+SAID_S = 5.0
 """Between two lines that say how far it is [s]."""
 
 WORDS: dict[Step, str] = {
@@ -56,7 +56,7 @@ class PracticeNode(RewardbotNode):
         self._heard: dict[str, tuple[float, dict[str, Any]]] = {}
         self._asked: tuple[Any, Any, float] | None = None  # client, future, when
         self._operator = self._switching = ""  # the process of sim_node whose operator is on, and will be
-        self._run, self._due, self._told_at = 0, 0.0, time.monotonic()
+        self._run, self._due, self._said_at = 0, 0.0, time.monotonic()
         self._pretrain, self._learn = self.create_client(Trigger, "pretrain"), self.create_client(SetBool, "learn")
         self._switch = self.create_client(SetBool, "simulated_operator")
         self._set = self.create_client(SetParametersAtomically, "policy_node/set_parameters_atomically")
@@ -77,8 +77,8 @@ class PracticeNode(RewardbotNode):
         seen = Situation(self._demonstrations.count(), learner, mode)
         step = next_step(seen, self.settings.demonstrations, operator=self.settings.simulated_operator)
         self.metrics |= {"step": step, "demonstrations": seen.demonstrations}
-        if now - self._told_at >= TOLD_S:
-            self._told_at = now
+        if now - self._said_at >= SAID_S:
+            self._said_at = now
             learning, asked = (self._heard.get(node, (0.0, {}))[1] for node in ("learner_node", "preference_node"))
             if said := progress(seen, self.settings.demonstrations, learning, asked):
                 self.get_logger().info(said)
@@ -117,7 +117,9 @@ class PracticeNode(RewardbotNode):
             self._asked = None
             answer = future.result()
             accepted = answer.result.successful if hasattr(answer, "result") else answer.success
-            if client is self._switch and accepted:
+            if client is not self._switch:  # what the node said before it answered no longer holds
+                self._heard.pop("policy_node" if client is self._set else "learner_node", None)
+            elif accepted:
                 self._operator = self._switching
             if not accepted:
                 reason = answer.result.reason if hasattr(answer, "result") else answer.message

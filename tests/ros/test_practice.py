@@ -28,11 +28,11 @@ def test_next_step(seen: Situation, step: Step) -> None:
 
 
 def test_how_far_it_is_in_words() -> None:
-    asked = {"answered": 7, "budget": 20, "waiting": 2}
+    asked = {"answered": 7.0, "budget": 20.0, "waiting": 2.0}
     assert progress(Situation(3, "waiting", "demonstrate"), 10, {}, asked) == "3 of 10 demonstrations"
     pretraining = {"stage": "plain BC", "progress": "0.5"}
     assert progress(Situation(10, "pretraining", "idle"), 10, pretraining, asked) == "pretraining 50% | plain BC"
-    learning = {"env_steps": 60, "episodes": 4, "reward_version": 0}
+    learning = {"env_steps": 60.0, "episodes": 4.0, "reward_version": 0.0}
     assert progress(Situation(10, "learning", "explore"), 10, learning, {}) == "60 steps, 4 episodes"
     assert progress(Situation(10, "learning", "explore"), 10, {**learning, "reward_version": 3}, asked) == (
         "60 steps, 4 episodes | 7 of 20 answers, 2 questions wait | reward version 3")

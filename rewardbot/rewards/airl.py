@@ -87,7 +87,7 @@ class AIRL(RewardModel):
         return loss
 
     def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
-        """One gradient step on a batch of demonstrated and one of *freshly* visited transitions, of equal size."""
+        """One gradient step on a batch of demonstrated and one of visited transitions, of equal size."""
         loss = self.loss(expert, visited)
         descend(self.optimiser, loss)
         self.version += 1

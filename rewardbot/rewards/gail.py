@@ -26,7 +26,7 @@ from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig, Head, balanced_bce, head
 
 PLAIN = DiscriminatorConfig(hidden=128, dropout=0.0, noise=0.0, smoothing=0.0, mixup=False, weight_decay=0.0)
-"""Fresh steps of the policy and a penalty on the slope regularise instead."""
+"""New steps of the policy and a penalty on the slope regularise instead."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@
     gcl          a reward network, normalised by what the policy does
 
 The policy is soft actor-critic, which learns from all steps there were, each with the present reward, or proximal policy
-optimisation, which learns from those of the present policy only. The reward always learns from the newest steps: they say what the
-policy does now. Of the environment's own reward nothing that learns sees anything; `judge` is for curves.
+optimisation, which learns from those of the present policy only. Beside the former a discriminator sees all steps there were,
+too: with the newest alone it forgets that where the policy began is not where the expert ends, and the policy goes back there.
+Guided cost learning needs the density of its samples, and so the newest. Of the environment's own reward nothing that learns sees
+anything.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class AdversarialConfig:
     airl: AIRLConfig = setting(AIRLConfig(), "of AIRL")
     gcl: GCLConfig = setting(GCLConfig(), "of guided cost learning")
     batch: int = setting(128, "demonstrated steps, and as many of the policy, in a step of the reward", min=1)
-    fresh: int = setting(1000, "newest steps of the policy that the reward of sac learns from", min=1)
+    fresh: int = setting(1000, "gcl with sac: newest steps, which are taken for the present policy's", min=1)
     every: int = setting(2, "updates of sac for each step of the reward", min=1)
     reward_steps: int = setting(50, "steps of the reward for each rollout of ppo", min=1)
     report_every: int = setting(1000, "environment steps between two reports", min=1)
@@ -203,14 +205,19 @@ class AdversarialLoop:
 
     def _learn(self) -> None:
         """One step of the reward."""
+        self.metrics = self.model.step(
+            draw(self._expert, self.config.batch, self._generator, length=self._clip, lengths=self._lengths), self._visited())
+
+    def _visited(self) -> Transitions:
+        """A batch of what the policy did."""
         n, length, random = self.config.batch, self._clip, self._generator
-        if isinstance(self.loop, StateLoop):
-            visited, lengths = self.loop.replay.newest(self.config.fresh), newest_lengths(self.loop, self.config.fresh)
-        else:
+        if isinstance(self.loop, OnPolicyLoop):
             assert self.loop.fresh is not None
-            visited, lengths = self.loop.fresh, self.loop.lengths
-        self.metrics = self.model.step(draw(self._expert, n, random, length=length, lengths=self._lengths),
-                                       draw(visited, n, random, length=length, lengths=lengths))
+            return draw(self.loop.fresh, n, random, length=length, lengths=self.loop.lengths)
+        if not isinstance(self.model, GCL):
+            return self.loop.replay.sample(n)
+        fresh = self.config.fresh
+        return draw(self.loop.replay.newest(fresh), n, random, length=length, lengths=newest_lengths(self.loop, fresh))
 
     def _early(self, ends: bool) -> None:
         if ends and self._head is not None:

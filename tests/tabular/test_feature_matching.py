@@ -39,9 +39,9 @@ def matched(rule: str, seed: int) -> tuple[MDP, Array, Array, Match]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_projection_closes_the_margin_in_60_rounds(seed: int) -> None:
-    """A margin of 1.9 falls to 0.03 at most; here it begins at about 4 and has as far to fall."""
+    """Here it begins at about 5."""
     *_, found = matched("projection", seed)
-    assert found.margins[-1] <= 0.03 / 1.9 * found.margins[0]
+    assert found.margins[0] > 1.5 and found.margins[-1] <= 0.03
     assert (np.diff(found.margins) <= 1e-12).all(), "the nearest point on a line is never farther"
 
 

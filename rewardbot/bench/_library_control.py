@@ -56,6 +56,8 @@ WORLDS = {"Pendulum-v1": World(10_000, 8_000, SMALL), "HalfCheetah-v5": World(10
 PUSH = World(0, 40_000, SACConfig(discount=0.95))
 PUSH_DEMONSTRATIONS, HAND_TREMOR = 20, 0.2
 START_STEPS = 1_000
+RECENT = 5_000
+"""Newest visited states that a goal classifier takes for no goal."""
 
 
 def control(seeds: Sequence[int], quick: bool, report: Report) -> tuple[list[dict[str, Cell]], list[Target]]:
@@ -200,8 +202,6 @@ def _adversarial(name: str) -> Callable[[Env, StateDemonstrations, World, int, T
     def learn(env: Env, shown: StateDemonstrations, world: World, seed: int, tell: Tell) -> Act:
         config = AdversarialConfig(loop=StateLoopConfig(steps=world.steps, start_steps=_start(world.steps), sac=world.sac))
         learning = AdversarialLoop(env, name, "sac", config, shown, seed=seed)
-        assert isinstance(learning.loop, StateLoop)
-        _with_demonstrations(learning.loop, shown)
         while not learning.over:
             learning.advance()
             tell(learning.loop.steps)
@@ -222,8 +222,11 @@ def _classifier(*, online: bool) -> Callable[[Env, StateDemonstrations, World, i
 
         def negatives(n: int) -> Tensor:
             some = early[torch.randint(len(early), (n,), generator=draw)]
-            visited = 3 * n // 4 if online and loop.steps >= 100 else 0
-            return torch.cat([loop.replay.sample(visited).next_state, some[visited:]]) if visited else some
+            if not online or loop.steps < 100:
+                return some
+            # Not the demonstrations, with which the replay begins: their ends are the goal.
+            visited = loop.replay.newest(min(loop.steps, RECENT)).next_state
+            return torch.cat([visited[torch.randint(len(visited), (3 * n // 4,), generator=draw)], some[3 * n // 4 :]])
 
         torch.manual_seed(seed)
         held_out = max(4, len(goal) // 5)

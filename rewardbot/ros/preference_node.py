@@ -68,10 +68,12 @@ class PreferenceNode(RewardbotNode):
         bags = Path(settings.bags).expanduser() if settings.bags else folder
         warn = self.get_logger().warning
         library = Library([bags], settings.task, load_contract(settings.robot), warn=warn)
-        self._ledger = Ledger(Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER, wait_s=LOCKED_S)
+        path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER
+        # What a ledger holds is one object that changes: each thread has its own.
+        self._ledger, self._desk_ledger = Ledger(path, wait_s=LOCKED_S), Ledger(path, wait_s=LOCKED_S)
         self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
         self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
-                                     stale_after=settings.stale_after, say=warn)
+                                     stale_after=settings.stale_after, say=warn, desk_ledger=self._desk_ledger)
         self._oversight = Oversight(library, self._ledger, params.declare(self, OversightConfig, self.given, prefix="oversight"))
         self._pool = ThreadPoolExecutor(2, "look")
         self._look: Future[int] | None = None
@@ -117,6 +119,7 @@ class PreferenceNode(RewardbotNode):
         self._pool.shutdown()
         self.questioner.close()
         self._ledger.close()
+        self._desk_ledger.close()
 
     def _tell(self) -> None:
         desk = self.questioner.desk

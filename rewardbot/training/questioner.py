@@ -36,6 +36,7 @@ class Questioner:
         name: of this process, see `feedback.messages.Questions`.
         stale_after: see `Desk`.
         say: told what is the matter.
+        desk_ledger: the same ledger, opened again, if the desk is used in another thread than `look`.
 
     Attributes:
         clips: what the newest reward sees of them.
@@ -45,7 +46,7 @@ class Questioner:
 
     def __init__(
         self, library: Library, ledger: Ledger, teacher: Teacher, config: AskingConfig, *, seed: int = 0, name: str = "",
-        stale_after: int = 200, say: Callable[[str], object] = print,
+        stale_after: int = 200, say: Callable[[str], object] = print, desk_ledger: Ledger | None = None,
     ) -> None:
         self.library = library
         self.reward: DeployedPreference | None = None
@@ -55,7 +56,7 @@ class Questioner:
         self._eye, self.clips = "", BagClips(library, _blind)
         self.library.refresh()
         self.asking = Asking(ledger, teacher, config, seed=seed, say=say)
-        self.desk = Desk(ledger, library.path, name=name, stale_after=stale_after,
+        self.desk = Desk(desk_ledger or ledger, library.path, name=name, stale_after=stale_after,
                          rewards_of=lambda segment: self._strips.get(segment, ()))
 
     @property

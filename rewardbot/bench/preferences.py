@@ -79,7 +79,7 @@ def _loop(steps: int, start: int, hidden: int, **sac: float) -> dict[str, Any]:
 
 TRIALS: Mapping[str, Trial] = {
     "pendulum": Trial("Pendulum-v1", 100, {"loop": _loop(6000, 600, 64, rate=2e-3), "every": 400, "explore_steps": 200,
-                                           "asking": {"steps": 25}}, 0.95, (10, 20, 40, 60)),
+                                           "asking": {"steps": 25}}, 0.95, (5, 10, 15, 20, 40)),
     "reach": Trial("rewardbot/ReachState-v0", 100, {"loop": _loop(6000, 600, 64, rate=1e-3, discount=0.9), "every": 400,
                                                     "explore_steps": 200, **ARM}, 0.95),
     "push": Trial("rewardbot/PushState-v0", 200, {"loop": _loop(30_000, 1800, 128, rate=1e-3, discount=0.97), "every": 1200,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rewardbot.config import setting
 from rewardbot.feedback import alarm, meter
+from rewardbot.feedback.feedback import Ranking, Rating
 from rewardbot.feedback.records import History
 from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import clips_of, compare
@@ -53,7 +55,8 @@ class Watch:
         self._answers, self._fresh = 0, 0 if history is None else len(alarm.fresh(history)[0])
 
     def look(
-        self, reward: PreferenceReward, history: History, context: Context, own: Sequence[Segment], others: Sequence[Segment] = ()
+        self, reward: PreferenceReward, history: History, context: Context, own: Sequence[Segment], others: Sequence[Segment] = (),
+        *, answers: Sequence[Ranking | Rating] | None = None,
     ) -> bool:
         """Reads both, if enough answers came since the last look; whether it did.
 
@@ -66,11 +69,12 @@ class Watch:
             context: where clips come from.
             own: whole episodes of the policy, the oldest first.
             others: more that the policy is compared with, such as demonstrations.
+            answers: those that the reward was fitted to; if not given, all that count.
 
         Raises:
             ConfigError, DataError: answers that prefer nothing, or a clip that cannot be judged.
         """
-        config, answers = self.config, learned_from(history)
+        config, answers = self.config, learned_from(history) if answers is None else answers
         if abs(len(answers) - self._answers) < config.every or len(own) <= config.newest:
             return False
         now, before = own[-config.newest :], own[: -config.newest][-config.earlier :]
@@ -87,3 +91,20 @@ class Watch:
         self.enough = self._meter.update(returns[:, : len(now)].mean(-1), returns)
         self._answers, self._fresh, self._trust = len(answers), len(sure), found
         return True
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What must outlive this process, as JSON takes it."""
+        return {"alarm": self.alarm.to_mapping(), "fresh": self._fresh, "trust": self._trust,
+                "in_a_row": self.enough.in_a_row if self.enough else 0}
+
+    def load(self, known: Mapping[str, Any]) -> None:
+        """Takes what `to_mapping` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError, DataError: something else.
+        """
+        self.alarm.load(known["alarm"])
+        self._fresh, self._trust = int(known["fresh"]), None if known["trust"] is None else float(known["trust"])
+        self._meter = meter.Meter(self.config.meter, int(known["in_a_row"]))
+        if self.alarm.ringing:
+            self.hacked = self.alarm.update([], 1.0, np.empty(0), np.empty(0))

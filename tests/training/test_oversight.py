@@ -26,6 +26,7 @@ from rewardbot.training.questioner import Questioner
 from rewardbot.types import Episode, Segment
 
 COUNT, STEPS = 12, 6
+CONFIG = OversightConfig(newest=3)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def learned(library: Library, ledger: Ledger, *, foretold: float = 0.5, answers:
 
 def looked(library: Library, ledger: Ledger, *, foretold: float, answers: int = 40) -> Oversight:
     reward = DeployedPreference(learned(library, ledger, foretold=foretold, answers=answers))
-    oversight = Oversight(library, ledger, OversightConfig())
+    oversight = Oversight(library, ledger, CONFIG)
     oversight.look(reward, BagClips(library, reward.embed))
     return oversight
 
@@ -78,14 +79,14 @@ def test_a_sound_reward(library: Library, ledger: Ledger) -> None:
 def test_a_reward_that_is_surely_wrong_about_better_and_better_episodes_rings(library: Library, ledger: Ledger) -> None:
     oversight = looked(library, ledger, foretold=0.05)
     assert oversight.ringing and oversight.alarm is not None and "The reward is frozen" in str(oversight.alarm)
-    again = Oversight(library, ledger, OversightConfig())
+    again = Oversight(library, ledger, CONFIG)
     assert again.ringing and str(again.alarm) == str(oversight.alarm), "until somebody clears it, also after a restart"
     again.clear()
     assert not again.ringing and again.alarm is None
-    assert not Oversight(library, ledger, OversightConfig()).ringing
+    assert not Oversight(library, ledger, CONFIG).ringing
     ledger.path.with_name("feedback.db.oversight").write_text("{")
     with pytest.raises(DataError, match="Delete it"):
-        Oversight(library, ledger, OversightConfig())
+        Oversight(library, ledger, CONFIG)
 
 
 def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:

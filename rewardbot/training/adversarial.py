@@ -62,6 +62,8 @@ class AdversarialConfig:
     airl: AIRLConfig = setting(AIRLConfig(), "of AIRL")
     gcl: GCLConfig = setting(GCLConfig(), "of guided cost learning")
     batch: int = setting(128, "demonstrated steps, and as many of the policy, in a step of the reward", min=1)
+    airl_temperature: float = setting(0.2, "airl with sac: temperature, which stays, since a learned one falls ever further below 1, "
+                                      "at which f and log pi fit together; 0: learned", min=0.0)
     fresh: int = setting(1000, "gcl with sac: newest steps, which are taken for the present policy's", min=1)
     every: int = setting(2, "updates of sac for each step of the reward", min=1)
     reward_steps: int = setting(50, "steps of the reward for each rollout of ppo", min=1)
@@ -128,7 +130,8 @@ class AdversarialLoop:
         self._lengths = [len(episode.actions) for episode in demonstrations.episodes]
         self._generator = torch.Generator().manual_seed(seed)
         # exp(R) / Z is the policy of temperature 1; a sharper one would have no tails, and a few samples in them all the weight.
-        off_policy = replace(config.loop, sac=replace(config.loop.sac, temperature=1.0)) if reward == "gcl" else config.loop
+        temperature = {"gcl": 1.0, "airl": config.airl_temperature}.get(reward, config.loop.sac.temperature)
+        off_policy = replace(config.loop, sac=replace(config.loop.sac, temperature=temperature))
         self.loop: StateLoop | OnPolicyLoop = (
             StateLoop(env, off_policy, reward=self.reward, seed=seed) if policy == "sac"
             else OnPolicyLoop(env, config.on_policy, reward=self.reward, seed=seed))

@@ -20,6 +20,7 @@ from rewardbot.data.state_demonstrations import StateDemonstrations, StateEpisod
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.ppo import PPOConfig
 from rewardbot.policies.sac import SACConfig
+from rewardbot.rewards.airl import AIRLConfig
 from rewardbot.rewards.gail import GAILConfig
 from rewardbot.rewards.gcl import GCLConfig
 from rewardbot.training.adversarial import POLICIES, REWARDS, AdversarialConfig, AdversarialLoop, demonstrate
@@ -61,7 +62,7 @@ def shown(episodes: int = 10, env: Point | None = None) -> StateDemonstrations:
 CONFIG = AdversarialConfig(
     loop=StateLoopConfig(steps=900, start_steps=100, sac=SACConfig(hidden=32, batch=64, rate=3e-3, discount=0.9)),
     on_policy=OnPolicyConfig(steps=6000, rollout=400, ppo=PPOConfig(hidden=32, rate=3e-3, discount=0.9, epochs=5)),
-    batch=64, fresh=400, reward_steps=20, gail=GAILConfig(rate=1e-3))
+    batch=64, fresh=400, reward_steps=20, gail=GAILConfig(rate=1e-3), airl=AIRLConfig(rate=1e-3))
 
 
 def learned(reward: str, policy: str, demonstrations: StateDemonstrations, config: AdversarialConfig = CONFIG) -> AdversarialLoop:

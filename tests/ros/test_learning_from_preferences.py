@@ -29,7 +29,7 @@ QUICK = """/**:
 """
 ASKING = ("-p", "teacher:=simulated", "-p", "asking.steps:=8", "-p", "asking.clips:=12", "-p", "asking.schedule.first:=4",
           "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=0.01",
-          "-p", "oversight.every:=4", "-p", "oversight.stop_when_enough:=false")
+          "-p", "oversight.every:=4", "-p", "oversight.newest:=2", "-p", "oversight.stop_when_enough:=false")
 
 
 class Graph:
@@ -64,7 +64,7 @@ class Graph:
 
 def test_nodes_that_are_killed_go_on_and_the_reward_is_rebuilt_to_the_bit(start_node: Any, client: Any, tmp_path: Path) -> None:
     record(tmp_path, 3, source="demonstration")
-    record(tmp_path, 3, first=3)
+    record(tmp_path, 4, first=3)
     graph = Graph(start_node, client, tmp_path)
     learner, asker = graph.learner(), graph.asker()
     graph.wait("preference_node", "answered", 4.0, "the first answers, before anybody learns")
@@ -86,6 +86,7 @@ def test_nodes_that_are_killed_go_on_and_the_reward_is_rebuilt_to_the_bit(start_
     assert asker.end(signal.SIGKILL) == -signal.SIGKILL
     graph.said.pop("preference_node")
     asker = graph.asker()
+    client.wait(lambda: bool(graph.value("preference_node", "reward_version")), "the reward to be heard again")
     publisher = client.node.create_publisher(DiagnosticArray, "metrics", qos.EVENTS)
 
     def finished() -> bool:

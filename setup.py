@@ -42,7 +42,7 @@ setup(
     packages=find_namespace_packages(include=["rewardbot", "rewardbot.*"]),
     python_requires=">=3.11",
     install_requires=[
-        "daqp", "gymnasium", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "opencv-python-headless", "pillow",
+        "daqp", "gymnasium", "imageio", "imageio-ffmpeg", "matplotlib", "mink", "mujoco", "numpy", "opencv-python-headless", "pillow",
         "PyYAML", "rich", "rosbags", "safetensors", "scipy", "tensorboard", "torch",
     ],
     extras_require={

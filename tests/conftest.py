@@ -15,8 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a slow test first, so that no process is left alone with one of them in the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    """Files with slow computations first, so that no process is left alone with one of them in the end, and so that graphs of nodes
+    do not have to share the processor with them.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("ros")}
     items.sort(key=lambda item: item.path not in slow)
 
 

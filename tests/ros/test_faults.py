@@ -98,13 +98,13 @@ def processes_of(folder: Path) -> list[str]:
 def test_nothing_finished_is_lost_whatever_is_killed(domain: int, tmp_path: Path) -> None:
     (tmp_path / "quick.yaml").write_text("/**:\n  ros__parameters:\n    " + SETTINGS.replace("\n", "\n    "))
     first = Job(tmp_path, 60.0, {"demonstrations": NODES, "pretraining": NODES, "learning": ("learner_node", "sim_node", "all")})
-    assert first.killed_all.is_set() and first.code == -signal.SIGKILL, first.output
+    assert first.killed_all.is_set() and first.code == -signal.SIGKILL, "".join(first.output)
     assert first.kills == Counter({**dict.fromkeys(NODES, 2), "learner_node": 3, "sim_node": 3})
     demonstrations, before = recorded(tmp_path), visited(tmp_path)
     assert len(demonstrations) >= 4 and len(before) >= 1
 
     second = Job(tmp_path, 8.0, {"learning": NODES, "evaluation": NODES}, "resume")
-    assert second.code == 0, second.output
+    assert second.code == 0, "".join(second.output)
     assert second.kills == Counter(dict.fromkeys(NODES, 2))
     record = JobRecord.read(tmp_path, pytest.fail)
     # What the first job counted was last written up to two seconds before it was killed.

@@ -160,7 +160,7 @@ def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[Jo
 
 def _compare(options: JobOptions, run: RunFolder) -> dict[str, float]:
     """True success of the other rewards, from the same demonstrations, behaviour cloning and number of steps."""
-    from rewardbot.data.episodes import read_demonstrations
+    from rewardbot.data.demonstrations import read_demonstrations
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
     from rewardbot.training.compare import ARMS, compare

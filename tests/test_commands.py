@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from rewardbot import commands
-from rewardbot.data.episodes import list_episodes, read_demonstrations, read_header, write_episode
+from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.episodes import list_episodes, read_header, write_episode
 from rewardbot.errors import DataError, RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
 from rewardbot.training.files import StorageError

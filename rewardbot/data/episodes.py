@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-import logging
 import os
 import re
 import shutil
@@ -34,7 +33,6 @@ from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.cdr import deserialize, serialize, typestore
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
-from rewardbot.data.quality import PROBLEMS
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
@@ -49,8 +47,6 @@ RECORDED = (DEMONSTRATIONS, PLAY, EPISODES)
 
 KEY = "rewardbot"
 """Of a bag's custom data: its header."""
-
-_log = logging.getLogger(__name__)
 
 _FORMAT = 1
 _CHUNK_BYTES, _CHUNK_S = 256 << 10, 0.5  # a kill loses at most this much of the present episode
@@ -422,43 +418,6 @@ def reject(path: Path) -> Path:
 def discard(path: Path) -> Path:
     """As `reject`, for one that whoever recorded it does not want: `<id>.discarded`."""
     return _renamed(path, ".discarded")
-
-
-def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
-    """The successful demonstrations of `task` in `folder`, by name. Episodes from other sources are left out.
-
-    A demonstration that the operator did not call a success is skipped with a warning.
-
-    Raises:
-        DataError: no such folder, no successful demonstration, or a demonstration that `read_episode` refuses.
-    """
-    demonstrations: list[Episode] = []
-    skipped: list[str] = []
-    for path in list_episodes(folder):
-        info = read_header(path).info
-        if info.source != "demonstration":
-            continue
-        if info.success is not True:
-            verdict = "nobody called it a success" if info.success is None else "it was called a failure"
-            verdict = f"it has problems: {'; '.join(problems)}" if (problems := info.extra.get(PROBLEMS)) else verdict
-            skipped.append(f"{path.name} ({verdict})")
-            _log.warning("Demonstration %s is skipped: %s.", path, verdict)
-            continue
-        demonstrations.append(read_episode(path, contract, task))
-    if not demonstrations:
-        raise DataError(f"{folder} holds no successful demonstration of '{task}'.",
-                        valid=f"Skipped: {', '.join(skipped)}." if skipped else "It holds no demonstrations at all.",
-                        next_step="Record demonstrations and mark them as successes.")
-    return demonstrations
-
-
-def read_play(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
-    """The episodes of random motion in `folder`, by name.
-
-    Raises:
-        DataError: no such folder, or an episode that `read_episode` refuses.
-    """
-    return [read_episode(path, contract, task) for path in list_episodes(folder) if read_header(path).info.source == "play"]
 
 
 def _check_fits(path: Path, recorded: RobotContract, contract: RobotContract) -> None:

@@ -20,10 +20,9 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.optimisation import adam, descend
-from rewardbot.rewards.base import RewardModel
+from rewardbot.nets.optimisation import adam
 from rewardbot.rewards.comparisons import inputs
-from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig, balanced_bce
+from rewardbot.rewards.discriminator import AdversarialReward, Discriminator, DiscriminatorConfig, balanced_bce
 from rewardbot.rewards.gail import PLAIN
 
 LogPi = Callable[[Transitions], Tensor]
@@ -40,7 +39,7 @@ class AIRLConfig:
     discriminator: DiscriminatorConfig = setting(PLAIN, "networks of g and h")
 
 
-class AIRL(RewardModel):
+class AIRL(AdversarialReward):
     """See the file.
 
     Args:
@@ -85,19 +84,6 @@ class AIRL(RewardModel):
             slopes = self.g.slope_penalty(inputs(expert, self.config.sees), inputs(visited, self.config.sees))
             loss = loss + self.config.penalty * (slopes + self.h.slope_penalty(expert.state, visited.state))
         return loss
-
-    def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
-        """One gradient step on a batch of demonstrated and one of visited transitions, of equal size."""
-        loss = self.loss(expert, visited)
-        descend(self.optimiser, loss)
-        self.version += 1
-        return {"discriminator_loss": loss.detach(), "expert_d": self.probability(expert).mean(),
-                "policy_d": self.probability(visited).mean()}
-
-    @torch.no_grad()
-    def probability(self, batch: Transitions) -> Tensor:
-        """D, the probability that the expert did this, (N,)."""
-        return torch.sigmoid(self.logit(batch))
 
     @torch.no_grad()
     def reward(self, batch: Transitions) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - state vectors only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rewardbot.config import setting
+from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError
+from rewardbot.nets.optimisation import descend
+from rewardbot.rewards.base import RewardModel
 
 Head = Literal["positive", "negative", "log_odds"]
 """How a reward is made of D: -log(1 - D), log D, or log D - log(1 - D)."""
@@ -116,3 +120,34 @@ def check_horizon(name: Head) -> None:
         raise ConfigError(f"The reward head '{name}' needs episodes of one length, and here they end early: {does[name]}.",
                           valid="Where episodes end early: log_odds, which is log D - log(1 - D) and takes both signs.",
                           next_step="Choose that head, or an environment without early ends.")
+
+
+class AdversarialReward(RewardModel):
+    """A reward that is what tells the expert's steps from the policy's: how GAIL and AIRL learn.
+
+    Attributes:
+        optimiser: of whatever the logit is made of.
+    """
+
+    optimiser: torch.optim.Optimizer
+
+    @abstractmethod
+    def logit(self, batch: Transitions) -> Tensor:
+        """log D - log(1 - D), (N,)."""
+
+    @abstractmethod
+    def loss(self, expert: Transitions, visited: Transitions) -> Tensor:
+        """What a step descends; D is to be 1 for the expert and 0 for the policy."""
+
+    def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
+        """One gradient step on a batch of demonstrated and one of visited transitions, of equal size."""
+        loss = self.loss(expert, visited)
+        descend(self.optimiser, loss)
+        self.version += 1
+        return {"discriminator_loss": loss.detach(), "expert_d": self.probability(expert).mean(),
+                "policy_d": self.probability(visited).mean()}
+
+    @torch.no_grad()
+    def probability(self, batch: Transitions) -> Tensor:
+        """D, the probability that the expert did this, (N,)."""
+        return torch.sigmoid(self.logit(batch))

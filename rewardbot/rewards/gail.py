@@ -20,10 +20,16 @@ from torch import Tensor
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.optimisation import adam, descend
-from rewardbot.rewards.base import RewardModel
+from rewardbot.nets.optimisation import adam
 from rewardbot.rewards.comparisons import inputs
-from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig, Head, balanced_bce, head
+from rewardbot.rewards.discriminator import (
+    AdversarialReward,
+    Discriminator,
+    DiscriminatorConfig,
+    Head,
+    balanced_bce,
+    head,
+)
 
 PLAIN = DiscriminatorConfig(hidden=128, dropout=0.0, noise=0.0, smoothing=0.0, mixup=False, weight_decay=0.0)
 """New steps of the policy and a penalty on the slope regularise instead."""
@@ -40,7 +46,7 @@ class GAILConfig:
     discriminator: DiscriminatorConfig = setting(PLAIN, "network of D")
 
 
-class GAIL(RewardModel):
+class GAIL(AdversarialReward):
     """See the file.
 
     Args:
@@ -61,28 +67,19 @@ class GAIL(RewardModel):
         self.discriminator.set_scale(seen)
         self.optimiser = adam(self.discriminator.parameters(), config.rate)
 
+    def logit(self, batch: Batch | Transitions) -> Tensor:
+        """log D - log(1 - D), (N,)."""
+        return self.discriminator(inputs(batch, self.config.sees))
+
     def loss(self, expert: Transitions, visited: Transitions) -> Tensor:
         """-(E_expert log D + E_pi log(1 - D)) / 2, and the penalty on slopes."""
-        logit, positives, negatives = self.discriminator, inputs(expert, self.config.sees), inputs(visited, self.config.sees)
-        loss = balanced_bce(logit(positives), logit(negatives))
+        loss = balanced_bce(self.logit(expert), self.logit(visited))
         if self.config.penalty:
-            loss = loss + self.config.penalty * logit.slope_penalty(positives, negatives)
+            positives, negatives = inputs(expert, self.config.sees), inputs(visited, self.config.sees)
+            loss = loss + self.config.penalty * self.discriminator.slope_penalty(positives, negatives)
         return loss
-
-    def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
-        """One gradient step on a batch of demonstrated and one of visited transitions, of equal size."""
-        loss = self.loss(expert, visited)
-        descend(self.optimiser, loss)
-        self.version += 1
-        return {"discriminator_loss": loss.detach(), "expert_d": self.probability(expert).mean(),
-                "policy_d": self.probability(visited).mean()}
-
-    @torch.no_grad()
-    def probability(self, batch: Batch | Transitions) -> Tensor:
-        """D, the probability that the expert did this, (N,)."""
-        return torch.sigmoid(self.discriminator(inputs(batch, self.config.sees)))
 
     @torch.no_grad()
     def reward(self, batch: Batch | Transitions) -> Tensor:
         """The configured head of D, (N,)."""
-        return head(self.discriminator(inputs(batch, self.config.sees)), self.config.head)
+        return head(self.logit(batch), self.config.head)

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from rewardbot.config import load
-from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_demonstrations, read_header, write_episode
+from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header, write_episode
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot

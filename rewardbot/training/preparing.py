@@ -8,7 +8,8 @@ from typing import Any
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
-from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, read_demonstrations
+from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes
 from rewardbot.data.success_images import (
     NOT,
     SUCCESS_IMAGES,

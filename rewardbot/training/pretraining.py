@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, read_demonstrations, read_play
+from rewardbot.data.demonstrations import read_demonstrations, read_play
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
 from rewardbot.data.success_images import SUCCESS_IMAGES, read_other_images, read_success_images
 from rewardbot.training.learner import Learner, Progress
 from rewardbot.types import Metrics

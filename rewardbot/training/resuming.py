@@ -60,11 +60,7 @@ def reopen(path: Path, given: Mapping[str, Any], command: str) -> tuple[JobOptio
         raise DataError(f"The run {path} is one of `rewardbot {saved['command']}`.",
                         next_step=f"rewardbot {saved['command']} --resume {path}")
     options = from_mapping(JobOptions, saved["options"], where=CONFIG)
-    for name, value in given.items():
-        if value != (kept := getattr(options, name)):
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option} is '{value}', but the run {path} has '{kept}'.",
-                              next_step=f"Leave {option} out, or begin a new run without --resume.")
+    check_given(path, options, given)
     load_task(options.task)
     _refuse_changes(path, "robot contract", saved["robot"], to_mapping(load_contract(options.robot)))
     if not (path / LEARNER).is_file():  # killed before it was written
@@ -106,3 +102,16 @@ def _refuse_changes(path: Path, what: str, kept: Mapping[str, Any], now: Mapping
         raise ConfigError(f"The {what} has changed since the run {path} began: {', '.join(different)}.",
                           valid=f"What it began with stands in {path / CONFIG}.",
                           next_step="Put it back, or begin a new run; its demonstrations can be used with --demonstrations.")
+
+
+def check_given(path: Path, options: object, given: Mapping[str, Any]) -> None:
+    """Checks that what was named beside --resume is what the run has.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    for name, value in given.items():
+        if value != (kept := getattr(options, name)):
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{option} is '{value}', but the run {path} has '{kept}'.",
+                              next_step=f"Leave {option} out, or begin a new run without --resume.")

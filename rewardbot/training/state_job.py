@@ -23,6 +23,7 @@ from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.ppo import PPO
 from rewardbot.policies.sac import SAC
 from rewardbot.training.files import write_atomic
+from rewardbot.training.resuming import check_given
 from rewardbot.training.run import CONFIG, RunFolder
 from rewardbot.training.state_loop import Env, Spaces, evaluate, make_env, start_seeds
 from rewardbot.training.state_options import COMMAND, REWARDS, StateOptions
@@ -194,11 +195,7 @@ def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, Run
         raise DataError(f"The run {path} is finished: there is nothing to go on with.",
                         next_step=f"rewardbot eval {path} evaluates its policy anew.")
     options = from_mapping(StateOptions, saved["options"], where=CONFIG)
-    for name, value in given.items():
-        if value != (kept := getattr(options, name)):
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option} is '{value}', but the run {path} has '{kept}'.",
-                              next_step=f"Leave {option} out, or begin a new run without --resume.")
+    check_given(path, options, given)
     return options, _job(options).resolve(options, saved["settings"]), RunFolder(path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rewardbot.data import decode
 from rewardbot.data.cdr import serialize
 from rewardbot.data.compression import Compression, compress
+from rewardbot.data.demonstrations import read_demonstrations
 from rewardbot.data.encode import StampedMessage, episode_messages
 from rewardbot.data.episodes import (
     BagWriter,
@@ -33,10 +33,8 @@ from rewardbot.data.episodes import (
     change_info,
     discard,
     list_episodes,
-    read_demonstrations,
     read_episode,
     read_header,
-    reject,
     write_episode,
 )
 from rewardbot.data.repair import repair
@@ -264,29 +262,6 @@ def test_no_folder_and_nothing_in_it(tmp_path: Path, contract: RobotContract) ->
         read_demonstrations(tmp_path, contract, "reach")
 
 
-def test_demonstrations(
-    tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, caplog: pytest.LogCaptureFixture
-) -> None:
-    failures = [make_episode("failed", success=False), make_episode("unjudged", success=None)]
-    others = [make_episode("rl", source="policy", task="push"), make_episode("seen", source="evaluation")]
-    for episode in [*failures, *others]:
-        write_episode(tmp_path, episode, contract)
-    with pytest.raises(DataError, match=r"failed \(it was called a failure\), unjudged \(nobody"):
-        read_demonstrations(tmp_path, contract, "reach")
-    good = [make_episode(f"good{k}", seed=k) for k in range(2)]
-    for episode in reversed(good):
-        write_episode(tmp_path, episode, contract)
-    reject(write_episode(tmp_path, make_episode("good2"), contract))
-    with caplog.at_level(logging.WARNING):
-        caplog.clear()
-        found = read_demonstrations(tmp_path, contract, "reach")
-    assert len(found) == 2
-    for one, other in zip(found, good, strict=True):
-        assert_same(one, other)
-    assert [r.getMessage().split(" is skipped: ")[1] for r in caplog.records] == [
-        "it was called a failure.", "nobody called it a success."]
-
-
 @pytest.mark.parametrize("kind", ["png", "jpeg"])
 def test_compressed_images(
     tmp_path: Path, contract: RobotContract, make_episode: Make, assert_same: Same, kind: Compression
@@ -412,15 +387,6 @@ def test_a_verdict_on_a_full_disk(tmp_path: Path, contract: RobotContract, make_
 def test_discarded_episodes_are_kept_and_not_listed(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     path = discard(write_episode(tmp_path, make_episode(), contract))
     assert path == tmp_path / "e1.discarded" and read_header(path).info.id == "e1" and list_episodes(tmp_path) == []
-
-
-def test_a_demonstration_with_problems_is_skipped_with_them(
-    tmp_path: Path, contract: RobotContract, make_episode: Make
-) -> None:
-    bad = make_episode(success=None)
-    write_episode(tmp_path, replace(bad, info=replace(bad.info, extra={"problems": ["front: 3 dropped frames", "b"]})), contract)
-    with pytest.raises(DataError, match=r"e1 \(it has problems: front: 3 dropped frames; b\)"):
-        read_demonstrations(tmp_path, contract, "reach")
 
 
 def test_a_disk_that_fills_up_while_recording(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:

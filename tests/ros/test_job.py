@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from rewardbot.config import from_mapping
-from rewardbot.data.episodes import PLAY, list_episodes, read_demonstrations, read_episode
+from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.episodes import PLAY, list_episodes, read_episode
 from rewardbot.data.success_images import SUCCESS_IMAGES, write_success_images
 from rewardbot.errors import ConfigError, RobotError
 from rewardbot.robots.mujoco import MujocoRobot

@@ -1,0 +1,51 @@
+"""What learning begins from: the recorded episodes of a folder that are demonstrations, or play."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from rewardbot.data.episodes import list_episodes, read_episode, read_header
+from rewardbot.data.quality import PROBLEMS
+from rewardbot.errors import DataError
+from rewardbot.robots.robot import RobotContract
+from rewardbot.types import Episode
+
+_log = logging.getLogger(__name__)
+
+
+def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+    """The successful demonstrations of `task` in `folder`, by name. Episodes from other sources are left out.
+
+    A demonstration that the operator did not call a success is skipped with a warning.
+
+    Raises:
+        DataError: no such folder, no successful demonstration, or a demonstration that `read_episode` refuses.
+    """
+    demonstrations: list[Episode] = []
+    skipped: list[str] = []
+    for path in list_episodes(folder):
+        info = read_header(path).info
+        if info.source != "demonstration":
+            continue
+        if info.success is not True:
+            verdict = "nobody called it a success" if info.success is None else "it was called a failure"
+            verdict = f"it has problems: {'; '.join(problems)}" if (problems := info.extra.get(PROBLEMS)) else verdict
+            skipped.append(f"{path.name} ({verdict})")
+            _log.warning("Demonstration %s is skipped: %s.", path, verdict)
+            continue
+        demonstrations.append(read_episode(path, contract, task))
+    if not demonstrations:
+        raise DataError(f"{folder} holds no successful demonstration of '{task}'.",
+                        valid=f"Skipped: {', '.join(skipped)}." if skipped else "It holds no demonstrations at all.",
+                        next_step="Record demonstrations and mark them as successes.")
+    return demonstrations
+
+
+def read_play(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+    """The episodes of random motion in `folder`, by name.
+
+    Raises:
+        DataError: no such folder, or an episode that `read_episode` refuses.
+    """
+    return [read_episode(path, contract, task) for path in list_episodes(folder) if read_header(path).info.source == "play"]

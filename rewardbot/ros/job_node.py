@@ -48,6 +48,10 @@ RETRY_S = 0.5
 """Time until a node that is not ready yet for what it shall do is asked again [s]."""
 
 
+class _TooLate(RobotError):
+    """What was waited for did not happen in time."""
+
+
 @dataclass
 class _Wish:
     """Something that a node is to be told, and told again in each new process of it.
@@ -55,6 +59,7 @@ class _Wish:
     Attributes:
         told: the process that has accepted it.
         refusal: what the node said when it last refused.
+        attempts: how often it was sent.
     """
 
     node: str
@@ -66,6 +71,7 @@ class _Wish:
     asked: str = ""
     future: Any = None
     again_at: float = 0.0
+    attempts: int = 0
 
 
 class JobNode:
@@ -227,8 +233,8 @@ class JobNode:
             if done():
                 return
             if time.monotonic() > deadline:
-                raise RobotError(f"Waited {timeout_s:.0f} s for {what}.", valid=self.state_of_nodes(),
-                                 next_step="Look at the nodes' output in nodes.log of the run folder.")
+                raise _TooLate(f"Waited {timeout_s:.0f} s for {what}.", valid=self.state_of_nodes(),
+                               next_step="Look at the nodes' output in nodes.log of the run folder.")
 
     def collect(self) -> None:
         """Takes the episode events and truths that have come."""
@@ -304,7 +310,12 @@ class JobNode:
                 found.append(answer)
             return bool(found)
 
-        self.wait(answered, timeout_s, f"an answer of '{wish.service}'")
+        try:
+            self.wait(answered, timeout_s, f"an answer of '{wish.service}'")
+        except _TooLate as error:
+            seen = self._node.count_services(wish.service)
+            raise _TooLate(f"{error.what} Asked {wish.attempts} times; {seen} of it are seen.", valid=error.valid,
+                           next_step=error.next_step) from error
         if wish.refusal:
             raise RobotError(f"{refusal}: {wish.refusal}")
         if keep:
@@ -321,13 +332,16 @@ class JobNode:
             wish.told, wish.again_at = wish.asked if accepted else "", now + RETRY_S
             return answer
         if wish.future is not None and (now > wish.again_at or process != wish.asked):
-            self._clients[wish.service].remove_pending_request(wish.future)
+            # A client of its own for each attempt: what DDS knows of a server that was killed, or has not learned of its
+            # successor, ends with the client.
+            self._node.destroy_client(self._clients.pop(wish.service))
             wish.future = None
         if wish.future is None and process and wish.told != process and now >= wish.again_at:
             client = self._clients.get(wish.service) or self._node.create_client(wish.kind, wish.service)
             self._clients[wish.service] = client
             if client.service_is_ready():
                 wish.future, wish.asked, wish.again_at = client.call_async(wish.request), process, now + RESEND_S
+                wish.attempts += 1
         return None
 
     def _name_absent(self) -> None:

@@ -33,6 +33,10 @@ class Keyboard:
         window.set_input_focus(X.RevertToParent, X.CurrentTime)
         self._display.sync()
 
+    def sees(self, title: str) -> bool:
+        """Whether a window of that title is on the screen."""
+        return self._find(title) is not None
+
     def close_window(self, title: str) -> None:
         """What the cross in a window's corner does."""
         protocols, delete = (self._display.intern_atom(name) for name in ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))

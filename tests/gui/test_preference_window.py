@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from rewardbot.gui.preference_session import LOOK_S
 from rewardbot.gui.preference_window import label
 from tests.gui.bags import make_bags
 from tests.gui.keyboard import Keyboard
+from tests.gui.xserver import x_server
 
 pytestmark = pytest.mark.gui
 
@@ -96,26 +96,18 @@ def test_keys_of_a_keyboard_answer_about_recorded_bags_with_opencv_imported_firs
 
 
 def test_when_the_display_is_lost_what_was_acknowledged_is_there(bags: Path, tmp_path: Path) -> None:
-    if (program := shutil.which("Xvfb")) is None:
-        pytest.skip("Xvfb is not installed")
-    reading, writing = os.pipe()
-    server = subprocess.Popen([program, "-displayfd", str(writing), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
-                              pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        display = f":{told.readline().strip()}"
-    window = begin(bags, tmp_path, DISPLAY=display)
-    until(lambda: traced(tmp_path, "visible") >= 1, "clips")
-    time.sleep(2 * LOOK_S)
-    keyboard = Keyboard(display)
-    keyboard.focus(TITLE)
-    keyboard.tap("3")
-    until(lambda: traced(tmp_path, "stored") >= 1, "an answer")
-    server.kill()
-    server.wait()
-    text, _ = window.communicate(timeout=60)
-    assert window.returncode not in (0, None) and "X11 connection broke" in text
-    assert len(answers(tmp_path)) == 1
+    with x_server() as server:
+        window = begin(bags, tmp_path, DISPLAY=server.name)
+        until(lambda: traced(tmp_path, "visible") >= 1, "clips")
+        time.sleep(2 * LOOK_S)
+        keyboard = Keyboard(server.name)
+        keyboard.focus(TITLE)
+        keyboard.tap("3")
+        until(lambda: traced(tmp_path, "stored") >= 1, "an answer")
+        server.kill()
+        text, _ = window.communicate(timeout=60)
+        assert window.returncode not in (0, None) and "X11 connection broke" in text
+        assert len(answers(tmp_path)) == 1
 
 
 def test_what_cannot_be_used_is_told_before_a_window_opens(bags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

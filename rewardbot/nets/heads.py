@@ -144,9 +144,9 @@ def log_prob_squashed(mean: Tensor, log_std: Tensor, action: Tensor) -> Tensor:
     return torch.where(action.abs() < 1.0 - EDGE, density, strip).sum(-1)
 
 
-def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers with ReLU. (N, inputs) -> (N, outputs)."""
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
-        nn.Linear(hidden, outputs),
-    )
+def mlp(inputs: int, hidden: int, outputs: int, *, norm: bool = False) -> nn.Sequential:
+    """Two hidden layers with ReLU, after LayerNorm if there is a `norm`. (N, inputs) -> (N, outputs)."""
+    layers: list[nn.Module] = []
+    for before in (inputs, hidden):
+        layers += [nn.Linear(before, hidden), *([nn.LayerNorm(hidden)] if norm else []), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.Linear(hidden, outputs))

@@ -31,6 +31,7 @@ class SACConfig:
     discount: float = setting(0.99, "discount per step", min=0.0, max=1.0)
     critics: int = setting(2, "critics, whose minimum counts", min=1, max=100)
     hidden: int = setting(256, "width of the two hidden layers of actor and critics", min=1)
+    norm: bool = setting(False, "LayerNorm in the critics, which keeps them from believing in what they never saw (RLPD)")
     rate: float = setting(3e-4, "learning rate of critics, actor and temperature", min=0.0)
     target_step: float = setting(0.005, "step of the target critics towards the critics", min=0.0, max=1.0)
     entropy_per_action: float = setting(-1.0, "entropy that the temperature aims at, per action dimension [nat]")
@@ -62,8 +63,8 @@ class StateActor(nn.Module):
 class StateCritics(nn.ModuleList):
     """Q_e(s, a). A loop: on a processor it is quicker than one batched product, see `rewardbot bench learner`."""
 
-    def __init__(self, members: int, inputs: int, hidden: int) -> None:
-        super().__init__(mlp(inputs, hidden, 1) for _ in range(members))
+    def __init__(self, members: int, inputs: int, hidden: int, *, norm: bool = False) -> None:
+        super().__init__(mlp(inputs, hidden, 1, norm=norm) for _ in range(members))
 
     def forward(self, state_action: Tensor) -> Tensor:
         """(N, S + A) -> (E, N)."""
@@ -86,7 +87,7 @@ class SAC:
         self.config, self.device = config, torch.device(device)
         torch.manual_seed(seed)
         self.actor = StateActor(states, actions, config.hidden).to(device)
-        self.critic = StateCritics(config.critics, states + actions, config.hidden).to(device)
+        self.critic = StateCritics(config.critics, states + actions, config.hidden, norm=config.norm).to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.log_temperature = torch.full((), math.log(config.temperature or 1.0), device=device, requires_grad=True)
         self.target_entropy = config.entropy_per_action * actions

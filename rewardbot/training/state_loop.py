@@ -58,6 +58,7 @@ class StateLoopConfig:
     updates_per_step: float = setting(1.0, "updates of the policy for each later step", min=0.0)
     capacity: int = setting(1_000_000, "newest transitions that are learned from", min=1)
     longest: int = setting(1_000, "longest episode [steps]; it is cut off then, which is a timeout", min=1)
+    shown: float = setting(0.0, "share of demonstrated steps in a batch, where there are demonstrations", min=0.0, max=1.0)
     sac: SACConfig = setting(SACConfig(), "of the policy")
 
 
@@ -130,6 +131,7 @@ class StateLoop:
         device: where networks and replay are.
         seed: of everything.
         name: what the names of episodes begin with; the environment's and the seed if not given.
+        shown: demonstrated steps, see `StateLoopConfig.shown`; their reward, too, is asked of `reward`.
 
     Attributes:
         agent: the soft actor-critic.
@@ -144,7 +146,7 @@ class StateLoop:
 
     def __init__(
         self, env: Env, config: StateLoopConfig, *, reward: Reward | None = None, device: torch.device | str = "cpu", seed: int = 0,
-        name: str = "",
+        name: str = "", shown: Transitions | None = None,
     ) -> None:
         self.env, self.config, self.reward, self.seed = env, config, reward, seed
         self.name = name or f"{name_of(env)}-{seed}"
@@ -154,6 +156,7 @@ class StateLoop:
                                     seed=seed)
         self.steps = self.updates = self.episodes = 0
         self.metrics: dict[str, Tensor] = {}
+        self._shown = shown
         self._random = np.random.default_rng(seed)
 
     def episode(self, after_update: Callable[[Transitions], object] = lambda batch: None) -> Segment:
@@ -189,9 +192,18 @@ class StateLoop:
                 after_update(self.update())
         return Segment(name, 0, length)
 
+    def advance(self) -> None:
+        """An episode."""
+        self.episode()
+
     def sample(self) -> Transitions:
         """A batch with the present reward."""
-        batch = self.replay.sample(self.config.sac.batch)
+        count = self.config.sac.batch
+        some = round(self.config.shown * count) if self._shown is not None else 0
+        batch = self.replay.sample(count - some)
+        if self._shown is not None and some:
+            drawn = torch.randint(len(self._shown.rows), (some,), generator=self.replay.generator, device=batch.rows.device)
+            batch = Transitions(torch.cat([batch.rows, self._shown.rows[drawn]]), batch.states, batch.actions)
         if self.reward is not None:
             batch.reward.copy_(self.reward(batch))  # its rows are a copy
         return batch

@@ -21,7 +21,7 @@ from rewardbot.tabular import (
 )
 from rewardbot.tabular.demonstrations import Demonstrations, act, as_shown, choices, demonstrated
 from rewardbot.tabular.mdp import MDP, Array, gridworld, occupancy, plan, uniform
-from rewardbot.training.bench import Cell, Report, Target
+from rewardbot.training.bench import BenchOptions, Cell, Report, Target
 
 WORLD, SIDE = "8 x 8 grid", 8
 EPISODES, STEPS = 10, 20
@@ -141,17 +141,17 @@ METHODS: dict[str, Callable[[Grid], Array]] = {
 }
 
 
-def tabular(seeds: Sequence[int], quick: bool, report: Report) -> tuple[list[dict[str, Cell]], list[Target]]:
+def tabular(seeds: Sequence[int], options: BenchOptions, report: Report) -> tuple[list[dict[str, Cell]], list[Target]]:
     """Rows of this part, for which nothing was promised.
 
     Args:
         seeds: of the worlds.
-        quick: a smoke version.
+        options: of the comparison.
         report: told the share of this part that is done.
     """
     rows: list[dict[str, Cell]] = []
     for number, seed in enumerate(seeds):
-        world, values = make(seed, quick), dict[str, float]()
+        world, values = make(seed, options.quick), dict[str, float]()
         for index, (method, learn) in enumerate(METHODS.items()):
             report((number + index / len(METHODS)) / len(seeds), f"{WORLD}, seed {seed}: {method}")
             values[method] = float((learn(world) * world.truth).sum())

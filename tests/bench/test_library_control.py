@@ -1,19 +1,24 @@
-"""The smoke version of the continuous part of `rewardbot bench library`."""
+"""The smoke version of the part of `rewardbot bench library` on continuous control."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rewardbot.bench._library_control import ENOUGH, control
+from rewardbot.training.bench import BenchOptions
 
 
-def test_every_method_has_its_row_and_every_promise_its_target() -> None:
+def test_every_method_has_its_row_every_promise_its_target_and_the_expert_is_kept(tmp_path: Path) -> None:
     told: list[float] = []
-    rows, targets = control([0], True, lambda share, detail: told.append(share))
-    by_world = {world: {row["method"] for row in rows if row["world"] == world} for world in ("Pendulum-v1", "push from state")}
-    assert by_world == {"Pendulum-v1": {"expert", "random", "bc", "gail", "airl"},
-                        "push from state": {"bc", "gail", "airl", "vice", "goal_classifier"}}
-    assert all(0.0 <= row["true success"] <= 1.0 for row in rows if "true success" in row)
-    shares = {row["method"]: row["share of the expert"] for row in rows if "share of the expert" in row}
+    options = BenchOptions(quick=True, run_dir=str(tmp_path))
+    rows, targets = control([0], options, lambda share, detail: told.append(share))
+    assert {row["world"] for row in rows} == {"Pendulum-v1"}
+    shares = {row["method"]: row["share of the expert"] for row in rows}
+    assert set(shares) == {"expert", "random", "bc", "gail", "airl", "gcl"}
     assert shares["expert"] == 1.0 and shares["random"] == 0.0
     assert [target.name.split(":")[0] for target in targets] == ["Pendulum-v1"] * 2
     assert all(target.target == f">= {ENOUGH:g}" for target in targets)
     assert told == sorted(told) and told[-1] == 1.0
+    kept = [(file, file.stat().st_mtime_ns) for file in (tmp_path / "library").iterdir()]
+    assert control([0], options, lambda share, detail: None)[0] == rows
+    assert [(file, file.stat().st_mtime_ns) for file in (tmp_path / "library").iterdir()] == kept and len(kept) == 1

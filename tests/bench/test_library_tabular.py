@@ -11,7 +11,7 @@ from rewardbot.training.bench import BenchOptions, Target
 
 def test_every_method_has_its_row() -> None:
     told: list[float] = []
-    rows, targets = tabular([0], True, lambda share, detail: told.append(share))
+    rows, targets = tabular([0], BenchOptions(quick=True), lambda share, detail: told.append(share))
     shares = {row["method"]: row["share of the expert"] for row in rows}
     assert set(shares) == set(METHODS) and not targets
     assert shares["expert"] == 1.0 and shares["random"] == 0.0
@@ -22,7 +22,7 @@ def test_every_method_has_its_row() -> None:
 def test_parts_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[float] = []
 
-    def part(seeds, quick, report):
+    def part(seeds, options, report):
         report(0.5, "")
         return [{"seed": seeds[0]}], [Target.at_least("a", 1.0, 0.5)]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from rewardbot.bench._tabular_generator import TabularGenerator, every_step, sample
 from rewardbot.errors import ConfigError
 from rewardbot.rewards.discriminator import DiscriminatorConfig, Head, check_horizon, head
 from rewardbot.rewards.gail import GAIL, GAILConfig
 from rewardbot.tabular.mdp import gridworld, occupancy, plan, uniform
-from tests.rewards.tabular_generator import TabularGenerator, every_step, sample
 
 MDP = gridworld(4, 4, slip=0.1, discount=0.9, start=[0])
 TABLE = DiscriminatorConfig(hidden=32, dropout=0.0, noise=0.0, smoothing=0.0, mixup=False)

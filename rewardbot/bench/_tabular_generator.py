@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -54,7 +55,7 @@ def sample(mdp: MDP, share: Array, n: int, rng: np.random.Generator) -> Transiti
     return one_hot(mdp, state, action, after)
 
 
-def one_hot(mdp: MDP, state: Array, action: Array, after: Array) -> Transitions:
+def one_hot(mdp: MDP, state: NDArray[np.intp], action: NDArray[np.intp], after: NDArray[np.intp]) -> Transitions:
     """Transitions of these numbers, (N,) each."""
     hot = [F.one_hot(torch.as_tensor(of), size) for of, size in ((state, mdp.states), (action, mdp.actions), (after, mdp.states))]
     rest = torch.tensor([[0.0, 1.0]]).expand(len(state), 2)

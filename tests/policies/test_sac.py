@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,13 @@ def test_temperature_loss() -> None:
     assert agent.log_temperature.grad is not None
     assert float(agent.log_temperature.grad) == pytest.approx(-(5.0 - 3.0))
     assert float(agent.temperature) == 1.0
+
+
+def test_layer_norm_bounds_the_critics_far_from_what_they_saw() -> None:
+    far = torch.randn(64, STATES + ACTIONS, generator=torch.Generator().manual_seed(0)) * 1e4
+    bounded, free = (SAC(dataclasses.replace(CONFIG, norm=norm), STATES, ACTIONS).critic(far).detach().abs().max()
+                     for norm in (True, False))
+    assert float(bounded) < 10.0 < 100.0 < float(free)
 
 
 def test_a_temperature_that_stays() -> None:

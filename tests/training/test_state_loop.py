@@ -99,6 +99,18 @@ def test_the_reward_is_computed_when_a_batch_is_sampled() -> None:
     torch.testing.assert_close(batch.reward, -(batch.next_state[:, 0] - 0.5).abs())
 
 
+def test_demonstrated_steps_are_a_share_of_each_batch_and_have_the_present_reward() -> None:
+    shown = Transitions(torch.full((3, 5), 7.0), 1, 1)
+    config = StateLoopConfig(steps=40, start_steps=40, shown=0.25, sac=SMALL)
+    found = StateLoop(Line(), config, reward=lambda batch: batch.state[:, 0] + 1.0, shown=shown)
+    found.episode()
+    batch = found.sample()
+    of_shown = batch.state[:, 0] == 7.0
+    assert len(batch.rows) == SMALL.batch and int(of_shown.sum()) == SMALL.batch // 4
+    torch.testing.assert_close(batch.reward, batch.state[:, 0] + 1.0)
+    assert float(shown.rows[:, 2].max()) == 7.0, "what was shown stays as it is"
+
+
 def test_what_learned_from_it_is_told_after_each_update() -> None:
     found, told = loop(Line(), reward=lambda batch: batch.state[:, 0] + 5.0), []
     while found.steps < 60:

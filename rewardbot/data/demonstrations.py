@@ -42,6 +42,23 @@ def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> lis
     return demonstrations
 
 
+def read_judged(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+    """The episodes of `task` in `folder` that an operator called a success or a failure, whoever acted in them, by name.
+
+    Recordings with problems are left out.
+
+    Raises:
+        DataError: no such folder, no success among them, or an episode that `read_episode` refuses.
+    """
+    heads = [(path, read_header(path).info) for path in list_episodes(folder)]
+    judged = [(path, info) for path, info in heads if info.success is not None and not info.extra.get(PROBLEMS)]
+    if not any(info.success for _, info in judged):
+        raise DataError(f"{folder} holds no episode of '{task}' that was called a success.",
+                        valid=f"It holds {len(heads)} episodes, {len(judged)} of them whole and with a verdict.",
+                        next_step="Record episodes and say of each how it went.")
+    return [read_episode(path, contract, task) for path, _ in judged]
+
+
 def read_play(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
     """The episodes of random motion in `folder`, by name.
 

@@ -28,7 +28,7 @@ def policy_to_bytes(
         encoders: encoder name -> encoder.
         actors: actor name -> (encoder name, policy).
         description: at least `version`, `task`, `robot` and `cameras` (name -> (height, width)). `deployed_share`: share of exploring
-            episodes in which `rl` acts as it will be deployed.
+            episodes in which `rl` acts as it will be deployed. `learner`: whose policy `rl` is, where that learned otherwise.
     """
     tensors = {name: t for key, encoder in encoders.items() for name, t in named(f"encoder.{key}", encoder).items()}
     for key, (_, policy) in actors.items():
@@ -57,6 +57,7 @@ class DeployedPolicy:
             self.version: int = self.description["version"]
             self.task: str = self.description["task"]
             self.robot: str = self.description["robot"]
+            self.learner = str(self.description.get("learner", "rl"))
             self._deployed_share = float(self.description.get("deployed_share", 0.0))
             self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
             self._build(tensors)

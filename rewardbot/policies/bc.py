@@ -1,7 +1,7 @@
 """Behaviour cloning: maximise log pi(a | s) on demonstrations, here as regression of the squashed mean.
 
 Pomerleau 1989. It is the baseline of every run, and what it learns to see is what the reinforcement learner sees through.
-Its weighted relatives have the same loss: filtered by `top_share`, advantage-weighted by `advantage_weights`.
+Its weighted relatives have the same loss: filtered by `filtered_bc.top_share`, advantage-weighted by `advantage_weights`.
 
 Learns from: demonstrations.
 """
@@ -9,7 +9,6 @@ Learns from: demonstrations.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -85,20 +84,6 @@ def cloning_loss(predicted: Tensor, actions: Tensor, weights: Tensor | None = No
     """E[w ||pi(s) - a||^2 / A] over predicted and demonstrated actions (N, A) with weights (N,), 1 if not given."""
     error = (predicted - actions).square().mean(-1)
     return error.mean() if weights is None else (weights * error).mean()
-
-
-def top_share(returns: Tensor, share: float) -> Tensor:
-    """Weights of filtered BC: the best `share` of all steps counts, and nothing else (%BC: Chen et al. 2021, section 5).
-
-    Args:
-        returns: the return of each step's episode, or the operator's verdict on it as 0 or 1, (N,).
-        share: in (0, 1]. Steps as good as the last one that counts do so too.
-
-    Returns:
-        float32 (N,), on average 1.
-    """
-    kept = (returns >= returns.sort(descending=True).values[math.ceil(share * len(returns)) - 1]).float()
-    return kept / kept.mean()
 
 
 def advantage_weights(advantages: Tensor, temperature: float, most: float = 20.0) -> Tensor:

@@ -65,7 +65,7 @@ def run_episode(
 
 
 def demonstrate(
-    robot: MujocoRobot, count: int, *, noise: float, stream: int, seed: int, success: bool = True,
+    robot: MujocoRobot, count: int, *, noise: float, stream: int, seed: int, success: bool | None = True,
     first: int = 0, take: Callable[[Episode], object] = lambda episode: None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Episode]:
@@ -77,7 +77,7 @@ def demonstrate(
         noise: tremor of the demonstrator's hand.
         stream: stream of start states.
         seed: seed of the tremor.
-        success: False collects those that the operator calls a failure instead.
+        success: False collects those that the operator calls a failure instead, None all as they come.
         first: index of the start state to begin from.
         take: gets each one as soon as it is done.
         progress: told the share that is done.
@@ -95,12 +95,13 @@ def demonstrate(
         start = start_seed(stream, first + tried)
         operator.begin_episode(start)
         name = f"{robot.task_name}-demonstration-{stream}-{first + tried}"
-        info = EpisodeInfo(name, robot.task_name, robot.contract.name, "demonstration", seed=start, success=success)
+        info = EpisodeInfo(name, robot.task_name, robot.contract.name, "demonstration", seed=start)
         episode, truth = run_episode(robot, lambda _: operator.act(), info)
         tried += 1
-        if bool(truth[-1]) == success:
-            kept.append(episode)
-            take(episode)
+        verdict = bool(truth[-1])
+        if success is None or verdict == success:
+            kept.append(replace(episode, info=replace(info, success=verdict)))
+            take(kept[-1])
         progress(len(kept) / count)
     return kept
 

@@ -5,7 +5,7 @@ and an expert who labels each state, or who watches and takes over.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -36,6 +36,10 @@ class Imitation:
         noise: tremor of the expert's hand.
         seed: of the tremor, of who acts, and of batches.
         take: gets each episode that `supervise` ran.
+
+    Attributes:
+        steps: of all episodes so far.
+        tried: whether each episode that was the policy's own truly succeeded without help: for people, nothing learns from it.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Imitation:
     ) -> None:
         self.config, self.robot, self.stream, self.episodes, self._take = config, robot, stream, episodes, take
         self._cloning, self._fitted, self._indices = cloning, False, count()
+        self.steps, self.tried = 0, list[bool]()
         self._expert = ScriptedDemonstrator(robot, noise=noise, seed=seed)
         self._operator = WatchingOperator(robot, noise=noise, seed=seed)
         self._device = next(cloning.parameters()).device
@@ -67,9 +72,11 @@ class Imitation:
         """HG-DAgger's episodes: the steps in which the operator had taken over, of those in which he did."""
         policy, corrected = deployed(cloning, self.robot), []
         for _ in range(self.episodes):
-            episode, _ = run_episode(self.robot, policy.act, self._start(), self._operator)
+            episode, truth = run_episode(self.robot, policy.act, self._start(), self._operator)
             self._take(episode)
             taken = steps_taken_over(episode.info, len(episode))
+            self.steps += len(episode)
+            self.tried.append(bool(truth[-1]) and not taken.any())
             if taken.any():
                 corrected.append(demonstration_set(episode, cloning.encoder.names, self._device, taken))
         return corrected
@@ -89,7 +96,10 @@ class Imitation:
             return labels[-1] if self._rng.random() < beta else policy.act(observation)
 
         self._expert.begin_episode(info.seed or 0)
-        episode, _ = run_episode(self.robot, act, info)
+        episode, truth = run_episode(self.robot, act, info)
+        self.steps += len(episode)
+        if beta == 0.0:
+            self.tried.append(bool(truth[-1]))
         return demonstration_set(replace(episode, applied=np.stack(labels)), cloning.encoder.names, self._device)
 
     def _start(self) -> EpisodeInfo:
@@ -101,6 +111,12 @@ class Imitation:
 
 def deployed(cloning: BehaviourCloning, robot: MujocoRobot) -> DeployedPolicy:
     """A cloned policy as it runs on a robot."""
+    return DeployedPolicy(imitation_weights({"rl": cloning}, robot, "bc"))
+
+
+def imitation_weights(actors: Mapping[str, BehaviourCloning], robot: MujocoRobot, learner: str) -> bytes:
+    """Cloned policies by the names of their actors, for `DeployedPolicy`; `rl` is what `learner` has come to."""
     cameras = {name: (camera.height, camera.width) for name, camera in robot.contract.cameras.items()}
-    description = {"version": 1, "task": robot.task_name, "cameras": cameras, "robot": robot.contract.name}
-    return DeployedPolicy(policy_to_bytes({"encoder": cloning.encoder}, {"rl": ("encoder", cloning.policy)}, description))
+    description = {"version": 1, "task": robot.task_name, "cameras": cameras, "robot": robot.contract.name, "learner": learner}
+    return policy_to_bytes({name: cloning.encoder for name, cloning in actors.items()},
+                           {name: (name, cloning.policy) for name, cloning in actors.items()}, description)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rewardbot.config import load
@@ -64,10 +65,7 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
             play(robot, options.play - have, stream=stream, first=have, progress=share,
                  take=lambda episode: write_episode(folder, episode, contract))
         elif not options.demonstrations:
-            seeds = _recorded(folder)
-            demonstrate(robot, options.demos - len(seeds), noise=options.noise, stream=stream, seed=options.seed, progress=share,
-                        first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
-                        take=lambda episode: write_episode(folder, episode, contract))
+            record_demonstrations(options, robot, folder, share)
         progress.begin("pretraining")
         learner = Learner(config, contract, options.task, options.seed)
         checkpoints = Checkpoints(run.path / CHECKPOINT)
@@ -129,6 +127,16 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
     )
     run.finish(summary)
     return summary
+
+
+def record_demonstrations(
+    options: JobOptions, robot: MujocoRobot, folder: Path, progress: Callable[[float], None], *, success: bool | None = True
+) -> None:
+    """Fills a folder with the simulated operator's demonstrations, beside those that are there; see `collect.demonstrate`."""
+    stream, seeds = STREAMS * options.seed, _recorded(folder)
+    demonstrate(robot, options.demos - len(seeds), noise=options.noise, stream=stream, seed=options.seed, success=success,
+                progress=progress, first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
+                take=lambda episode: write_episode(folder, episode, robot.contract))
 
 
 def _recorded(folder: Path) -> list[int]:

@@ -18,6 +18,10 @@ WITHOUT_DEMONSTRATIONS = "config/success_images.yaml"
 TAKEOVERS = "config/takeovers.yaml"
 """Likewise for a job with `--takeovers`. Over ROS it is given as `config:=`."""
 
+FILTERED, ROUNDS = "filtered_bc", ("dagger", "hg_dagger")
+IMITATORS = ("bc", FILTERED, *ROUNDS)
+"""Policy algorithms that need no reward: they imitate an operator."""
+
 ACTORS = ("bc", "bc_tuned", "rl")
 """Who is evaluated in the end; without demonstrations there is nobody to clone, and only the last is."""
 
@@ -46,7 +50,9 @@ class JobOptions:
     play: int = setting(40, "with --demos 0: episodes of random motion, to learn to see from", min=2, max=10_000)
     robot: str = setting("sim_arm", "robot contract, see `rewardbot list`")
     reward: str = setting("", "vice (negatives: what the policy visits) or goal_classifier (frozen); default: as configured")
-    policy: str = setting("rlpd", "policy algorithm, see `rewardbot list`")
+    policy: str = setting("rlpd", "policy algorithm, see `rewardbot list`; of `rewardbot train` also those that imitate an operator: "
+                          "bc, filtered_bc, dagger, hg_dagger")
+    rounds: int = setting(0, "of dagger and hg_dagger: rounds of 5 episodes; 0: 10 of them", min=0, max=10_000)
     config: str = setting("", "YAML file with settings of the learner")
     noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
     takeovers: bool = setting(False, "of `rewardbot train`: the simulated operator watches the policy learn, and takes over when "

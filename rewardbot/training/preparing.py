@@ -8,7 +8,7 @@ from typing import Any
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
-from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.demonstrations import read_demonstrations, read_judged
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes
 from rewardbot.data.success_images import (
     NOT,
@@ -23,7 +23,15 @@ from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import storing, write_atomic
 from rewardbot.training.learner import LearnerConfig
-from rewardbot.training.options import SETTINGS_FILES, TAKEOVERS, WITHOUT_DEMONSTRATIONS, JobOptions
+from rewardbot.training.options import (
+    FILTERED,
+    IMITATORS,
+    ROUNDS,
+    SETTINGS_FILES,
+    TAKEOVERS,
+    WITHOUT_DEMONSTRATIONS,
+    JobOptions,
+)
 from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
 
 
@@ -39,6 +47,7 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
         DataError: demonstrations that cannot be used.
         StorageError: the run folder cannot be made.
     """
+    _check_policy(options, command)
     _check_sources(options)
     if options.takeovers and command != "train":
         raise ConfigError("--takeovers is for `rewardbot train`.",
@@ -71,26 +80,47 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
 
 
 def learner_config(options: JobOptions) -> LearnerConfig:
-    """The learner's settings: its defaults, then each of `SETTINGS_FILES`. Algorithms that can be named here have a file there.
+    """The learner's settings: its defaults, then each of `SETTINGS_FILES`.
 
     Raises:
-        ConfigError: unknown algorithm, unreadable file, wrong key, type or value.
+        ConfigError: unknown reward, unreadable file, wrong key, type or value.
     """
-    if registry.check("policy", options.policy) not in (learners := names_in("policies")):
-        raise ConfigError(f"Policy algorithm '{options.policy}' does not learn from images and a learned reward.",
-                          valid=f"--policy takes: {', '.join(learners)}.",
-                          next_step="bc is evaluated beside it in any case; hg_dagger is in `rewardbot bench takeover`; dagger, and "
-                                    "sac from state vectors, are for programs of yours.")
     if options.reward and options.reward not in (rewards := names_in("rewards")):
         raise unknown_name("reward algorithm", options.reward, rewards)
     values: dict[str, Any] = {}
     ours, of_the_user = SETTINGS_FILES[:2], SETTINGS_FILES[2:]
     special = [name for name, asked in ((WITHOUT_DEMONSTRATIONS, not options.demos), (TAKEOVERS, options.takeovers)) if asked]
-    for path in settings_files((*ours, *special, *of_the_user), to_mapping(options)):
+    given = to_mapping(options) | ({"policy": ""} if options.policy in IMITATORS else {})  # they have no file
+    for path in settings_files((*ours, *special, *of_the_user), given):
         settings = read_yaml(path)
         from_mapping(LearnerConfig, settings, where=path.name)  # so that a mistake is reported with its file
         values = merge(values, settings)
     return from_mapping(LearnerConfig, values)
+
+
+def _check_policy(options: JobOptions, command: str) -> None:
+    """Refuses a policy algorithm that does not learn in this way, and options that it has no use for."""
+    learners, policy = names_in("policies"), registry.check("policy", options.policy)
+    valid = f"--policy takes: {', '.join(learners)}; of `rewardbot train` also {', '.join(IMITATORS)}."
+    if policy not in (*learners, *IMITATORS):
+        raise ConfigError(f"Policy algorithm '{policy}' does not learn from images.", valid=valid,
+                          next_step=f"rewardbot train --env NAME --policy {policy} --help is about state vectors.")
+    if policy not in IMITATORS:
+        if options.rounds:
+            raise ConfigError(f"--rounds is not for '{policy}'.", valid=f"{' and '.join(ROUNDS)} go in rounds.",
+                              next_step="Leave it out.")
+        return
+    if command != "train":
+        raise ConfigError(f"'{policy}' learns in one process only.", valid=valid,
+                          next_step=f"rewardbot train --task {options.task} --policy {policy}")
+    useless = {"--demos 0": not options.demos, "--success-images": options.success_images, "--reward": options.reward,
+               "--compare": options.compare, "--takeovers": options.takeovers,
+               "--rounds": options.rounds and policy not in ROUNDS}
+    if named := [name for name, given in useless.items() if given]:
+        takes = "demonstrations and takeovers" if policy == "hg_dagger" else "demonstrations"
+        raise ConfigError(f"'{policy}' imitates an operator: {' and '.join(named)} cannot be used.",
+                          valid=f"It learns from {takes}. --policy {', '.join(learners)} learns from rewards and success images.",
+                          next_step="Leave them out, or name another policy.")
 
 
 def _check_sources(options: JobOptions) -> None:
@@ -108,12 +138,15 @@ def _check_sources(options: JobOptions) -> None:
 
 
 def _usable_demonstrations(folder: Path, options: JobOptions, contract: RobotContract) -> list[Path]:
-    """The bags of the folder's successful demonstrations, all read once, so that a broken one shows now."""
+    """The bags of the folder's episodes that the learner uses, all read once, so that a broken one shows now."""
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.", next_step="--demonstrations names a folder of recorded episodes.")
-    used = {episode.info.id for episode in read_demonstrations(folder, contract, options.task)}
+    read, what = read_demonstrations, "successful demonstrations"
+    if options.policy == FILTERED:
+        read, what = read_judged, "judged episodes"
+    used = {episode.info.id for episode in read(folder, contract, options.task)}
     bags = [path for path in list_episodes(folder) if path.name in used]
     if len(bags) < 2:
-        raise DataError(f"{folder} holds {len(bags)} successful demonstrations of '{options.task}'.",
+        raise DataError(f"{folder} holds {len(bags)} {what} of '{options.task}'.",
                         valid="At least 2 are needed, 30 are good.")
     return bags

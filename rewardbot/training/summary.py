@@ -17,6 +17,9 @@ from rewardbot.errors import ConfigError, DataError
 ACTORS = {
     "bc": "behaviour cloning",
     "bc_tuned": "behaviour cloning, tuned",
+    "filtered_bc": "filtered behaviour cloning",
+    "dagger": "DAgger",
+    "hg_dagger": "HG-DAgger",
     "rl": "reinforcement learning on the learned reward",
     "frozen": "the same with a frozen classifier (negatives: early demonstration frames)",
     "frozen_offline": "the same with a frozen classifier (good offline negatives)",

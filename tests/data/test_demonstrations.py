@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rewardbot.data.demonstrations import read_demonstrations
+from rewardbot.data.demonstrations import read_demonstrations, read_judged
 from rewardbot.data.episodes import reject, write_episode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
@@ -49,3 +49,17 @@ def test_a_demonstration_with_problems_is_skipped_with_them(
     write_episode(tmp_path, replace(bad, info=replace(bad.info, extra={"problems": ["front: 3 dropped frames", "b"]})), contract)
     with pytest.raises(DataError, match=r"e1 \(it has problems: front: 3 dropped frames; b\)"):
         read_demonstrations(tmp_path, contract, "reach")
+
+
+def test_judged_episodes_are_those_with_a_verdict_whoever_acted(
+    tmp_path: Path, contract: RobotContract, make_episode: Make
+) -> None:
+    broken = make_episode("broken", success=False)
+    broken = replace(broken, info=replace(broken.info, extra={"problems": ["front: 3 dropped frames"]}))
+    for episode in (make_episode("a", success=False), make_episode("b", success=None), broken):
+        write_episode(tmp_path, episode, contract)
+    with pytest.raises(DataError, match=r"no episode of 'reach' that was called a success(.|\n)*3 episodes, 1 of them whole"):
+        read_judged(tmp_path, contract, "reach")
+    write_episode(tmp_path, make_episode("c", source="policy", success=True), contract)
+    assert [(episode.info.id, episode.info.success) for episode in read_judged(tmp_path, contract, "reach")] == [
+        ("a", False), ("c", True)]

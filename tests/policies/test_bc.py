@@ -17,8 +17,8 @@ from rewardbot.policies.bc import (
     advantage_weights,
     cloning_loss,
     join,
-    top_share,
 )
+from rewardbot.policies.filtered_bc import top_share
 
 CAMERAS = {"front": (16, 16)}
 QUIET = BCConfig(steps=4, batch=8, shift=0, dropout=0.0, proprio_noise=0.0, latent=8, hidden=16)

@@ -20,10 +20,11 @@ from rewardbot.config import from_mapping, names_in
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.bench import BenchOptions, run_bench
+from rewardbot.training.combinations import check_cameras
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
-from rewardbot.training.options import IMITATORS, EvalOptions, ImageOptions, JobOptions, LabelOptions
+from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import RunFolder
-from rewardbot.training.state_options import StateOptions, check_image_reward
+from rewardbot.training.state_options import StateOptions
 from rewardbot.training.summary import Summary, result_table
 
 TORCHRUN = "TORCHELASTIC_RUN_ID"
@@ -85,7 +86,7 @@ def train(options: JobOptions, resume: Resume | None = None) -> None:
     Raises:
         RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `training.job.train`; or what torchrun cannot do.
     """
-    check_image_reward(options.reward)
+    check_cameras(options.reward, options.policy)
     if TORCHRUN in os.environ:
         _train_together(options, resume)
     elif (begun := _begin(options, resume, "train")) is not None:
@@ -114,24 +115,21 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
     with run:
         summary = train(options, config, run)
     Console().print(return_table(f"{options.env}, {options.reward}", summary.returns))
-    print(f"{summary.steps} steps, {summary.answers} answers; {summary.total_s:.0f} s.")
-    print(f"{run.path}: summary.json, curves.png, policy.safetensors, ledger.sqlite")
+    answers = f", {summary.answers} answers" if summary.answers else ""
+    print(f"{summary.steps} steps{answers}; {summary.total_s:.0f} s.")
+    files = [name for name in ("summary.json", "curves.png", "policy.safetensors", "ledger.sqlite") if (run.path / name).exists()]
+    print(f"{run.path}: {', '.join(files)}")
 
 
 def _train(options: JobOptions, run: RunFolder, *, resume: bool) -> tuple[RunFolder, Summary]:
-    if options.policy in IMITATORS:
-        from rewardbot.training.imitation_job import train as train_here
-    else:
-        from rewardbot.training.job import train as train_here
+    from rewardbot.training.job import train as train_here
+
     with run:
         return run, train_here(options, run, resume=resume)
 
 
 def _train_together(options: JobOptions, resume: Resume | None) -> None:
     """As one of the processes that torchrun started. The first one leaves behind and says what a single one would."""
-    if options.policy in IMITATORS:
-        raise ConfigError(f"'{options.policy}' learns in one process.", valid="Several processes together learn with --policy rlpd.",
-                          next_step="Leave torchrun out.")
     if resume is not None or options.compare:
         raise ConfigError("Several processes can neither go on with a run nor compare.",
                           next_step="Leave torchrun out, or --resume and --compare.")
@@ -237,13 +235,12 @@ def evaluate(name: str, options: EvalOptions) -> None:
                         next_step="Leave --task out, or name another run.")
     robot = MujocoRobot(policy.task, load_contract(policy.robot))
     try:
-        called = policy.learner if options.actor == "rl" else options.actor
-        with bar(f"rewardbot eval: {policy.task}, {called}", "evaluation") as report:
+        with bar(f"rewardbot eval: {policy.task}, {options.actor}", "evaluation") as report:
             result = judge(robot, policy, actor=options.actor, episodes=options.episodes,
                            stream=STREAMS * options.seed + 2, progress=report)
     finally:
         robot.close()
-    Console().print(result_table({called: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
+    Console().print(result_table({options.actor: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
     if options.video:
         frames = record(path, Path(options.video), actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
         print(f"{options.video}: {frames} frames")
@@ -264,8 +261,8 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
         if not options.demos:
             returns = judge_policy(data, env, options.seed, options.episodes)
         else:
-            from rewardbot.training.adversarial import demonstrate
             from rewardbot.training.state_loop import start_seeds
+            from rewardbot.training.visiting import demonstrate
 
             shown = demonstrate(env, StatePolicy(data).act, start_seeds(options.seed, options.episodes))
             returns = shown.returns

@@ -12,16 +12,17 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from rewardbot.config import setting
-from rewardbot.data.state_demonstrations import StateDemonstrations, StateEpisode, draw
+from rewardbot.data.state_demonstrations import StateDemonstrations, draw
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.policies.ppo import PPO
@@ -30,23 +31,15 @@ from rewardbot.rewards.airl import AIRL, AIRLConfig
 from rewardbot.rewards.discriminator import Head, check_horizon
 from rewardbot.rewards.gail import GAIL, GAILConfig
 from rewardbot.rewards.gcl import GCL, GCLConfig
+from rewardbot.training.advancing import advance_to
+from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
-from rewardbot.training.state_loop import (
-    Act,
-    Env,
-    Spaces,
-    StateLoop,
-    StateLoopConfig,
-    evaluate,
-    name_of,
-    start_seeds,
-    vector,
-)
+from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
+from rewardbot.training.visiting import demonstrate as demonstrate
 from rewardbot.types import Metrics
 
 REWARDS = ("gail", "airl", "gcl")
 POLICIES = ("sac", "ppo")
-Policy = Literal["sac", "ppo"]
 
 PROBES = 3
 """Episodes with random actions that show whether episodes can end early."""
@@ -133,7 +126,7 @@ class AdversarialLoop:
         temperature = {"gcl": 1.0, "airl": config.airl_temperature}.get(reward, config.loop.sac.temperature)
         off_policy = replace(config.loop, sac=replace(config.loop.sac, temperature=temperature))
         self.loop: StateLoop | OnPolicyLoop = (
-            StateLoop(env, off_policy, reward=self.reward, seed=seed) if policy == "sac"
+            StateLoop(env, off_policy, reward=self.reward, seed=seed, shown=self._expert) if policy == "sac"
             else OnPolicyLoop(env, config.on_policy, reward=self.reward, seed=seed))
         self.model = self._made(reward, self.loop.agent)
         self._clip = config.gcl.length if reward == "gcl" else 1
@@ -164,10 +157,18 @@ class AdversarialLoop:
         return found
 
     @property
+    def steps(self) -> int:
+        """Environment steps so far."""
+        return self.loop.steps
+
+    @property
     def over(self) -> bool:
         """Whether all steps are done."""
-        config = self.config.loop if isinstance(self.loop, StateLoop) else self.config.on_policy
-        return self.loop.steps >= config.steps
+        return self.steps >= self._total
+
+    @property
+    def _total(self) -> int:
+        return (self.config.loop if isinstance(self.loop, StateLoop) else self.config.on_policy).steps
 
     def advance(self) -> None:
         """An episode of sac, or a rollout of ppo, and all that is learned with it.
@@ -187,19 +188,27 @@ class AdversarialLoop:
             self._learn()
         self.loop.update()
 
-    def run(self, report: Callable[[Metrics], object] = lambda metrics: None, *, judge: Env | None = None) -> None:
+    def run(
+        self, report: Callable[[Metrics], object] = lambda metrics: None, *, judge: Env | None = None, checkpoint: Path | None = None
+    ) -> None:
         """Learns until the steps are over; see `advance`.
 
         Args:
             report: told the metrics every so often, with `true_return` if there is a `judge`.
             judge: another environment of the same kind, to evaluate the policy in.
+            checkpoint: see `advancing.advance_to`.
         """
-        due = self.config.report_every
-        while not self.over:
-            self.advance()
-            if self.loop.steps >= due or self.over:
-                due = self.loop.steps + self.config.report_every
-                report(self._measured(judge))
+        advance_to(self, self._total, lambda: report(self._measured(judge)), every=self.config.report_every, checkpoint=checkpoint)
+
+    def state(self) -> dict[str, Any]:
+        """Policy, replay and reward with their optimisers, and all chance, as tensors and plain values."""
+        return {"loop": self.loop.state(), "reward": state_of(self.model), "draw": self._generator.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` of a loop with the same configuration and demonstrations gave."""
+        self.loop.restore(state["loop"])
+        restore(self.model, state["reward"])
+        self._generator.set_state(state["draw"])
 
     def _after_update(self, batch: Transitions) -> None:
         assert isinstance(self.loop, StateLoop)
@@ -259,24 +268,3 @@ def ends_early(env: Env, seed: int) -> bool:
         if terminated:
             return True
     return False
-
-
-def demonstrate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) -> StateDemonstrations:
-    """Episodes of `act` from the environment's start states of these seeds.
-
-    Raises:
-        ConfigError: see `Spaces.of`.
-        DataError: no seeds, or the environment gave NaN.
-    """
-    sizes, episodes = Spaces.of(env), list[StateEpisode]()
-    for seed in seeds:
-        states, actions, rewards, over, terminated = [vector(env.reset(seed=int(seed))[0])], [], [], False, False
-        while not over and len(actions) < longest:
-            actions.append(np.clip(act(states[-1]), -1.0, 1.0))
-            observation, reward, terminated, truncated, _ = env.step(sizes.action(actions[-1]))
-            states.append(vector(observation))
-            rewards.append(float(reward))
-            over = terminated or truncated
-        episodes.append(StateEpisode(np.stack(states), np.stack(actions).astype(np.float32), np.array(rewards, np.float32),
-                                     bool(terminated), int(seed)))
-    return StateDemonstrations(name_of(env), sizes.low.astype(float), sizes.high.astype(float), episodes)

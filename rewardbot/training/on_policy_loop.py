@@ -7,6 +7,7 @@ like, and `update`, which asks for their reward only then.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
 from rewardbot.policies.ppo import PPO, PPOConfig
+from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.state_loop import Env, Reward, Spaces, name_of, vector
 from rewardbot.training.streams import STREAMS, start_seed
 
@@ -99,6 +101,23 @@ class OnPolicyLoop:
         if self.reward is not None:
             batch.reward.copy_(self.reward(batch))
         self.metrics = self.agent.update(batch, self._last)
+
+    def advance(self) -> None:
+        """A rollout, and what is learned from it."""
+        self.collect()
+        self.update()
+
+    def state(self) -> dict[str, Any]:
+        """All that learning goes on from, between rollouts. An episode under way is not part of it: another begins."""
+        return {"agent": state_of(self.agent), "counters": [self.steps, self.episodes], "terminated": self.terminated,
+                "random": torch.get_rng_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` of a loop with the same configuration gave."""
+        restore(self.agent, state["agent"])
+        self.steps, self.episodes = state["counters"]
+        self.terminated, self._state = state["terminated"], None
+        torch.set_rng_state(state["random"])
 
     @property
     def lengths(self) -> list[int]:

@@ -1,6 +1,6 @@
 """`rewardbot train --env NAME`: from options to a run folder, for every reward that is learned from state vectors.
 
-`state_options.REWARDS` says what each reward learns from, and so which options it takes. The way of a job is the same for all:
+`combinations.REWARDS` says what each reward learns from, and so which options it takes. The way of a job is the same for all:
 `resolve` checks everything that can be known beforehand, a run folder is made, the kind's own `train` learns, and the policy is
 evaluated by its true return on fresh start states.
 """
@@ -17,29 +17,29 @@ from typing import Any, Protocol
 import yaml
 
 import rewardbot
-from rewardbot import registry
 from rewardbot.config import from_mapping, read_yaml, to_mapping
 from rewardbot.errors import ConfigError, DataError
-from rewardbot.policies.ppo import PPO
-from rewardbot.policies.sac import SAC
+from rewardbot.training.combinations import POLICIES, REWARDS, check, needs_demonstrations, why_not
 from rewardbot.training.files import write_atomic
 from rewardbot.training.resuming import check_given
 from rewardbot.training.run import CONFIG, RunFolder
+from rewardbot.training.shown import read_shown
 from rewardbot.training.state_loop import Env, Spaces, evaluate, make_env, start_seeds
-from rewardbot.training.state_options import COMMAND, REWARDS, StateOptions
-from rewardbot.training.state_policy import StatePolicy, state_policy_to_bytes
+from rewardbot.training.state_options import COMMAND, StateOptions
+from rewardbot.training.state_policy import StateAgent, StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary, draw_state_curves
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
+NONE = "none"
 
 
 @dataclass
 class Trained:
     """What a job hands back: the agent, and how many answers counted and questions were skipped."""
 
-    agent: SAC | PPO
+    agent: StateAgent
     steps: int
     answers: int = 0
     skipped: int = 0
@@ -79,12 +79,15 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
 
     Raises:
         ConfigError: options that do not fit together, an unknown name, an environment that cannot be learned in, a wrong setting.
+        DataError: demonstrations that cannot be read, or of another environment.
         StorageError: the run folder cannot be made.
     """
-    options = dataclasses.replace(options, env=environment(options))
+    options = named(dataclasses.replace(options, env=environment(options)), given)
     config = resolve(options, given)
     env = make_env(options.env)
     Spaces.of(env)
+    if options.demos:
+        read_shown(options.demos, env)
     env.close()
     saved = {"command": COMMAND, "options": to_mapping(options), "settings": to_mapping(config)}
     name = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in options.env)
@@ -110,27 +113,31 @@ def environment(options: StateOptions) -> str:
     return state_env_id(options.task)
 
 
+def named(options: StateOptions, given: Collection[str]) -> StateOptions:
+    """With the reward that is meant where none is named: policies that imitate need none."""
+    imitates = options.policy in POLICIES and "reward" not in given and not why_not(NONE, options.policy, "env")
+    return dataclasses.replace(options, reward=NONE) if imitates else options
+
+
 def resolve(options: StateOptions, given: Collection[str]) -> Any:
     """The settings of the job, after all checks of names.
 
     Raises:
         ConfigError: see `prepare`.
     """
-    if options.reward not in REWARDS:
-        registry.check("reward", options.reward)
-        raise ConfigError(f"Reward '{options.reward}' is not learned from state vectors here.",
-                          valid=f"--reward takes: {', '.join(REWARDS)}.", next_step="Without --env and --state, a goal classifier "
-                          "learns from images." if options.reward in ("vice", "goal_classifier") else "")
-    consumes = REWARDS[options.reward]
-    if registry.check("policy", options.policy) not in consumes.policies:
-        raise ConfigError(f"Policy '{options.policy}' does not learn online from state vectors and reward '{options.reward}'.",
-                          valid=f"--policy takes: {', '.join(consumes.policies)}.")
-    foreign = {name: kind.what for kind in REWARDS.values() for name in kind.options} | dict.fromkeys(consumes.options, "")
+    check(options.reward, options.policy, "state" if options.state else "env")
+    source, shown = REWARDS[options.reward], needs_demonstrations(options.reward, options.policy)
+    ours = {*source.options, *(["demos"] if shown else [])}
+    foreign = {name: kind.what for kind in REWARDS.values() for name in kind.options if name not in ours}
     for name in given:
-        if foreign.get(name):
+        if name in foreign:
             raise ConfigError(f"--{name.replace('_', '-')} is for rewards from {foreign[name]}; '{options.reward}' learns from "
-                              f"{consumes.what}.",
-                              valid=f"It takes: {', '.join(f'--{option}' for option in consumes.options) or 'none of its own'}.")
+                              f"{source.what}.",
+                              valid=f"It takes: {', '.join(f'--{option}' for option in sorted(ours)) or 'none of its own'}.")
+    if shown and not options.demos:
+        who = f"Reward '{options.reward}'" if "demos" in source.options and options.reward != NONE else f"Policy '{options.policy}'"
+        raise ConfigError(f"{who} learns from demonstrations, and there are none.", valid="--demos FILE.",
+                          next_step=f"rewardbot train --env {options.env} --reward true and rewardbot eval --demos FILE make some.")
     return _job(options).resolve(options, read_yaml(Path(options.config).expanduser()) if options.config else {})
 
 
@@ -155,7 +162,7 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
 
             progress.begin("learning")
             view.refresh()
-            trained = _job(options).train(options, config, env, judge, run.path, report)
+            trained = learn(options, config, env, judge, run.path, report)
             write_atomic(run.path / POLICY, state_policy_to_bytes(trained.agent, {
                 "env": options.env, "reward": options.reward, "seed": options.seed, "steps": trained.steps}))
             progress.begin("evaluation")
@@ -169,6 +176,11 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
     write_atomic(run.path / SUMMARY, summary.to_json())
     draw_state_curves(run.path / "curves.png", run.history, f"{options.env}, {options.reward}, seed {options.seed}")
     return summary
+
+
+def learn(options: StateOptions, config: Any, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
+    """What the reward's own job does; see `Job`."""
+    return _job(options).train(options, config, env, judge, folder, report)
 
 
 def judge_policy(data: bytes, env: Env, seed: int, episodes: int) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,13 +11,29 @@ from numpy.typing import NDArray
 
 from rewardbot.errors import DataError
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
-from rewardbot.policies.ppo import PPO
-from rewardbot.policies.sac import SAC, StateActor
+from rewardbot.policies.sac import StateActor
 
 KIND = "policy of state vectors"
 
 
-def state_policy_to_bytes(agent: SAC | PPO, description: Mapping[str, Any]) -> bytes:
+class Hidden(Protocol):
+    """Settings with the width of the networks."""
+
+    @property
+    def hidden(self) -> int: ...
+
+
+class StateAgent(Protocol):
+    """Whatever learned an actor."""
+
+    @property
+    def actor(self) -> StateActor: ...
+
+    @property
+    def config(self) -> Hidden: ...
+
+
+def state_policy_to_bytes(agent: StateAgent, description: Mapping[str, Any]) -> bytes:
     """The actor for `StatePolicy`.
 
     Args:

@@ -23,10 +23,12 @@ from rewardbot.policies.sac import SACConfig
 from rewardbot.rewards.airl import AIRLConfig
 from rewardbot.rewards.gail import GAILConfig
 from rewardbot.rewards.gcl import GCLConfig
-from rewardbot.training.adversarial import POLICIES, REWARDS, AdversarialConfig, AdversarialLoop, demonstrate
+from rewardbot.training import advancing
+from rewardbot.training.adversarial import POLICIES, REWARDS, AdversarialConfig, AdversarialLoop
 from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
 from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate
 from rewardbot.training.state_summary import StateSummary
+from rewardbot.training.visiting import demonstrate
 
 GOAL = 0.5
 
@@ -207,7 +209,7 @@ def test_by_name_from_the_experts_reward_to_a_policy(files: Path) -> None:
         assert (summary.reward, summary.policy, summary.steps) == (reward, policy, 120) and len(summary.returns) == 2
     with pytest.raises(ConfigError, match=r"'gail' learns from demonstrations, and there are none(.|\n)*--demos FILE"):
         train(files, "--reward", "gail")
-    with pytest.raises(ConfigError, match=r"Policy 'ppo' does not learn online(.|\n)*reward 'pebble'(.|\n)*takes: sac"):
+    with pytest.raises(ConfigError, match=r"ppo keeps its newest steps only(.|\n)*--reward pebble takes --policy sac\."):
         train(files, "--reward", "pebble", "--policy", "ppo")
     with pytest.raises(ConfigError, match=r"--demos is for rewards from demonstrations; 'true'"):
         train(files, "--reward", "true", "--demos", str(files / "demos"))
@@ -215,3 +217,77 @@ def test_by_name_from_the_experts_reward_to_a_policy(files: Path) -> None:
         train(files, "--reward", "airl", "--demos", str(files / "demos"), "--answers", "3")
     with pytest.raises(DataError, match="Cannot read"):
         train(files, "--reward", "airl", "--demos", str(files / "nothing"))
+
+
+# Going on ------------------------------------------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    """What stops it."""
+
+
+def stop_in(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Whatever learns stops in the middle: the work of that call is done, and not stored."""
+    whole, left = AdversarialLoop.advance, call
+
+    def stopping(self: AdversarialLoop) -> None:
+        nonlocal left
+        left -= 1
+        whole(self)
+        if left == 0:
+            raise Stop
+
+    monkeypatch.setattr(advancing, "SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(AdversarialLoop, "advance", stopping)
+
+
+TINY = dataclasses.replace(
+    CONFIG, loop=dataclasses.replace(CONFIG.loop, steps=140, start_steps=40),
+    on_policy=dataclasses.replace(CONFIG.on_policy, steps=240, rollout=60), reward_steps=3)
+
+
+@pytest.mark.parametrize(("reward", "policy"), itertools.product(REWARDS, POLICIES))
+def test_a_run_that_is_stopped_goes_on_as_if_nothing_had_happened(
+    reward: str, policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = learned(reward, policy, shown(2), TINY)
+    with monkeypatch.context() as patch:
+        stop_in(patch, 3)
+        with pytest.raises(Stop):
+            AdversarialLoop(Point(), reward, policy, TINY, shown(2)).run(checkpoint=tmp_path / "checkpoint.pt")
+    torch.rand(1)  # chance goes on meanwhile
+    again = AdversarialLoop(Point(), reward, policy, TINY, shown(2))
+    begun: list[int] = []
+    with monkeypatch.context() as patch:
+        advance = AdversarialLoop.advance
+        patch.setattr(AdversarialLoop, "advance", lambda self: (begun.append(self.steps), advance(self)))
+        again.run(checkpoint=tmp_path / "checkpoint.pt")
+    assert begun[0] == (40 if policy == "sac" else 120) and again.steps == whole.steps and again.model.version == whole.model.version
+    state = torch.linspace(-1.0, 1.0, 9)[:, None]
+    assert torch.equal(again.loop.agent.actor(state)[0], whole.loop.agent.actor(state)[0])
+    steps = shown(1).transitions()
+    assert torch.equal(again.reward(steps), whole.reward(steps))
+    if isinstance(again.loop, StateLoop) and isinstance(whole.loop, StateLoop):
+        assert torch.equal(again.loop.replay.rows, whole.loop.replay.rows)
+
+
+def test_by_name(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("--reward", "gail", "--demos", str(files / "demos"))
+    train(files, *asked)
+    whole = (files / "runs" / "latest" / "policy.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        stop_in(patch, 4)
+        with pytest.raises(Stop):
+            train(files, *asked)
+    stopped = (files / "runs" / "latest").resolve()
+    assert (stopped / "checkpoint.pt").exists() and not (stopped / "summary.json").exists()
+    with pytest.raises(ConfigError, match="--seed is '3', but the run"):
+        cli.run(["train", "--resume", str(stopped), "--seed", "3"])
+    (damaged := files / "damaged").mkdir()
+    for file in stopped.iterdir():
+        (damaged / file.name).write_bytes(file.read_bytes()[: 900 if file.name == "checkpoint.pt" else None])
+    with pytest.raises(DataError, match=r"checkpoint\.pt cannot be used"):
+        cli.run(["train", "--resume", str(damaged)])
+    cli.run(["train", "--resume", str(stopped)])
+    assert (stopped / "policy.safetensors").read_bytes() == whole
+    assert StateSummary.read(stopped / "summary.json").steps == 120

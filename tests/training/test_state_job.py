@@ -14,7 +14,7 @@ from rewardbot import cli
 from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.training.state_job import environment
-from rewardbot.training.state_options import REWARDS, StateOptions, is_state_run
+from rewardbot.training.state_options import StateOptions, is_state_run
 from rewardbot.training.state_policy import StatePolicy
 from rewardbot.training.state_summary import StateSummary
 from tests.training.point import Point
@@ -93,9 +93,11 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypat
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--env", "Pendulum-v99"], "There is no environment 'Pendulum-v99'"),
     (["--env", "CartPole-v1"], "The actions of CartPole-v1 are Discrete"),
-    (["--env", ENV, "--reward", "vice"], "Reward 'vice' is not learned from state vectors(.|\n)*preference, pebble, surf, mrn"),
+    (["--env", ENV, "--reward", "vice"], "Reward 'vice' and policy 'sac' do not go together here: vice is learned from images"),
     (["--env", ENV, "--reward", "pebbles"], "no reward algorithm named 'pebbles'(.|\n)*Did you mean 'pebble'"),
-    (["--env", ENV, "--policy", "rlpd"], "Policy 'rlpd' does not learn online from state vectors(.|\n)*sac"),
+    (["--env", ENV, "--policy", "rlpd"], "rlpd looks through cameras(.|\n)*--reward preference takes --policy sac"),
+    (["--env", ENV, "--policy", "iql", "--reward", "true"], "Policy 'iql' learns from demonstrations, and there are none"),
+    (["--env", ENV, "--policy", "bc"], "Policy 'bc' learns from demonstrations, and there are none"),
     (["--env", ENV, "--teacher", "human"], "'human' cannot be shown state vectors(.|\n)*simulated"),
     (["--env", ENV, "--teacher", "simulate"], "no teacher named 'simulate'(.|\n)*Did you mean 'simulated'"),
     (["--env", ENV, "--strategy", "random"], "no query strategy named 'random'(.|\n)*uniform"),
@@ -105,7 +107,8 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypat
     (["--state"], "Nothing says where to learn(.|\n)*--task NAME --state"),
     (["--task", "reaches", "--state"], "no task named 'reaches'(.|\n)*Did you mean 'reach'"),
     (["--env", ENV, "--demos", "3"], "--demos is for rewards from demonstrations; 'preference' learns from preferences"),
-    (["--task", "reach", "--reward", "pebble"], "Reward 'pebble' is learned from state vectors and pref(.|\n)*--task NAME --state"),
+    (["--env", ENV, "--demos", "nowhere", "--reward", "gail"], "Cannot read nowhere"),
+    (["--task", "reach", "--reward", "pebble"], "pebble is learned from state vectors(.|\n)*--task NAME --state"),
 ])
 def test_what_does_not_fit_together_is_refused_at_the_start(arguments: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(RewardbotError, match=said):
@@ -122,7 +125,3 @@ def test_help_says_where_the_other_half_is(capsys: pytest.CaptureFixture[str]) -
         with pytest.raises(SystemExit):
             cli.run(["train", *arguments])
         assert shown in capsys.readouterr().out
-
-
-def test_rewards_say_what_they_learn_from() -> None:
-    assert {kind.what for kind in REWARDS.values()} >= {"preferences"}

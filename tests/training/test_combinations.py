@@ -1,0 +1,147 @@
+"""What goes with what: every combination of the table starts, every other one is refused with its reason, and the page says so."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import yaml
+
+from rewardbot import cli, registry
+from rewardbot.errors import ConfigError, RewardbotError
+from rewardbot.rewards.partition import FewEffectiveSamples
+from rewardbot.training import combinations, state_job
+from rewardbot.training.combinations import PLACES, POLICIES, REWARDS, Combination, Place, why_not
+from rewardbot.training.state_loop import Env, make_env
+from rewardbot.training.state_options import StateOptions
+from rewardbot.training.visiting import demonstrate
+from rewardbot.types import Metrics
+from tests.training.point import Point
+
+ROOT = Path(__file__).parents[2]
+POINT = "tests/Point-v0"
+STEPS = 40
+"""Of each run: some episodes, and some updates of everything."""
+
+SAC = {"batch": 8, "hidden": 8}
+LOOP = {"start_steps": 20, "longest": 10, "sac": SAC}
+PPO = {"rollout": 20, "longest": 10, "ppo": {"hidden": 8, "epochs": 1}}
+NETWORK = {"hidden": 8, "layers": 1, "steps": 3}
+SETTINGS: dict[str, Any] = {
+    "rewardbot.training.preference_job": {
+        "loop": LOOP, "asking": {"steps": 5, "clips": 20, "candidates": 10}, "reward": NETWORK, "every": 20, "evaluations": 1,
+        "explore_steps": 0},
+    "rewardbot.training.adversarial_job": {"loop": LOOP, "on_policy": PPO, "batch": 8, "reward_steps": 2, "evaluations": 1},
+    "rewardbot.training.settled_job": {
+        "loop": LOOP, "on_policy": PPO, "offline": {"iql": SAC, "cql": {**SAC, "sampled": 2}, "together": 20}, "evaluations": 1,
+        "reward": {"t_rex": {**NETWORK, "shortest": 2, "longest": 5}, "b_rex": {"burn_in": 5, "steps": 8, "thin": 2},
+                   "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 3,
+                   "perturbed": 2, "longest": 10}},
+    "rewardbot.training.cloning_job": {"bc": {"hidden": 8}},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """An environment, another to judge in, the options that name it, and files beside."""
+
+    env: Env
+    judge: Env
+    place: dict[str, Any]
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=["env", "state"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if POINT not in gymnasium.registry:
+        gymnasium.register(POINT, entry_point=Point)
+    folder = tmp_path_factory.mktemp(request.param)
+    place = {"env": POINT} if request.param == "env" else {"env": "rewardbot/ReachState-v0", "task": "reach", "state": True}
+    env, judge = make_env(place["env"]), make_env(place["env"])
+    draw = np.random.default_rng(0)
+    shown = demonstrate(env, lambda state: draw.uniform(-1.0, 1.0, env.action_space.shape), range(3), longest=10)
+    (folder / "demos").write_bytes(shown.to_bytes())
+    for module, settings in SETTINGS.items():
+        (folder / f"{module}.yaml").write_text(yaml.safe_dump(settings))
+    yield World(env, judge, place, folder)
+    env.close()
+    judge.close()
+
+
+def of(place: Place) -> list[Combination]:
+    return [one for one in combinations.combinations() if one.place == place]
+
+
+@pytest.mark.parametrize("one", of("env"), ids=lambda one: f"{one.reward}-{one.policy}")
+def test_every_combination_of_state_vectors_starts(one: Combination, world: World, tmp_path: Path) -> None:
+    assert Combination(one.reward, one.policy, "state") in of("state")
+    module = REWARDS[one.reward].module
+    demos = (str(world.folder / "demos"),) if combinations.needs_demonstrations(one.reward, one.policy) else ()
+    options = StateOptions(**world.place, reward=one.reward, policy=one.policy, demos=demos, steps=STEPS, answers=4, episodes=1,
+                           config=str(world.folder / f"{module}.yaml"), run_dir=str(tmp_path))
+    told: list[tuple[int, Metrics]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewEffectiveSamples)
+        trained = state_job.learn(options, state_job.resolve(options, ("demos",) if demos else ()), world.env, world.judge, tmp_path,
+                                  lambda metrics, steps: told.append((steps, metrics)))
+    assert trained.steps == STEPS
+    assert module == "rewardbot.training.cloning_job" or ("true_return" in told[-1][1] and told[-1][0] == STEPS)
+    state_job.state_policy_to_bytes(trained.agent, {"env": options.env})
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("reward", [*REWARDS])
+def test_every_other_combination_is_refused_with_its_reason(reward: str, place: Place, tmp_path: Path) -> None:
+    where = {"env": ["--env", "Pendulum-v1"], "state": ["--task", "reach", "--state"], "cameras": ["--task", "reach"]}[place]
+    for policy in POLICIES:
+        if reason := why_not(reward, policy, place):
+            with pytest.raises(ConfigError) as refused:
+                combinations.check(reward, policy, place)
+            assert reason in str(refused.value) and (refused.value.valid or refused.value.next_step)
+            with pytest.raises(RewardbotError) as refused:
+                cli.run(["train", *where, "--reward", reward, "--policy", policy, "--run-dir", str(tmp_path / "runs")])
+            assert refused.value.exit_code == 2 and refused.value.valid, policy
+            assert place == "cameras" or reason in str(refused.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_every_reward_and_policy_of_the_library_is_in_the_table() -> None:
+    assert set(registry.names("reward")) == REWARDS.keys() - {"true", "none"}
+    assert set(registry.names("policy")) == POLICIES.keys()
+
+
+def test_every_reward_and_policy_goes_with_something() -> None:
+    """But one, which refuses to be anybody's reward."""
+    found = combinations.combinations()
+    assert REWARDS.keys() - {one.reward for one in found} == {"tamer"}
+    assert POLICIES.keys() == {one.policy for one in found}
+
+
+def test_names_that_do_not_exist() -> None:
+    with pytest.raises(ConfigError, match=r"no reward algorithm named 'gial'(.|\n)*Did you mean 'gail'"):
+        combinations.check("gial", "sac", "env")
+    with pytest.raises(ConfigError, match=r"no policy algorithm named 'iqll'(.|\n)*Did you mean 'iql'"):
+        combinations.check("true", "iqll", "env")
+
+
+def test_a_reason_comes_with_what_would_be_valid() -> None:
+    with pytest.raises(ConfigError) as refused:
+        combinations.check("gail", "iql", "env")
+    assert str(refused.value).split("\n  ") == [
+        "Reward 'gail' and policy 'iql' do not go together here: iql does nothing while it learns, and gail is learned from what the "
+        "policy does.",
+        "--reward gail takes --policy sac or ppo. --policy iql takes --reward relative_entropy_irl, perturbation_irl, d_rex, t_rex, "
+        "b_rex or true."]
+    with pytest.raises(ConfigError, match=r"--reward pebble takes --policy sac and --env NAME or --task NAME --state\."):
+        combinations.check("pebble", "rlpd", "cameras")
+
+
+def test_the_page_is_the_table() -> None:
+    assert (ROOT / "docs/combinations.md").read_text() == combinations.page(), (
+        "python -m rewardbot.training.combinations > docs/combinations.md")

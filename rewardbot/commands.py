@@ -22,7 +22,7 @@ from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.combinations import check_cameras
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
-from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
+from rewardbot.training.options import IMITATORS, EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import RunFolder
 from rewardbot.training.state_options import StateOptions
 from rewardbot.training.summary import Summary, result_table
@@ -122,14 +122,19 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
 
 
 def _train(options: JobOptions, run: RunFolder, *, resume: bool) -> tuple[RunFolder, Summary]:
-    from rewardbot.training.job import train as train_here
-
+    if options.policy in IMITATORS:
+        from rewardbot.training.imitation_job import train as train_here
+    else:
+        from rewardbot.training.job import train as train_here
     with run:
         return run, train_here(options, run, resume=resume)
 
 
 def _train_together(options: JobOptions, resume: Resume | None) -> None:
     """As one of the processes that torchrun started. The first one leaves behind and says what a single one would."""
+    if options.policy in IMITATORS:
+        raise ConfigError(f"'{options.policy}' learns in one process.", valid="Several processes together learn with --policy rlpd.",
+                          next_step="Leave torchrun out.")
     if resume is not None or options.compare:
         raise ConfigError("Several processes can neither go on with a run nor compare.",
                           next_step="Leave torchrun out, or --resume and --compare.")
@@ -235,12 +240,13 @@ def evaluate(name: str, options: EvalOptions) -> None:
                         next_step="Leave --task out, or name another run.")
     robot = MujocoRobot(policy.task, load_contract(policy.robot))
     try:
-        with bar(f"rewardbot eval: {policy.task}, {options.actor}", "evaluation") as report:
+        called = policy.learner if options.actor == "rl" else options.actor
+        with bar(f"rewardbot eval: {policy.task}, {called}", "evaluation") as report:
             result = judge(robot, policy, actor=options.actor, episodes=options.episodes,
                            stream=STREAMS * options.seed + 2, progress=report)
     finally:
         robot.close()
-    Console().print(result_table({options.actor: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
+    Console().print(result_table({called: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
     if options.video:
         frames = record(path, Path(options.video), actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
         print(f"{options.video}: {frames} frames")

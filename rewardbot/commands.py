@@ -19,6 +19,7 @@ from rewardbot import registry
 from rewardbot.config import from_mapping, names_in
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError
+from rewardbot.measured import NOT_MEASURED
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.combinations import check_cameras
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
@@ -459,10 +460,11 @@ def doctor(options: DoctorOptions) -> int:
 
 
 def _systems(kind: registry.Kind) -> list[tuple[str, str]]:
-    """Name and what its file says: what it is, and below that its paper, the feedback that it consumes, and its tests."""
+    """Name and what is known of it: what it is, and below that its paper, the feedback that it consumes, its tests and its result."""
     rows: list[tuple[str, str]] = []
     for system in (registry.system(kind, name) for name in registry.names(kind)):
-        facts = [system.paper, f"learns from {system.consumes}" if system.consumes else "", system.tests]
+        facts = [system.paper, f"learns from {system.consumes}" if system.consumes else "", system.tests,
+                 f"measured: {system.measured}" if system.measured != NOT_MEASURED else NOT_MEASURED]
         rows.append((system.name, f"{system.what}\n[dim]{'; '.join(filter(None, facts))}[/]"))
     return rows
 

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Literal
 
 from rewardbot.errors import unknown_name
+from rewardbot.measured import MEASURED, NOT_MEASURED
 
 Kind = Literal["reward", "policy", "tabular", "bench", "exchange"]
 
@@ -42,6 +43,7 @@ class System:
         paper: authors and year.
         consumes: the feedback that it learns from.
         tests: file of its tests, from the root of the repository; empty where that is not here, as after an install.
+        measured: what has been measured of it, and by which command, see `measured.py`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class System:
     paper: str
     consumes: str
     tests: str
+    measured: str
 
 
 def names(kind: Kind) -> list[str]:
@@ -95,7 +98,7 @@ def system(kind: Kind, name: str) -> System:
     text = " ".join(_text(kind, name).split())
     cited, consumed = _CITATION.search(text), _CONSUMES.search(text)
     return System(name, describe(kind, name), " ".join(cited.groups()) if cited else "", consumed[1] if consumed else "",
-                  _tests(kind, name))
+                  _tests(kind, name), _measured(kind, name))
 
 
 def _text(kind: Kind, name: str) -> str:
@@ -111,6 +114,11 @@ def _tests(kind: Kind, name: str) -> str:
     others = (path for path in sorted(folder.glob("test_*.py")) if module in path.read_text(encoding="utf-8"))
     found = own if own.is_file() else next(others, None)
     return "" if found is None else str(found.relative_to(root))
+
+
+def _measured(kind: Kind, name: str) -> str:
+    found = MEASURED.get((kind, name))
+    return f"{found.result} ({found.command})" if found else NOT_MEASURED
 
 
 def _folder(kind: Kind) -> Path:

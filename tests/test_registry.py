@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from rewardbot import registry
 from rewardbot.commands import show_names
 from rewardbot.errors import ConfigError
+from rewardbot.measured import MEASURED, NOT_MEASURED
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,7 +50,7 @@ def test_what_a_file_says_is_read_without_importing_it(tmp_path: Path, monkeypat
     (tmp_path / "own.py").write_text(repr(SAYS) + "\nraise RuntimeError\n")
     monkeypatch.setattr(registry, "_folder", lambda kind: tmp_path)
     found = registry.system("tabular", "own")
-    assert found == registry.System("own", "Own: a way.", "O'Hara, Smith-Jones and Fifth 2031", "a, and b", "")
+    assert found == registry.System("own", "Own: a way.", "O'Hara, Smith-Jones and Fifth 2031", "a, and b", "", NOT_MEASURED)
 
 
 def test_the_list_shows_it(capsys: pytest.CaptureFixture[str]):
@@ -56,6 +58,24 @@ def test_the_list_shows_it(capsys: pytest.CaptureFixture[str]):
     shown = " ".join(capsys.readouterr().out.split())
     for part in ("maxent_irl", "Ziebart, Maas, Bagnell and Dey 2008; learns from demonstrations; tests/tabular/test_maxent_irl.py"):
         assert part in shown
+
+
+def test_the_list_shows_what_was_measured_and_what_was_not(capsys: pytest.CaptureFixture[str]):
+    show_names()
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "tests/policies/test_rlpd.py; measured: from 30 demonstrations 87% and 93% on `pencil_case`" in shown
+    assert "tests/policies/test_iql.py; not measured" in shown
+
+
+@pytest.mark.parametrize(("kind", "name"), MEASURED)
+def test_what_was_measured_stands_in_the_documents(kind: registry.Kind, name: str):
+    """Each figure of the sentence, and the command."""
+    found = MEASURED[kind, registry.check(kind, name)]
+    texts = [path.read_text() for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"))]
+    figures = re.findall(r"\d*\.?\d+%?", found.result)
+    assert any(all(re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d%])", text) for figure in figures) and found.command in text
+               for text in texts), figures
+    assert found.result[-1] != "."
 
 
 def test_an_unknown_name_lists_the_valid_ones():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,9 +61,10 @@ class NodeSpec:
         remappings: from -> to.
         publishes: its topics, relative; `camera/*` stands for every camera of the robot.
         subscribes: likewise.
-        condition: the Boolean argument that must be true, `argument=value`, or empty.
+        condition: the Boolean argument that must be true, `argument=value`, both separated by a comma, or empty.
         restart: what to do when it dies with an exit code other than 0 and 2 (2 is a mistake of the user's).
         room: where it lives; one of `gui` is a window, and when a person closes that, the graph ends.
+        leaves: it is a window of which there may be none or several: when it is closed, the graph goes on; others may join.
         terminal: it may read from the terminal in which `rewardbot up` runs.
     """
 
@@ -75,6 +77,7 @@ class NodeSpec:
     condition: str = ""
     restart: Restart = "on-failure"
     room: Room = "ros"
+    leaves: bool = False
     terminal: bool = False
 
 
@@ -101,12 +104,18 @@ class NodeStart:
     subscribes: tuple[str, ...]
     restart: Restart
     room: Room = "ros"
+    leaves: bool = False
     terminal: bool = False
 
     @property
     def module(self) -> str:
         """The Python module that is the node."""
         return f"rewardbot.{self.room}.{self.name}"
+
+    @property
+    def command(self) -> str:
+        """What a person types to start it."""
+        return shlex.join([self.name, *self.ros_arguments()])
 
     def ros_arguments(self) -> list[str]:
         """The arguments `--ros-args ...`."""
@@ -265,6 +274,7 @@ PREFERENCES = Graph(
         Argument("teacher", "simulated", "who is asked: simulated (knows the simulator's truth), human (windows) or model (endpoint)",
                  choices=get_args(TeacherName)),
         Argument("annotator", "", "with teacher:=human: the only one who may answer; empty: anybody"),
+        Argument("window", True, "with teacher:=human: open a window here; false: operators join from elsewhere"),
         Argument("url", "http://127.0.0.1:8000/v1", "with teacher:=model: the endpoint"),
         Argument("model", "default", "with teacher:=model: name of the model there"),
         Argument("goal", "", "with teacher:=model: what the robot should do, in words"),
@@ -311,7 +321,7 @@ PREFERENCES = Graph(
         NodeSpec(
             "preference_window", {"robot": From("robot"), "annotator": From("annotator")},
             publishes=("preferences/requests",), subscribes=(*QUESTIONS, "camera/*/image_raw", "episode", "metrics"),
-            condition="teacher=human", room="gui"),
+            condition="teacher=human,window", room="gui", leaves=True),
         NodeSpec(
             "practice_node",
             {"run_folder": From("run_folder"), "demonstrations": From("demonstrations"), "simulated_operator": From("sim")},
@@ -323,6 +333,9 @@ PREFERENCES = Graph(
 )
 
 GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION, GOAL, PREFERENCES)}
+
+GUESTS = frozenset(node.name for graph in GRAPHS.values() for node in graph.nodes if node.leaves)
+"""Nodes that may come from elsewhere, and be there before the graph is and after it."""
 
 
 def load_graph(name: str) -> Graph:
@@ -350,7 +363,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
     cameras = list(load_contract(str(values["robot"])).cameras) if "robot" in values else []
     starts: list[NodeStart] = []
     for node in graph.nodes:
-        if node.condition and not _holds(node.condition, values):
+        if not all(_holds(condition, values) for condition in node.condition.split(",") if condition):
             continue
         starts.append(NodeStart(
             name=node.name,
@@ -363,6 +376,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
             subscribes=tuple(_of_cameras(node.subscribes, cameras)),
             restart=node.restart,
             room=node.room,
+            leaves=node.leaves,
             terminal=node.terminal,
         ))
     return starts

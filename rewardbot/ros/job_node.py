@@ -25,7 +25,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.ros import convert, qos
 from rewardbot.ros.environment import check_domain, set_defaults
-from rewardbot.ros.graph import NodeStart, links
+from rewardbot.ros.graph import GUESTS, NodeStart, links
 from rewardbot.ros.node import VERSION, Polled, take_all_with_info
 from rewardbot.ros.scores import ScoreKeeper
 
@@ -182,7 +182,8 @@ class JobNode:
             self._executor.spin_once(timeout_sec=0.05)
             space, elapsed = self._node.get_namespace(), time.monotonic() - begun
             nodes = self._node.get_node_names_and_namespaces()
-            others = [name for name, where in nodes if where == space and (name != "job" or nodes.count((name, where)) > 1)]
+            others = [name for name, where in nodes if where == space and name not in GUESTS
+                      and (name != "job" or nodes.count((name, where)) > 1)]
             if others and elapsed > seconds + patience_s:
                 raise self._company(", ".join(sorted(set(others))))
             if not others and elapsed > seconds:
@@ -358,6 +359,8 @@ class JobNode:
             if values.get("process") != self.metrics.get(name, {}).get("process"):
                 self._since[name] = now
             self.metrics[name], self._heard[name] = values, now
+            if name in GUESTS:
+                continue
             version, pid = values.get("rewardbot", "of an earlier version"), str(values.get("process", "")).partition("-")[0]
             if version != VERSION:
                 self._stranger = ConfigError(

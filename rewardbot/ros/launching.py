@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from rewardbot.ros.environment import STARTER_VARIABLE, set_defaults
-from rewardbot.ros.graph import argument_values, load_graph, resolve
+from rewardbot.ros.graph import NodeStart, argument_values, load_graph, resolve
 from rewardbot.ros.supervisor import MOST_RESTARTS, USER_MISTAKE
 
 
@@ -15,11 +15,11 @@ def describe(name: str) -> Any:
     """The launch description of a graph: its arguments, then its nodes once the arguments are known.
 
     As in `rewardbot up`, a node that crashes is started again, and one that ends by itself, or because of a mistake of the
-    user's, takes the whole launch down with it.
+    user's, takes the whole launch down with it, unless it is one that `leaves`.
     """
     # isort takes our folder launch/ for the package.
     from launch import LaunchDescription  # type: ignore[import-not-found]  # isort: skip
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown  # type: ignore[import-not-found]  # isort: skip
+    from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutdown  # type: ignore[import-not-found]  # isort: skip
     from launch_ros.actions import Node  # type: ignore[import-not-found]  # isort: skip
 
     graph = load_graph(name)
@@ -29,18 +29,28 @@ def describe(name: str) -> Any:
         given = context.launch_configurations
         environment = {STARTER_VARIABLE: f"{os.getpid()}-{time.time_ns():x}"}
         values = argument_values(graph, {argument.name: given[argument.name] for argument in graph.arguments})
-        actions: list[Any] = []
-        for start in resolve(graph, values):
+
+        def node(start: NodeStart, left: int = MOST_RESTARTS) -> Any:
+            def leave(event: Any, context: Any) -> Any:
+                if event.returncode == USER_MISTAKE and left == MOST_RESTARTS:
+                    return Shutdown(reason=f"{start.name} ended")
+                if event.returncode in (0, USER_MISTAKE) or not left:
+                    return LogInfo(msg=f"{start.name} is gone; the others go on. To open it again: {start.command}")
+                return node(start, left - 1)
+
+            def end(event: Any, context: Any) -> Any:
+                return Shutdown(reason=f"{start.name} ended") if event.returncode in (0, USER_MISTAKE) else None
+
             policy: dict[str, Any] = (
-                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS,
-                 "on_exit": lambda event, context, name=start.name: (
-                     Shutdown(reason=f"{name} ended") if event.returncode in (0, USER_MISTAKE) else None)}
+                {"on_exit": leave} if start.leaves else
+                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS, "on_exit": end}
                 if start.restart == "on-failure" else {"on_exit": Shutdown(reason=f"{start.name} ended")})
-            actions.append(Node(
+            return Node(
                 package="rewardbot", executable=start.name, name=start.name, namespace=start.namespace,
                 parameters=[*start.parameter_files, dict(start.parameters)], remappings=list(start.remappings.items()),
-                output="screen", emulate_tty=True, additional_env=environment, **policy))
-        return actions
+                output="screen", emulate_tty=True, additional_env=environment, **policy)
+
+        return [node(start) for start in resolve(graph, values)]
 
     return LaunchDescription([
         *(DeclareLaunchArgument(argument.name, default_value=_text(argument.default), description=argument.help)

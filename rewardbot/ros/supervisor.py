@@ -134,10 +134,12 @@ class Supervisor:
     def poll(self) -> None:
         """Looks after the nodes; restarts those whose restart policy says so. To be called a few times a second.
 
+        A node that `leaves` is let go when it does not come back: a window that was closed, or has lost its screen.
+
         Raises:
             NodeDied: a node ended and is not to be restarted.
         """
-        for name, process in self._processes.items():
+        for name, process in list(self._processes.items()):
             code = process.popen.poll()
             if code is None:
                 continue
@@ -145,11 +147,15 @@ class Supervisor:
             node = process.start
             times, now = self._restarted[name], time.monotonic()
             lately = sum(now - at < RESTARTS_WITHIN_S for at in times)
+            how = "was closed" if code == 0 else f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             if node.restart == "on-failure" and code not in (0, USER_MISTAKE) and lately < MOST_RESTARTS:
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
                 self._log(name, f"{how}; starting it again")
                 times.append(now)
                 self._processes[name] = self._spawn(node)
+                continue
+            if node.leaves and (process.ready.is_set() or times):
+                del self._processes[name]
+                self._log(name, f"{how}; the others go on without it. To open it again: {node.command}")
                 continue
             raise NodeDied(name, code, _last_words(process.lines, code))
 

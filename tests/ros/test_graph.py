@@ -40,6 +40,10 @@ class Shutdown(Recorded):
     pass
 
 
+class LogInfo(Recorded):
+    pass
+
+
 class Node(Recorded):
     pass
 
@@ -48,7 +52,7 @@ class Node(Recorded):
 def launch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names that our launch files import."""
     for name, members in {
-        "launch": [LaunchDescription], "launch.actions": [DeclareLaunchArgument, OpaqueFunction, Shutdown],
+        "launch": [LaunchDescription], "launch.actions": [DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutdown],
         "launch_ros": [], "launch_ros.actions": [Node]}.items():
         module = types.ModuleType(name)
         for member in members:
@@ -78,7 +82,12 @@ def as_launch_ros_would(node: Node) -> dict[str, Any]:
             "files": [item for item in options["parameters"] if isinstance(item, str)],
             "parameters": {name: value for item in options["parameters"] if isinstance(item, dict) for name, value in item.items()},
             "remappings": [f"{source}:={target}" for source, target in options["remappings"]],
-            "restarts": options.get("respawn", False)}
+            "restarts": options.get("respawn", False) or isinstance(after(node, -9), Node)}
+
+
+def after(node: Node, code: int) -> Any:
+    """What becomes of the launch when a node has ended."""
+    return node.options["on_exit"](types.SimpleNamespace(returncode=code), None)
 
 
 def as_supervisor_does(start: NodeStart) -> dict[str, Any]:
@@ -106,13 +115,24 @@ def test_both_starters_start_the_same(launch: None, graph: str, given: dict[str,
 
 def test_a_launched_node_that_the_user_must_mend_ends_the_launch_and_one_that_crashed_does_not(launch: None) -> None:
     for node in launched("sim", {}):
-        def after(code: int, node: Node = node) -> Any:
-            return node.options["on_exit"](types.SimpleNamespace(returncode=code), None)
-
-        assert isinstance(after(2), Shutdown) and isinstance(after(0), Shutdown)
-        assert after(-9) is None and after(1) is None
+        assert isinstance(after(node, 2), Shutdown) and isinstance(after(node, 0), Shutdown)
+        assert after(node, -9) is None and after(node, 1) is None
     starters = [{node.options["additional_env"]["REWARDBOT_STARTER"] for node in launched("sim", {})} for _ in range(2)]
     assert len(starters[0]) == 1 and starters[0] != starters[1], "one for all nodes of a launch, another in the next"
+
+
+def test_a_launched_window_that_is_closed_leaves_the_others_and_says_how_it_comes_back(launch: None) -> None:
+    nodes = {node.options["name"]: node for node in launched("preferences", {"teacher": "human", "annotator": "ann"})}
+    window = nodes["preference_window"]
+    closed = after(window, 0)
+    assert isinstance(closed, LogInfo) and "preference_window --ros-args" in closed.options["msg"]
+    assert 'annotator:="ann"' in closed.options["msg"]
+    assert isinstance(after(window, 2), Shutdown), "a mistake in the command"
+    for _ in range(5):
+        window = after(window, 1)
+        assert isinstance(window, Node) and window.options["parameters"] == nodes["preference_window"].options["parameters"]
+        assert isinstance(after(window, 2), LogInfo), "it was there, and has lost its screen"
+    assert isinstance(after(window, 1), LogInfo), "there is no end to it"
 
 
 def test_every_graph_has_a_launch_file_and_every_node_a_module() -> None:

@@ -52,6 +52,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     from rewardbot.gui import theme
     from rewardbot.gui.clips import ClipShelf
     from rewardbot.gui.learning_view import LearningView
+    from rewardbot.gui.lost_screen import end_when_lost
     from rewardbot.gui.preference_desk import LocalDesk
     from rewardbot.gui.preference_session import PreferenceSession
     from rewardbot.gui.preference_widget import PreferenceWidget, make_application
@@ -64,6 +65,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     window.beside(LearningView(learning, looks, round(13 * options.scale)))
     window.message.connect(partial(_learn, learning))
     desk = LocalDesk(ledger, bags, library, options, window.message.emit)
+    end_when_lost("rewardbot label", desk.close)
     shelf = ClipShelf(window.clip_done.emit)
     session = PreferenceSession(annotator(options), desk.send)
     window.begin(session, shelf)

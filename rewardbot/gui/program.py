@@ -36,6 +36,7 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]
     from PyQt5.QtWidgets import QApplication
 
     from rewardbot.gui import theme
+    from rewardbot.gui.lost_screen import end_when_lost
 
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     application = QApplication([name])
@@ -43,6 +44,7 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]
     bridge, make_window = load()
     if not bridge.start():
         sys.exit(bridge.exit_code)
+    end_when_lost(name, bridge.close)
     window = make_window()
     bridge.ended.connect(application.quit)
     timer = QTimer()

@@ -32,6 +32,9 @@ class Looks:
     colours: Mapping[Level, str]
 
 
+_DESKTOP = "palette of the desktop"
+"""Property of an application: its palette before ours."""
+
 Choice = Literal["system", "dark", "light"]
 
 DARK = Looks(GROUND, RAISED, "#7d8288", "#b4b8bd", COLOURS)
@@ -43,12 +46,15 @@ LIGHT = Looks("#fbfbfb", "#eceef0", "#767b80", "#54595e", {"plain": "#202124", "
 def looks(choice: Choice, application: QApplication) -> Looks:
     """What was chosen; `system` is light or dark as the desktop's windows are."""
     if choice == "system":
-        return LIGHT if application.palette().color(QPalette.ColorRole.Window).lightness() > 128 else DARK
+        palette = application.property(_DESKTOP) or application.palette()
+        return LIGHT if palette.color(QPalette.ColorRole.Window).lightness() > 128 else DARK
     return LIGHT if choice == "light" else DARK
 
 
 def apply(application: QApplication, looks: Looks = DARK) -> None:
     """Fusion in these colours."""
+    if application.property(_DESKTOP) is None:
+        application.setProperty(_DESKTOP, application.palette())
     application.setStyle("Fusion")
     palette = QPalette()
     plain, ground, raised = looks.colours["plain"], looks.ground, looks.raised

@@ -40,6 +40,14 @@ class Pool:
         self._come += len(rows)
         self._device_count.fill_(len(self))
 
+    def remove(self, rows: Tensor) -> None:
+        """Forgets those that came later and are equal to one of `rows` (M, F)."""
+        later = self.added
+        stays = (later[:, None] != rows).any(-1).all(-1)
+        if not stays.all():
+            self._come = 0
+            self.add(later[stays])
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """`n` rows, uniformly with replacement, (n, F)."""
         if self._rows.device.type == "cpu":

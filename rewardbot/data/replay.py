@@ -7,7 +7,7 @@ transition. The oldest episodes are overwritten when the arrays are full.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +118,11 @@ class Replay:
         self._cursor = stop
         self._index()
         return range(start, stop)
+
+    def remove(self, names: Collection[str]) -> None:
+        """Forgets the episodes of these names; there may be none."""
+        self.spans = deque(span for span in self.spans if span[0] not in names)
+        self._index()
 
     def numbers(self, first: int, count: int) -> dict[str, Tensor]:
         """A copy of all numbers in `count` rows from `first` on, array name -> (count, ...), in main memory."""

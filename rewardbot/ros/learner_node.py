@@ -39,6 +39,9 @@ from rewardbot.types import Episode, Metrics
 WAITING_S = 0.02
 """Time given to messages when the learner has used up its experience [s]."""
 
+MOST_SAID = 64
+"""Episodes that were spoken of and are not here yet, if they ever come: demonstrations are spoken of, too."""
+
 STANDSTILL_S = 1.0
 """Time without a message after which the robot stands still: that is no time of learning [s]."""
 
@@ -91,6 +94,7 @@ class LearnerNode(RewardbotNode):
             self._fitter = self._make_fitter()
         self._fitted_at, self._frozen = 0.0, False
         self._data: dict[str, Subscription[Any]] = {}
+        self._said: dict[str, bool | None] = {}  # id -> verdict on an episode that is not here yet, None: given up
         self._polled = Polled()  # between two updates `take_all` costs a tenth of the executor's rounds
         self._subscribe()
         self.create_service(Trigger, "pretrain", self._on_pretrain)
@@ -171,11 +175,15 @@ class LearnerNode(RewardbotNode):
             for message in take_all(subscription):
                 self._heard_at = time.monotonic()
                 episode = self.assembler.add(topic, message)
+                if topic == decode.EPISODE:
+                    self._hear(message)
                 # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
                 ready = self._state in ("ready", "learning")
                 if episode is not None and ready and episode.info.source in ("policy", "intervention"):
                     self._learn_from(episode)
         for name, reason in self.assembler.rejected:
+            if self._said.pop(name, True) is None:
+                continue  # its operator has given it up while it ran
             self.metrics["episodes_rejected"] = int(self.metrics.get("episodes_rejected", 0)) + 1
             self.get_logger().warning(f"episode {name} is not learned from: {reason}")
         self.assembler.rejected.clear()
@@ -187,7 +195,32 @@ class LearnerNode(RewardbotNode):
             self.assembler.rejected.append((episode.info.id, error.what))
             return
         self.checkpoints.keep(self.learner, episode.info)
+        if episode.info.id in self._said:
+            self._correct(episode.info.id, self._said.pop(episode.info.id))
         self._tell()  # not before it is on disk: whoever hears of it may count on it
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        """What an operator says of an episode that has ended, perhaps before all of its messages are here."""
+        try:
+            event = decode.episode_event(message)
+        except DataError:
+            return  # the assembler tells it
+        if event.kind == "verdict" or event.kind == "discard":
+            verdict = event.info.success if event.kind == "verdict" else None
+            if not (self._state in ("ready", "learning") and self._correct(event.info.id, verdict)):
+                self._said[event.info.id] = verdict
+                while len(self._said) > MOST_SAID:
+                    self._said.pop(next(iter(self._said)))
+
+    def _correct(self, name: str, verdict: bool | None) -> bool:
+        """Takes a late verdict, None: the episode is given up. Returns whether the learner has the episode."""
+        known = self.learner.discard(name) if verdict is None else self.learner.judge(name, verdict)
+        if known:
+            said = "given up by its operator" if verdict is None else f"a {'success' if verdict else 'failure'}, says its operator"
+            self.get_logger().info(f"episode {name} is {said}")
+            if not self.checkpoints.snapshot(self.learner):  # one is being written, from before
+                self._saved_at = 0.0
+        return known
 
     def _refit(self, fitter: RewardFitter) -> None:
         """Fits the reward to what counts now, if that is something else than before; also in a learner that was started again."""
@@ -292,7 +325,10 @@ class LearnerNode(RewardbotNode):
         learner = self.learner
         known: Metrics = {"version": learner.version, "env_steps": learner.env_steps, "episodes": learner.episodes,
                           "last_seed": learner.last_seed, "learn_s": learner.learn_s,
-                          "demonstrated_steps": len(learner.demonstrations)}  # grows with each takeover
+                          "demonstrated_steps": len(learner.demonstrations),  # grows with each takeover
+                          "visited_steps": len(learner.visited)}
+        if self._state in ("ready", "learning"):
+            known["success_examples"] = len(learner.classifier.positives)
         self.metrics |= {"state": self._state, **known}
 
 

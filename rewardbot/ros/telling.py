@@ -17,6 +17,9 @@ from rewardbot.types import EpisodeInfo
 Answer = tuple[bool, str]
 """Whether it was done, and what happened or why it makes no sense."""
 
+SOON = 10
+"""Steps of an exploring episode that nobody has touched within which a person's word is still on the one before."""
+
 VERDICTS = {True: "a success", False: "a failure", None: "neither a success nor a failure"}
 
 
@@ -71,7 +74,7 @@ class Teller:
         self._publish, self._sent, self._on_end = publish, sent, ended
         self.running: Running | None = None
         self.said = ""
-        self._ended: tuple[EpisodeInfo, int] | None = None  # a person's, and the stamp of its end
+        self._ended: tuple[EpisodeInfo, int] | None = None  # one that a person watched, and the stamp of its end
 
     def start(self, stamp: int) -> None:
         """The first observation of the running episode has come."""
@@ -90,15 +93,17 @@ class Teller:
             extra |= {TAKEOVERS: spans(mask)} if mask.any() else {}
         episode.info = replace(episode.info, success=success, extra=extra)
         self._publish(convert.episode_event(episode.info, stamp, steps=episode.steps))
-        if episode.of_a_person:
+        if episode.watched:
             self._ended = episode.info, stamp
         self._on_end(episode)
 
     # A person's word -----------------------------------------------------------------------------------------------------
 
     def stop(self, verdict: bool | None) -> Answer:
-        """Ends the running episode, with a verdict unless that is None. When none runs: changes that of the last one."""
-        episode = self.running
+        """Ends the running episode, with a verdict unless that is None. When none runs, or one has just begun by itself: changes
+        that of the last one.
+        """
+        episode = self.running if verdict is None else self._meant()
         if episode is None:
             return self._judge(verdict) if verdict is not None else (False, "no episode runs")
         if not episode.watched:
@@ -110,8 +115,8 @@ class Teller:
                          + (VERDICTS[verdict] if verdict is not None else "without a verdict"))
 
     def discard(self) -> Answer:
-        """Gives up the running episode, or else the last one that ended."""
-        if (episode := self.running) is not None:
+        """Gives up the running episode; the last one that ended when none runs, or when one has just begun by itself."""
+        if (episode := self._meant()) is not None:
             if not episode.watched:
                 return False, f"episode {episode.info.id} is conducted in mode {episode.request.mode}"
             self.running = None
@@ -123,6 +128,12 @@ class Teller:
         if stamp >= 0:  # otherwise nobody has heard of it
             self._publish(convert.episode_event(info, stamp, kind="discard"))
         return True, f"episode {info.id} is discarded"
+
+    def _meant(self) -> Running | None:
+        """The running episode, unless a person's word is on the one before."""
+        episode = self.running
+        begun = episode is not None and episode.request.mode == "explore" and episode.steps < SOON and not episode.taken_over
+        return None if begun and self._ended is not None else episode
 
     def _judge(self, verdict: bool) -> Answer:
         if self._ended is None:

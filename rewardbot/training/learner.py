@@ -299,6 +299,43 @@ class Learner:
         before = np.flatnonzero(steps_before(taken, self.config.classifier.before_takeover))
         self.offline.add(features[before + 1])
 
+    def judge(self, name: str, success: bool) -> bool:
+        """Takes the operator's verdict on a visited episode that came later, or another than before: on its last observation.
+
+        Returns:
+            Whether the episode is in the replay still; otherwise nothing changes.
+        """
+        if (seen := self._seen(name)) is None:
+            return False
+        end, right, wrong = seen[-1:], self.classifier.positives, self.offline
+        if not success:
+            right, wrong = wrong, right
+        wrong.remove(end)
+        right.remove(end)
+        right.add(end)
+        return True
+
+    def discard(self, name: str) -> bool:
+        """Forgets a visited episode that the operator has given up: its transitions, its corrections and all that was said of it.
+
+        What has been learned from it until now stays; neither do the counts of steps and episodes change.
+
+        Returns:
+            Whether the episode was in the replay still; otherwise nothing changes.
+        """
+        if (seen := self._seen(name)) is None:
+            return False
+        for pool in (self.classifier.positives, self.offline):
+            pool.remove(seen)
+        self.demonstrations.remove([other for other, _, _ in self.demonstrations.spans if other.startswith(f"{name}/")])
+        self.visited.remove([name])
+        return True
+
+    def _seen(self, name: str) -> Tensor | None:
+        """A copy of the features of a visited episode, (T + 1, F); None if it is not in the replay."""
+        rows = next(((first, count) for other, first, count in self.visited.spans if other == name), None)
+        return None if rows is None else self.visited.features[rows[0] : sum(rows)].clone()
+
     @property
     def deployed_share(self) -> float:
         """The present share of exploring episodes in which the deployed policy acts: rises linearly to 1, if it is to."""

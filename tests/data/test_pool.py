@@ -40,6 +40,17 @@ def test_the_newest_stay_in_order(counts: list[int]) -> None:
     assert torch.equal(pool.fixed, FIXED) and len(pool) == 2 + min(4, come)
 
 
+@given(st.integers(0, 9), st.sets(st.integers(-2, 9)))
+def test_what_is_removed_is_never_drawn_again_and_the_rest_stays_in_order(come: int, gone: set[int]) -> None:
+    pool = Pool(FIXED, room=5)
+    pool.add(column(0, come))
+    pool.remove(torch.tensor(sorted(gone), dtype=torch.float32)[:, None])
+    assert pool.added[:, 0].tolist() == [number for number in range(max(0, come - 5), come) if number not in gone]
+    assert torch.equal(pool.fixed, FIXED)
+    pool.add(column(20, 21))
+    assert pool.added[-1, 0] == 20 and drawn(pool) == {-1.0, -2.0, *pool.added[:, 0].tolist()}
+
+
 def test_the_seed_decides_what_is_drawn() -> None:
     pool = Pool(FIXED)
     pool.add(column(0, 50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.data import cdr, decode
-from rewardbot.data.encode import episode_messages
+from rewardbot.data.encode import StampedMessage, episode_messages, event_message
 from rewardbot.data.episodes import write_episode
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import qos
@@ -60,24 +61,68 @@ def test_what_was_learned_is_kept_when_the_graph_ends(start_node: Any, client: A
     assert not any("Traceback" in line for line in process.output)
 
 
+class Graph:
+    """What a learner hears, and what it says of itself."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        qualities = {decode.EPISODE: qos.EVENTS, **{decode.camera_topic(name): qos.IMAGES_ALL for name in CONTRACT.cameras}}
+        self._publishers = {}
+        for topic, kind in decode.episode_topics(CONTRACT).items():
+            package, _, name = kind.rpartition("/")
+            message_type = getattr(importlib.import_module(package.replace("/", ".")), name)
+            self._publishers[topic] = client.publisher(message_type, topic, qualities.get(topic, qos.STATE))
+        self._metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
+
+    def show(self, shown: Episode) -> None:
+        for message in episode_messages(shown, CONTRACT):
+            self._say(message)
+
+    def word(self, shown: Episode, kind: decode.EventKind, success: bool | None = None) -> None:
+        """Something about an episode that has ended."""
+        info = dataclasses.replace(shown.info, success=success)
+        self._say(event_message(decode.EpisodeEvent(kind, decode.nanoseconds(float(shown.stamps[-1])), info)))
+
+    def wait(self, **values: str) -> None:
+        """Until the learner's metrics say this."""
+        self._client.wait(lambda: values.items() <= self.known().items(), f"{values}")
+
+    def known(self) -> dict[str, str]:
+        return {item.key: item.value for item in self._metrics[-1].status[0].values} if self._metrics else {}
+
+    def _say(self, message: StampedMessage) -> None:
+        self._publishers[message.topic].publish(bytes(cdr.serialize(message.message, message.msgtype)))
+
+
 def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node: Any, client: Any, tmp_path: Path) -> None:
-    process = learned(start_node, client, tmp_path, 2)
-    qualities = {decode.EPISODE: qos.EVENTS, **{decode.camera_topic(name): qos.IMAGES_ALL for name in CONTRACT.cameras}}
-    publishers = {}
-    for topic, kind in decode.episode_topics(CONTRACT).items():
-        package, _, name = kind.rpartition("/")
-        message_type = getattr(importlib.import_module(package.replace("/", ".")), name)
-        publishers[topic] = client.publisher(message_type, topic, qualities.get(topic, qos.STATE))
-    metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
-
-    def known() -> dict[str, str]:
-        return {item.key: item.value for item in metrics[-1].status[0].values} if metrics else {}
-
+    process, graph = learned(start_node, client, tmp_path, 2), Graph(client)
     for number, taken in ((10, [[1, 3]]), (11, [[2, 9]])):
-        for topic, kind, _, message in episode_messages(episode(number, source="policy", takeovers=taken), CONTRACT):
-            publishers[topic].publish(bytes(cdr.serialize(message, kind)))
-    client.wait(lambda: known().get("episodes_rejected") == "1", "the second episode")
-    assert (known()["episodes"], known()["env_steps"]) == ("1", "3")
-    assert known()["demonstrated_steps"] == str(2 * 3 + 2)
+        graph.show(episode(number, source="policy", takeovers=taken))
+    graph.wait(episodes_rejected="1", episodes="1", env_steps="3", demonstrated_steps=str(2 * 3 + 2))
     process.wait_for_line("episode e11 is not learned from: Episode e11 of 3 steps has a takeover from step 2 to 9.")
     assert process.end() == 0
+
+
+def test_what_an_operator_says_later_reaches_the_learner_and_outlives_it(start_node: Any, client: Any, tmp_path: Path) -> None:
+    process, graph = learned(start_node, client, tmp_path, 2), Graph(client)
+    graph.wait(state="learning")
+    before = int(graph.known()["success_examples"])
+    good, given_up, early = (dataclasses.replace(shown, info=dataclasses.replace(shown.info, success=None))
+                             for shown in (episode(number, source="policy") for number in (10, 11, 12)))
+    for shown in (good, given_up):
+        graph.show(shown)
+    graph.wait(episodes="2", visited_steps="6", success_examples=str(before))
+    graph.word(good, "verdict", True)
+    process.wait_for_line("episode e10 is a success, says its operator")
+    graph.word(given_up, "discard")
+    process.wait_for_line("episode e11 is given up by its operator")
+    graph.wait(visited_steps="3", success_examples=str(before + 1))
+    graph.word(early, "verdict", True)  # the messages of a topic may come after all of those of another
+    graph.show(early)
+    process.wait_for_line("episode e12 is a success, says its operator")
+    graph.wait(visited_steps="6", success_examples=str(before + 2))
+    assert process.end() == 0
+    again = start_node("learner_node", "--params-file", str(tmp_path / "quick.yaml"), "-p", "task:=reach",
+                       "-p", f"run_folder:={tmp_path}", "-p", "resume:=true")
+    graph.wait(state="ready", visited_steps="6", success_examples=str(before + 2))
+    assert again.end() == 0

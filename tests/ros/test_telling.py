@@ -101,9 +101,24 @@ def test_a_person_who_watches_the_policy_may_end_its_episode_with_a_verdict() ->
     case.run("a", 5, mode="explore", taken_over={4})
     assert case.teller.stop(True)[0] and case.ended == ["a"]
     assert case.events[-1].info.success is True and case.events[-1].info.extra[TAKEOVERS] == [[4, 5]]
-    assert not case.teller.stop(False)[0], "it has been learned from"
-    case.run("b", 5, mode="explore")
+    case.run("b", 12, mode="explore")
     assert case.teller.discard() == (True, "episode b is discarded") and case.said()[-1] == ("discard", "b", None)
+
+
+def test_a_word_that_comes_late_is_on_the_exploring_episode_before() -> None:
+    """For a second, or as long as nobody touches the one that has begun by itself."""
+    case = Case()
+    case.run("a", 25, mode="explore")
+    case.teller.end(3500, success=None)
+    assert case.teller.stop(True) == (True, "episode a is a success now; it was neither a success nor a failure")
+    case.run("b", 9, mode="explore")
+    assert case.teller.stop(False)[1].startswith("episode a is a failure now") and case.teller.running is not None
+    assert case.teller.discard() == (True, "episode a is discarded")
+    assert case.said()[2:] == [("verdict", "a", True), ("start", "b", None), ("verdict", "a", False), ("discard", "a", False)]
+    assert case.teller.stop(None) == (True, "episode b ended after 9 steps, without a verdict")
+    for name, values in (("c", {"steps": 10}), ("d", {"steps": 3, "taken_over": {2}})):
+        case.run(name, mode="explore", **values)
+        assert case.teller.stop(True)[1].startswith(f"episode {name} ended")
 
 
 def test_the_steps_in_which_the_operator_acted_are_in_the_end() -> None:
@@ -114,4 +129,6 @@ def test_the_steps_in_which_the_operator_acted_are_in_the_end() -> None:
     case.run("b", 10, mode="explore", taken_over={10})
     case.teller.end(2000, success=None)
     assert TAKEOVERS not in case.events[-1].info.extra
-    assert case.teller.discard() == (False, "there is no episode to discard"), "those were not a person's"
+    case.run("c", 10, mode="play")
+    case.teller.end(2000, success=None)
+    assert case.teller.discard() == (True, "episode b is discarded"), "nobody watches the robot play"

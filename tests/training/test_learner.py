@@ -273,6 +273,36 @@ def test_the_operators_word_on_the_end_is_learned_whoever_had_the_robot_then(
     assert all(torch.equal(rows[-1], end) for rows, has in ((positives, shown), (negatives, failed)) if has)
 
 
+@pytest.mark.parametrize("first", [True, False, None])
+@pytest.mark.parametrize("later", [True, False])
+def test_a_verdict_that_comes_later_counts_as_one_that_came_in_time(
+    first: bool | None, later: bool, supervised: Learner, make_episode: Make
+) -> None:
+    episode = taken_over(make_episode(80, steps=8, source="policy"), [2, 4], success=first)
+    supervised.add_episode(episode)
+    assert supervised.judge("policy-80", later) and supervised.judge("policy-80", later), "said twice it is learned once"
+    features = supervised.embed(episode)
+    assert torch.equal(supervised.classifier.positives.added, features[-1:] if later else features[:0])
+    assert torch.equal(supervised.offline.added, features[[1, 2]] if later else features[[1, 2, 8]])
+    assert not supervised.judge("policy-81", True), "nobody knows it"
+
+
+def test_of_an_episode_that_its_operator_gives_up_nothing_stays(supervised: Learner, make_episode: Make) -> None:
+    kept, given_up = (taken_over(make_episode(n, steps=8, source="policy"), [2, 4], success=True) for n in (80, 81))
+    for episode in (kept, given_up):
+        supervised.add_episode(episode)
+    assert supervised.discard("policy-81") and not supervised.discard("policy-81") and not supervised.judge("policy-81", True)
+    assert [name for name, _, _ in supervised.visited.spans] == ["policy-80"] and len(supervised.visited) == 8
+    assert [name for name, _, _ in supervised.demonstrations.spans][3:] == ["policy-80/2-4"]
+    features = supervised.embed(kept)
+    assert torch.equal(supervised.classifier.positives.added, features[-1:])
+    assert torch.equal(supervised.offline.added, features[[1, 2]])
+    drawn = {tuple(row) for row in supervised.visited.sample(500).actions.tolist()}
+    assert drawn == {tuple(row) for row in kept.applied.tolist()}, "none of the other is drawn"
+    supervised.add_episode(make_episode(82, steps=8, source="policy"))
+    assert len(supervised.visited) == 16 and supervised.episodes == 3
+
+
 def test_an_episode_that_needed_help_is_no_success_of_the_policy(
     supervised: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ know where objects are. The environment's own reward is the true progress of the
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any, cast
 
 import gymnasium
@@ -29,7 +31,7 @@ class StateEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     Observation, float32 (S,): tool position about its start and tool velocity [dm, dm/s]; gripper opening, 0 to 1; for each free
     object its position from the tool [dm] and quaternion; opening of each drawer [dm]; for each fixed object its position from the
-    tool [dm].
+    tool [dm]; how far apart tool, free objects, fixed objects and the goal that is painted on the table are, each pair of them [dm].
     Actions are the robot contract's, float32 (A,) in [-1, 1].
 
     Reward of a step: the progress that it led to, 0 to 1, and 1 where the goal holds. `info` holds "success" (bool).
@@ -52,7 +54,9 @@ class StateEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._free = [int(joint.qposadr[0]) for joint in joints if len(joint.qpos0) == 7]
         self._slides = [int(joint.qposadr[0]) for joint in joints if len(joint.qpos0) == 1]
         self._before, self._steps = self.robot.tool, 0
-        size = 7 + 7 * len(self._free) + len(self._slides) + 3 * model.nmocap
+        self._goals = [index for index in range(model.ngeom) if model.geom(index).name == "goal"]
+        things = 1 + len(self._free) + model.nmocap + len(self._goals)
+        size = 7 + 7 * len(self._free) + len(self._slides) + 3 * model.nmocap + math.comb(things, 2)
         self.observation_space = spaces.Box(-FAR, FAR, (size,), np.float32)
         self.action_space = cast("spaces.Space[NDArray[np.float32]]", spaces.Box(-1.0, 1.0, (contract.action_dim,), np.float32))
 
@@ -86,6 +90,10 @@ class StateEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             parts += [(data.qpos[start : start + 3] - tool) / UNIT_M, data.qpos[start + 3 : start + 7]]
         parts += [[data.qpos[start] / UNIT_M] for start in self._slides]
         parts += [(position - tool) / UNIT_M for position in data.mocap_pos]
+        # Most of what people want is that things come together. A reward that was told little finds the place of that in lengths:
+        # from positions alone, what 100 answers told was best was 15 cm beside the ball.
+        things = [tool, *(data.qpos[start : start + 3] for start in self._free), *data.mocap_pos, *data.geom_xpos[self._goals]]
+        parts.append([np.linalg.norm(one - other) / UNIT_M for one, other in itertools.combinations(things, 2)])
         return np.clip(np.concatenate(parts), -FAR, FAR).astype(np.float32)
 
 

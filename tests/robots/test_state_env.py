@@ -36,7 +36,7 @@ def test_the_state_says_where_the_ball_is_and_the_reward_how_far() -> None:
         before = env.robot.tool
         state, reward, terminated, truncated, info = env.step(operator.act())
         away = env.robot.data.mocap_pos[0] - env.robot.tool
-        np.testing.assert_allclose(state[7:], 10.0 * away, atol=1e-5)
+        np.testing.assert_allclose(state[7:], 10.0 * np.array([*away, np.linalg.norm(away)]), atol=1e-5)
         np.testing.assert_allclose(state[3:6], 100.0 * (env.robot.tool - before), atol=1e-4)  # ten steps a second
         assert reward == (1.0 if info["success"] else pytest.approx(max(0.0, 1.0 - np.linalg.norm(away) / 0.3)))
         assert (terminated, truncated) == (False, step == 14)
@@ -51,7 +51,10 @@ def test_the_state_holds_free_and_sliding_objects() -> None:
     puck = push.robot.data.body("puck")
     np.testing.assert_allclose(state[7:10], 10.0 * (puck.xpos - push.robot.tool), atol=1e-5)
     np.testing.assert_allclose(state[10:14], puck.xquat, atol=1e-6)
-    assert drawer.reset(seed=3)[0].shape == (11,)
+    goal = np.array([0.5, 0.15, 0.0005])
+    lengths = [np.linalg.norm(apart) for apart in (push.robot.tool - puck.xpos, push.robot.tool - goal, puck.xpos - goal)]
+    np.testing.assert_allclose(state[14:], 10.0 * np.array(lengths), atol=1e-5)
+    assert drawer.reset(seed=3)[0].shape == (12,)
     drawer.robot.data.joint("drawer").qpos[0] = 0.05
     assert drawer._state()[7] == pytest.approx(0.5)
     push.close()

@@ -73,7 +73,7 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
         raise DataError(f"{place} holds {len(library)} episodes that can be compared.", valid="Two or more of one task and robot.",
                         next_step="rewardbot bags list shows what is there.")
     config = AskingConfig(strategy=options.strategy, kinds=options.kinds, steps=options.steps, ranked=options.ranked,
-                          schedule=Schedule(budget=options.budget, first=options.budget, waiting=REFIT))
+                          checks=0.0, schedule=Schedule(budget=options.budget, first=options.budget, waiting=REFIT))
     assert options.teacher != "window"
     who = TeacherConfig(options.teacher, options.annotator, SimulatedConfig(rationality=options.rationality),
                         EndpointConfig(options.url, options.model, options.goal))

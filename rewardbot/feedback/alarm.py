@@ -1,8 +1,10 @@
 """The reward-hacking alarm: the learned return rises while fresh answers about what the policy does agree less with the reward.
 
-Fresh answers are about clips of the present policy, best against some of before, and are compared with what the reward expected
-before it learned from them. While the reward is sound, each agrees with at least the probability e that held-out answers promise. Of
-several suspicions s, "agreement has fallen to s e", each keeps the statistic of Shiryaev and Roberts,
+Fresh answers are about clips of the present policy, best against some of before, drawn by chance, and are compared with what the
+reward expected before it learned from them. Questions that a strategy chose do not count: it likes those that the reward is worst
+at, where answers agree less than the reward expects, however good it is elsewhere. While the reward is sound, each answer agrees
+with at least the probability e that held-out ones promise. Of several suspicions s, "agreement has fallen to s e", each keeps the
+statistic of Shiryaev and Roberts,
 
     R = (1 + R) L,    L = s where an answer agrees, and (1 - s e) / (1 - e) where it does not,
 
@@ -26,12 +28,16 @@ from numpy.typing import NDArray
 
 from rewardbot.config import from_mapping, setting, to_mapping
 from rewardbot.errors import ConfigError, DataError, RewardbotError
+from rewardbot.feedback.asking import CHECK
 from rewardbot.feedback.feedback import Ranking
 from rewardbot.feedback.records import History
 
 Array = NDArray[np.float64]
 State = Literal["sound", "doubtful", "ringing"]
 """As expected; agreement has fallen, but the learned return has not risen; both: the reward is frozen."""
+
+BY_CHANCE = (CHECK, "uniform")
+"""Strategies of questions that nobody chose."""
 
 SUSPICIONS = (0.3, 0.6, 0.8)
 """What may have become of the agreement, as a share of what it should be."""
@@ -213,14 +219,21 @@ def _since(answers: Sequence[tuple[float, float]]) -> int:
     return start
 
 
+def by_chance(history: History) -> set[str]:
+    """The questions that were drawn, and not chosen for what their answers would tell."""
+    return {query.id for query in history.queries.values() if query.strategy in BY_CHANCE}
+
+
 def fresh(history: History) -> tuple[list[float], list[float]]:
-    """What a ledger says of pairs about which a reward had foretold the answer when it asked: how sure it was of the likelier one,
-    0.5 to 1, and whether that was the answer, see `Alarm.update`. In the order of the answers.
+    """What a ledger says of pairs drawn by chance about which a reward had foretold the answer when it asked: how sure it was of the
+    likelier one, 0.5 to 1, and whether that was the answer, see `Alarm.update`. In the order of the answers.
     """
-    sure, agreed = [], []
+    sure, agreed, drawn = [], [], by_chance(history)
     for answer in history.active().values():
         query = history.queries.get(answer.given.query)
         if not isinstance(answer, Ranking) or query is None or query.kind != "pair" or not sum(query.predicted[:2]):
+            continue
+        if query.id not in drawn:
             continue
         first, second = query.predicted[:2]
         won = 0.5 + 0.5 * float(np.sign(answer.ranks[1] - answer.ranks[0]))

@@ -4,6 +4,9 @@ because of who is asked: a teacher who is not there, is slow or breaks costs ans
     episodes that were visited -> clips -> candidates -> how likely each answer is, by each member of the reward
     -> the questions that a query strategy likes best -> ledger -> teacher;   teacher -> ledger -> who fits the reward
 
+A share of the questions is not chosen but drawn by chance, a clip of the newest episodes against one of before: what a strategy likes
+best are the questions that a reward is worst at, and answers to these tell nothing of how good it is (see `feedback.alarm`).
+
 Questions are made when the budget's `schedule` says so. What waits for an answer stands in the ledger: after a restart it is asked
 again, of the same teacher and once, and what was answered in the meantime counts.
 """
@@ -38,13 +41,17 @@ Array = NDArray[np.float64]
 ASKED: tuple[Kind, ...] = ("pair", "ranking", "rating")
 """Kinds of questions whose answers' probabilities a reward tells."""
 
+CHECK = "check"
+"""Strategy of the questions that show whether a reward agrees with who answers."""
+
 TRIES = 50
 """Draws per clip or question before there are taken to be no more of them."""
 
 _REASONS = {
     "uniform": "drawn by chance", "disagreement": "the rewards that fit the answers so far disagree",
     "entropy": "the reward is unsure of the answer", "mutual_information": "the answer tells most about the reward",
-    "volume_removal": "the answer rules out most rewards", "thompson": "two rewards that fit the answers so far disagree"}
+    "volume_removal": "the answer rules out most rewards", "thompson": "two rewards that fit the answers so far disagree",
+    CHECK: "drawn by chance, to see whether the reward agrees with you"}
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +71,9 @@ class AskingConfig:
     clips: int = setting(200, "clips that the questions of a round are made of", min=2)
     candidates: int = setting(1000, "questions that the best are chosen from", min=1)
     ranked: int = setting(3, "clips in a ranking", min=2, max=answers.MAX_RANKED)
+    checks: float = setting(0.2, "share of a reward's questions that are pairs drawn by chance, a clip of the newest episodes and "
+                            "one of before, by which the alarm measures agreement", min=0.0, max=1.0)
+    newest: int = setting(10, "episodes that are the newest ones there", min=1)
     ties: float = setting(0.0, "how readily two clips alike are called equal, see `answers.pair`", min=0.0)
     schedule: Schedule = setting(Schedule(), "how many questions when")
 
@@ -187,30 +197,52 @@ class Asking:
         self, history: History, episodes: Sequence[Segment], judge: Judge | None, count: int, version: int, rng: np.random.Generator
     ) -> list[Query]:
         config = self._config
-        clips = draw_clips(episodes[-config.recent :], config.steps, config.clips, rng)
-        judged = None
-        if judge is not None and clips:
-            judged = judge(clips)
-            good = np.flatnonzero(np.isfinite(judged.utility).all(0) & np.isfinite(judged.features).all(-1))  # nobody can see NaN
-            clips = [clips[index] for index in good]
-            judged = Judged(judged.utility[:, good], judged.features[good])
+        episodes = episodes[-config.recent :]
+        clips = draw_clips(episodes, config.steps, config.clips, rng)
         before = {frozenset(query.options) for query in history.queries.values()}
+        checks = [] if judge is None else [
+            pair for pair in draw_checks(episodes, config.newest, config.steps, self._checks_due(history, count), rng)
+            if frozenset(pair) not in before]
+        judged, rows = None, np.zeros((0, 2), np.intp)
+        if judge is not None and clips:
+            seen = list(dict.fromkeys([*clips, *itertools.chain.from_iterable(checks)]))
+            judged = judge(seen)
+            good = np.flatnonzero(np.isfinite(judged.utility).all(0) & np.isfinite(judged.features).all(-1))  # nobody can see NaN
+            judged = Judged(judged.utility[:, good], judged.features[good])
+            place = {seen[index]: number for number, index in enumerate(good)}
+            checks = [pair for pair in checks if place.keys() >= set(pair)]
+            clips = [clip for clip in clips if clip in place]  # which `seen` begins with
+            rows = np.array([[place[clip] for clip in pair] for pair in checks], np.intp).reshape(-1, 2)
+            before |= {frozenset(pair) for pair in checks}
         options: dict[Kind, NDArray[np.intp]] = {}
         for kind in config.kinds:
             found = draw_options({"pair": 2, "rating": 1}.get(kind, config.ranked), len(clips), config.candidates, rng)
             new = [row for row in found if frozenset(clips[index] for index in row) not in before]
             if new:
                 options[kind] = np.array(new)
-        if not options:
-            return []
         strategy = "uniform" if judged is None else config.strategy
         made: list[Query] = []
-        for kind, index, predicted in choose(strategy, config, options, judged, history, count, rng):
-            chosen = tuple(clips[clip] for clip in options[kind][index])
-            made.append(Query(f"q{len(history.queries) + len(made) + 1}", kind, chosen, tuple(map(int, rng.permutation(len(chosen)))),
-                              asked=self._clock(), reward_version=version, strategy=" ".join((strategy, config.spread)).strip(),
-                              reason=_REASONS[strategy], predicted=predicted))
+
+        def make(kind: Kind, chosen: Sequence[Segment], predicted: Sequence[float], by: str) -> None:
+            made.append(Query(f"q{len(history.queries) + len(made) + 1}", kind, tuple(chosen),
+                              tuple(map(int, rng.permutation(len(chosen)))), asked=self._clock(), reward_version=version,
+                              strategy=by if by == CHECK else " ".join((by, config.spread)).strip(), reason=_REASONS[by],
+                              predicted=tuple(float(min(share, 1.0)) for share in predicted)))
+
+        if options:
+            for kind, index, predicted in choose(strategy, config, options, judged, history, count - len(checks), rng):
+                make(kind, [clips[clip] for clip in options[kind][index]], predicted, strategy)
+        if judged is not None and checks:
+            for pair, shares in zip(checks, probabilities("pair", judged.utility, rows, config.ties).mean(0), strict=True):
+                make("pair", pair, shares, CHECK)
         return made
+
+    def _checks_due(self, history: History, count: int) -> int:
+        """How many of so many questions are checks, so that their share is right over all that a reward has asked."""
+        if "pair" not in self._config.kinds:
+            return 0
+        asked = [query.strategy == CHECK for query in history.queries.values() if query.predicted]
+        return min(count, max(0, math.floor(self._config.checks * (len(asked) + count) + 1e-9) - sum(asked)))
 
     def _look(self, history: History) -> History:
         self.answered = len(history.active())
@@ -249,6 +281,23 @@ def draw_clips(episodes: Sequence[Segment], steps: int, count: int, rng: np.rand
     return list(found)
 
 
+def draw_checks(
+    episodes: Sequence[Segment], newest: int, steps: int, count: int, rng: np.random.Generator
+) -> list[tuple[Segment, Segment]]:
+    """Up to `count` different pairs: a clip of the newest so many episodes, and one of the earlier ones; without any of these two of
+    the newest.
+    """
+    now, earlier = episodes[-newest:], episodes[:-newest] or episodes[-newest:]
+    found: dict[frozenset[Segment], tuple[Segment, Segment]] = {}
+    for _ in range(TRIES * count):
+        if len(found) == count:
+            break
+        pair = (*draw_clips(now, steps, 1, rng), *draw_clips(earlier, steps, 1, rng))
+        if len(set(pair)) == 2:
+            found.setdefault(frozenset(pair), (pair[0], pair[1]))
+    return list(found.values())
+
+
 def draw_options(size: int, clips: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Up to `count` different sets of `size` of so many clips, int (N, size), in no order."""
     if clips < size:
@@ -283,7 +332,7 @@ def choose(
     else:
         ((kind, of),) = p.items()
         chosen = [(kind, index) for index in _spread(strategy, config, of, judged.features[options[kind]], count, rng)]
-    expected = [tuple(float(min(share, 1.0)) for share in p[kind][:, index].mean(0)) for kind, index in chosen]
+    expected = [tuple(map(float, p[kind][:, index].mean(0))) for kind, index in chosen]
     return [(*question, shares) for question, shares in zip(chosen, expected, strict=True)]
 
 

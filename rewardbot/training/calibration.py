@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,21 @@ class Foretold:
         agreed: 1 where that was the answer, 0 where the other was, 0.5 for a tie, (N,).
         weight: of each, (N,): a ranking of k is k (k - 1) / 2 pairs that weigh k - 1 together.
         annotators: who said so, (N,).
+        queries: what asked for it, empty where nobody did, (N,).
     """
 
     confidence: Array
     agreed: Array
     weight: Array
     annotators: tuple[str, ...]
+    queries: tuple[str, ...] = ()
+
+    def about(self, queries: Collection[str]) -> Foretold:
+        """Those that these queries asked for."""
+        own = np.array([query in queries for query in self.queries], bool)
+        names = tuple(name for name, there in zip(self.annotators, own, strict=True) if there)
+        asked = tuple(query for query, there in zip(self.queries, own, strict=True) if there)
+        return Foretold(self.confidence[own], self.agreed[own], self.weight[own], names, asked)
 
     def accuracy(self, annotator: str | None = None) -> tuple[float, float, float, float]:
         """Share of right answers without ties, its 95% interval (Wilson), and how many answers these were; of all or of one
@@ -80,7 +89,7 @@ def cross_validate(
         raise DataError(f"There are answers to {len(asked)} comparisons of different clips.",
                         valid="Held-out accuracy needs 2 or more.")
     part = {clips: n % folds for n, clips in zip(np.random.default_rng(reward.seed).permutation(len(asked)), asked, strict=True)}
-    found: list[tuple[float, float, float, str]] = []
+    found: list[tuple[float, float, float, str, str]] = []
     for fold in range(folds):
         held_out = [one for one in answers if isinstance(one, Ranking) and part[frozenset(one.segments)] == fold]
         rest = [one for one in answers if not (isinstance(one, Ranking) and part[frozenset(one.segments)] == fold)]
@@ -91,9 +100,10 @@ def cross_validate(
             for i, j in itertools.combinations(range(len(answer.segments)), 2):
                 p = float(torch.sigmoid(returns[:, i] - returns[:, j]).mean())
                 won = 0.5 + 0.5 * float(np.sign(answer.ranks[j] - answer.ranks[i]))
-                found.append((max(p, 1.0 - p), won if p >= 0.5 else 1.0 - won, 2.0 / len(answer.segments), answer.given.annotator))
-    confidence, agreed, weight, names = zip(*found, strict=True)
-    return Foretold(np.array(confidence), np.array(agreed), np.array(weight), tuple(names))
+                found.append((max(p, 1.0 - p), won if p >= 0.5 else 1.0 - won, 2.0 / len(answer.segments), answer.given.annotator,
+                              answer.given.query))
+    confidence, agreed, weight, names, asked = zip(*found, strict=True)
+    return Foretold(np.array(confidence), np.array(agreed), np.array(weight), names, asked)
 
 
 def reliability(foretold: Foretold, bins: int = BINS) -> list[Bin]:

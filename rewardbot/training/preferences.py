@@ -193,7 +193,9 @@ class PreferenceLoop:
 
         made = teacher(true_rewards) if teacher else Simulated(true_rewards, config.simulated, seed=seed)
         self.watch = Watch(config.watch, self._ledger.history())
-        self.asking = Asking(self._ledger, made, config.asking, seed=seed, say=say)
+        # Nobody looks at what checks would tell.
+        asked = config.asking if config.look else dataclasses.replace(config.asking, checks=0.0)
+        self.asking = Asking(self._ledger, made, asked, seed=seed, say=say)
         self._data: Comparisons | None = None
         self._restored = False  # with critics of a learned reward
         self._due, self._changed, self._trouble = 0, False, ""

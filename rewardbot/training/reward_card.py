@@ -188,10 +188,11 @@ def _alarm(
 ) -> dict[str, Any]:
     sure, agreed = alarm.fresh(history)
     if not agreed or foretold is None:
-        return {"state": None, "words": "Not measured: no question was asked with an answer foretold."}
+        return {"state": None, "words": "Not measured: of no question drawn by chance the answer was foretold."}
     returns = episodes.judge(reward)(own).mean(0) if own else np.zeros(0)
     half = len(own) // 2
-    reading = alarm.Alarm().update(agreed, promised(np.array(sure), trust(foretold)).tolist(), returns[:half], returns[half:])
+    expected = promised(np.array(sure), trust(foretold.about(alarm.by_chance(history))))
+    reading = alarm.Alarm().update(agreed, expected.tolist(), returns[:half], returns[half:])
     return {**to_mapping(reading), "words": str(reading)}
 
 

@@ -81,7 +81,8 @@ class Watch:
         judged = clips_of([*now, *before, *others], context, reward.config.sees, reward.device)
         data = compare(answers, context, reward.config.sees, device=reward.device)
         returns = sampled_returns(reward, data, judged, seed=reward.seed)
-        found = trust(cross_validate(reward, answers, context))
+        foretold = cross_validate(reward, answers, context)
+        found = trust(foretold.about(alarm.by_chance(history)))
         learned = reward.returns(judged).mean(0).double().cpu().numpy()
         sure, agreed = alarm.fresh(history)
         new = slice(min(self._fresh, len(sure)), None)  # fewer, if some were undone

@@ -11,6 +11,7 @@ import pytest
 
 from rewardbot.errors import DataError
 from rewardbot.feedback.alarm import Alarm, AlarmConfig, RewardFrozen, fresh, risen
+from rewardbot.feedback.asking import CHECK
 from rewardbot.feedback.feedback import Given, Query, Rating, Side, answer_pair
 from rewardbot.feedback.records import History, Record
 from rewardbot.types import Segment
@@ -107,7 +108,7 @@ def test_a_hacked_reward_is_found_soon(left: float, within: int) -> None:
 
 
 def test_fresh_answers_of_a_ledger() -> None:
-    """Only pairs of which the reward that asked had said what it expects; the clip shown left is the second one."""
+    """Only pairs drawn by chance of which the reward that asked had said what it expects; the clip shown left is the second one."""
     history = History()
 
     def add(annotator: str, entry: object) -> None:
@@ -118,7 +119,9 @@ def test_fresh_answers_of_a_ledger() -> None:
         ((0.8, 0.2), "right"), ((0.8, 0.2), "left"), ((0.1, 0.3, 0.6), "left"), ((0.6, 0.4), "equal"), ((), "left"),
         ((0.9, 0.1), "skip")]
     for n, (predicted, side) in enumerate(said):
-        add("", Query(f"q{n}", "pair", clips, (1, 0), predicted=predicted))
-        add("x", answer_pair(history.queries[f"q{n}"], side, Given("x", f"q{n}")))
+        for strategy in (CHECK if n % 2 else "uniform", "disagreement", "uniform k_center"):
+            query = Query(f"q{n} {strategy}", "pair", clips, (1, 0), predicted=predicted, strategy=strategy)
+            add("", query)
+            add("x", answer_pair(query, side, Given("x", query.id)))
     add("x", Rating(clips[0], 3, Given("x")))
     assert fresh(history) == ([0.8, 0.8, pytest.approx(0.75), 0.6], [1.0, 0.0, 1.0, 0.5])

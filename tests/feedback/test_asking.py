@@ -13,7 +13,17 @@ import pytest
 
 from rewardbot.errors import ConfigError
 from rewardbot.feedback import queries
-from rewardbot.feedback.asking import Asking, AskingConfig, Judged, choose, draw_clips, draw_options, probabilities
+from rewardbot.feedback.asking import (
+    CHECK,
+    Asking,
+    AskingConfig,
+    Judged,
+    choose,
+    draw_checks,
+    draw_clips,
+    draw_options,
+    probabilities,
+)
 from rewardbot.feedback.feedback import Given, Kind, Query, Ranking, Response, Skip, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
@@ -23,7 +33,8 @@ from rewardbot.feedback.teachers.simulated import Simulated
 from rewardbot.types import Segment
 
 EPISODES = [Segment(f"e{number}", 0, 30) for number in range(4)]
-CONFIG = AskingConfig(strategy="disagreement", steps=5, clips=40, candidates=200, schedule=Schedule(budget=12, first=6, waiting=8))
+CONFIG = AskingConfig(strategy="disagreement", steps=5, clips=40, candidates=200, checks=0.0,
+                      schedule=Schedule(budget=12, first=6, waiting=8))
 
 
 @pytest.fixture
@@ -121,6 +132,48 @@ def test_the_strategy_chooses(ledger: Ledger) -> None:
     found = {name: apart(name) for name in queries.SCORES}
     assert min(found["disagreement"], found["mutual_information"], found["thompson"]) > found["uniform"] + 5.0
     assert found["disagreement"] > 20.0, "of 26 starts"
+
+
+@pytest.mark.parametrize("each", [1, 4, 10])
+def test_a_share_of_the_questions_is_drawn_from_the_newest_episodes_and_earlier_ones(ledger: Ledger, each: int) -> None:
+    config = replace(CONFIG, checks=0.2, newest=1, schedule=Schedule(budget=100, first=100, waiting=each))
+    asking = Asking(ledger, simulated(), config)
+    for _ in range(40 // each):
+        assert asking.ask(EPISODES, judge, progress=1.0, version=3) == each
+        asking.poll()
+    found = list(ledger.history().queries.values())
+    checks = [query for query in found if query.strategy == CHECK]
+    assert len(checks) == 8 and {query.strategy for query in found} == {CHECK, "disagreement"}
+    for number in range(each, 41, each):
+        assert sum(query.strategy == CHECK for query in found[:number]) == number // 5, "the share holds at any time"
+    for query in checks:
+        now, earlier = query.options
+        assert now.episode_id == "e3" and earlier.episode_id != "e3", "before they are mixed for who looks at them"
+        assert query.predicted == pytest.approx((0.5, 0.5)) and "by chance" in query.reason and query.reward_version == 3
+    apart = [abs(query.options[0].start - query.options[1].start) for query in checks]
+    assert np.mean(apart) < 16.0, "of 26 starts: not what the members disagree on"
+    assert len({frozenset(query.options) for query in found}) == 40
+
+
+def test_checks_are_pairs_of_a_reward(ledger: Ledger) -> None:
+    ranked = replace(CONFIG, checks=1.0, kinds=("ranking",))
+    assert Asking(ledger, simulated(), ranked).ask(EPISODES, judge, progress=0.0) == 6
+    assert {query.kind for query in ledger.history().queries.values()} == {"ranking"}
+    with Ledger(ledger.path.with_name("other.db")) as other:
+        asking = Asking(other, simulated(), replace(CONFIG, checks=1.0))
+        assert asking.ask(EPISODES, progress=0.0) == 6 and asking.poll()
+        assert asking.ask(EPISODES, lambda clips: Judged(np.full((2, len(clips)), np.nan), np.zeros((len(clips), 1))),
+                          progress=1.0) == 0, "nobody can see NaN"
+        assert asking.ask(EPISODES, judge, progress=1.0) == 6
+        assert [query.strategy for query in other.history().queries.values()] == ["uniform"] * 6 + [CHECK] * 6
+
+
+def test_checks_of_few_episodes() -> None:
+    rng = np.random.default_rng(0)
+    one = [Segment("a", 0, 4)]
+    assert draw_checks([], 3, 2, 5, rng) == [] and draw_checks(one, 3, 4, 5, rng) == [], "one clip is all there is"
+    assert {frozenset(pair) for pair in draw_checks(one, 3, 3, 5, rng)} == {frozenset({Segment("a", 0, 3), Segment("a", 1, 4)})}
+    assert len(draw_checks([*one, Segment("b", 0, 2)], 1, 2, 9, rng)) == 3, "the clip of b against each of a"
 
 
 def test_a_spread_keeps_questions_apart() -> None:

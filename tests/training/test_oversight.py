@@ -53,7 +53,8 @@ def learned(library: Library, ledger: Ledger, *, foretold: float = 0.5, answers:
     for number in range(answers):
         worse, better = sorted(map(int, draw.choice(COUNT, 2, replace=False)))
         pair = Segment(f"e{better:02}", 0, STEPS), Segment(f"e{worse:02}", 0, STEPS)
-        ledger.ask(Query(f"q{number}", "pair", pair, (0, 1), reward_version=1, predicted=(foretold, 1.0 - foretold)))
+        ledger.ask(Query(f"q{number}", "pair", pair, (0, 1), reward_version=1, strategy="check",
+                         predicted=(foretold, 1.0 - foretold)))
         ledger.answer(Ranking(pair, (0, 1), Given("ann", f"q{number}")))
     chooser = Chooser(ledger.path, library)
     data = chooser.newer()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import uuid
 from pathlib import Path
 
 from rewardbot.doctor.finding import DoctorOptions, Finding
+from rewardbot.ros.ports import SHARED_MEMORY, is_free
 
 GB = 1e9
-SHM = Path("/dev/shm")
 SEGMENT_MB = 18
 """What a process takes of /dev/shm with config/fastdds.xml."""
 
@@ -70,7 +69,7 @@ def disk_of(folder: Path, least_gb: float) -> Finding:
 
 def shared_memory(options: DoctorOptions) -> list[Finding]:
     """Space for Fast DDS's segments, and what processes that were killed left of them."""
-    return [space_of(SHM), leftovers_of(SHM)]
+    return [space_of(SHARED_MEMORY), leftovers_of(SHARED_MEMORY)]
 
 
 def space_of(folder: Path) -> Finding:
@@ -108,20 +107,6 @@ def dead_segments(folder: Path) -> list[Path]:
     dead: list[Path] = []
     for lock in sorted([*folder.glob("fastdds_*_el"), *folder.glob("fastrtps_*_el")]):
         segment = lock.with_name(lock.name.removesuffix("_el"))
-        if _is_free(lock):
+        if is_free(lock):
             dead += [path for path in (segment, lock) if path.exists()]
     return dead
-
-
-def _is_free(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)

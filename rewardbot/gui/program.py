@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rewardbot.errors import RewardbotError
 from rewardbot.gui.screen import check_screen
 from rewardbot.ros.node import Signals
+from rewardbot.ros.ports import own_ports
 
 if TYPE_CHECKING:
     from PyQt5.QtWidgets import QWidget
@@ -42,7 +43,9 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]
     application = QApplication([name])
     theme.apply(application)
     bridge, make_window = load()
-    if not bridge.start():
+    with own_ports():
+        started = bridge.start()
+    if not started:
         sys.exit(bridge.exit_code)
     end_when_lost(name, bridge.close)
     window = make_window()

@@ -8,6 +8,11 @@ from collections.abc import MutableMapping
 from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
 
+DOMAIN_VARIABLE = "ROS_DOMAIN_ID"
+
+PROFILE = "config/fastdds.xml"
+"""Ours, for one machine."""
+
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 
 PARENT_VARIABLE = "REWARDBOT_PARENT"
@@ -27,7 +32,7 @@ def check_domain() -> None:
     Raises:
         ConfigError: ROS_DOMAIN_ID is not one.
     """
-    text = os.environ.get("ROS_DOMAIN_ID", "").strip() or "0"
+    text = os.environ.get(DOMAIN_VARIABLE, "").strip() or "0"
     if not text.isascii() or not text.isdigit() or int(text) > HIGHEST_DOMAIN:
         raise ConfigError(f"ROS_DOMAIN_ID is '{text}'.", valid=f"It must be a whole number from 0 to {HIGHEST_DOMAIN}; "
                           "up to 101 it never meets the ports that programs get by chance.", next_step="Set another, or unset it.")
@@ -43,6 +48,6 @@ def set_defaults(environment: MutableMapping[str, str] | None = None) -> None:
     environment = os.environ if environment is None else environment
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if not any(environment.get(name) for name in PROFILE_VARIABLES):
-        environment[PROFILE_VARIABLES[0]] = str(share_path("config/fastdds.xml"))
+        environment[PROFILE_VARIABLES[0]] = str(share_path(PROFILE))
     # A console of a foreign locale must not stop a node whose message holds a unit sign.
     environment.setdefault("PYTHONIOENCODING", "utf-8")

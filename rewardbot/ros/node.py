@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -31,6 +32,7 @@ from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import PARENT_VARIABLE, check_domain, set_defaults
 from rewardbot.ros.executor import LeanExecutor
+from rewardbot.ros.ports import own_ports
 
 NAMESPACE = "rewardbot"
 READY = "ready:"
@@ -166,16 +168,20 @@ class Signals:
 
 def run(make: Callable[[], RewardbotNode], arguments: Sequence[str] | None = None) -> int:
     """Runs one node until a signal comes; returns the exit code. See `serve`."""
-    return serve(make, Signals().stopping, arguments)
+    return serve(make, Signals().stopping, arguments, around=own_ports())
 
 
-def serve(make: Callable[[], RewardbotNode], stopping: Callable[[], bool], arguments: Sequence[str] | None = None) -> int:
+def serve(
+    make: Callable[[], RewardbotNode], stopping: Callable[[], bool], arguments: Sequence[str] | None = None, *,
+    around: AbstractContextManager[None] | None = None,
+) -> int:
     """Runs one node until `stopping()`; returns the exit code. Unlike `run` in any thread.
 
     Args:
         make: creates the node, after rclpy is up.
         stopping: asked ten times a second.
         arguments: command line after the program's name, `sys.argv[1:]` if not given.
+        around: entered while the node is made.
 
     Returns:
         0 when it was stopped; 2 after a `RewardbotError`, whose text is then on stderr.
@@ -184,9 +190,10 @@ def serve(make: Callable[[], RewardbotNode], stopping: Callable[[], bool], argum
     node: RewardbotNode | None = None
     executor: LeanExecutor | None = None
     try:
-        _init(sys.argv[1:] if arguments is None else arguments)
-        executor = LeanExecutor()
-        node = _make(make)
+        with around or nullcontext():
+            _init(sys.argv[1:] if arguments is None else arguments)
+            executor = LeanExecutor()
+            node = _make(make)
         node.stopping = stopping
         executor.add_node(node)
         print(f"{READY} {node.get_name()}", flush=True)

@@ -1,0 +1,105 @@
+"""Whoever was killed leaves ports behind that nobody takes over."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rewardbot.config import share_path
+from rewardbot.errors import ConfigError
+from rewardbot.ros import ports
+from rewardbot.ros.environment import PROFILE
+from rewardbot.ros.ports import PARTICIPANTS, fresh_participant, is_free, own_ports, user_port
+
+VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+
+
+def locks(folder: Path, domain: int) -> list[Path]:
+    """Of all participants, the first of which died first."""
+    made = [folder / f"fastdds_port{user_port(domain, number)}_el" for number in range(PARTICIPANTS)]
+    for number, lock in enumerate(made):
+        lock.touch()
+        os.utime(lock, (number, number))
+    return made
+
+
+def test_the_port_is_that_of_the_standard() -> None:
+    assert (user_port(0, 0), user_port(0, 1), user_port(1, 0)) == (7411, 7413, 7661)
+
+
+def test_a_number_that_nobody_had_comes_before_one_that_somebody_had(tmp_path: Path) -> None:
+    assert fresh_participant(3, tmp_path) in range(PARTICIPANTS)
+    made = locks(tmp_path, 3)
+    made[17].unlink()
+    assert fresh_participant(3, tmp_path) == 17
+    made[17].touch()
+    assert fresh_participant(3, tmp_path) == 0
+    with made[0].open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not is_free(made[0])
+        assert fresh_participant(3, tmp_path) == 1
+    assert fresh_participant(4, tmp_path) in range(PARTICIPANTS)
+
+
+def test_when_all_live_it_is_left_to_dds(tmp_path: Path) -> None:
+    held = [lock.open() for lock in locks(tmp_path, 0)]
+    for file in held:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    assert fresh_participant(0, tmp_path) is None
+    for file in held:
+        file.close()
+
+
+def test_the_profile_is_ours_with_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ports, "SHARED_MEMORY", tmp_path)
+    ours = str(share_path(PROFILE))
+    monkeypatch.setenv(VARIABLE, ours)
+    with own_ports():
+        text = Path(os.environ[VARIABLE]).read_text()
+        assert text.count("<participantID>") == 1
+        assert len(text) < len(Path(ours).read_text()) + 40
+    assert os.environ[VARIABLE] == ours
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", ["/mine.xml", None])
+def test_what_the_user_has_set_stays(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, value) if value else monkeypatch.delenv(VARIABLE, raising=False)
+    with own_ports():
+        assert os.environ.get(VARIABLE) == value
+
+
+def test_without_shared_memory_it_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ports, "SHARED_MEMORY", tmp_path / "missing")
+    monkeypatch.setenv(VARIABLE, ours := str(share_path(PROFILE)))
+    with own_ports():
+        assert os.environ[VARIABLE] == ours
+
+
+def test_a_domain_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", "lab")
+    with pytest.raises(ConfigError, match="ROS_DOMAIN_ID is 'lab'"), own_ports():
+        pass
+
+
+@pytest.mark.ros
+def test_a_node_that_is_killed_and_started_again_reads_elsewhere(start_node: Callable[..., Any], domain: int) -> None:
+    ours = {ports.SHARED_MEMORY / f"fastdds_port{user_port(domain, number)}_el" for number in range(2 * PARTICIPANTS)}
+
+    def reads(process: Any) -> set[Path]:
+        folder = Path(f"/proc/{process.popen.pid}/fd")
+        return {path.readlink() for path in folder.iterdir() if path.is_symlink()} & ours
+
+    found = list[Path]()
+    for _ in range(3):
+        process = start_node("recorder_node")
+        (port,) = reads(process)
+        found.append(port)
+        process.end(signal.SIGKILL)
+    assert len(set(found)) == 3

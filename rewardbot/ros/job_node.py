@@ -333,9 +333,7 @@ class JobNode:
             wish.told, wish.again_at = wish.asked if accepted else "", now + RETRY_S
             return answer
         if wish.future is not None and (now > wish.again_at or process != wish.asked):
-            # A client of its own for each attempt: what DDS knows of a server that was killed, or has not learned of its
-            # successor, ends with the client.
-            self._node.destroy_client(self._clients.pop(wish.service))
+            self._clients[wish.service].remove_pending_request(wish.future)
             wish.future = None
         if wish.future is None and process and wish.told != process and now >= wish.again_at:
             client = self._clients.get(wish.service) or self._node.create_client(wish.kind, wish.service)

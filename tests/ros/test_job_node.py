@@ -141,27 +141,6 @@ def test_a_node_that_dies_while_it_is_asked_is_asked_again_when_it_is_back(
     assert pretender.told == [("2-b", True)]
 
 
-def test_a_request_without_an_answer_is_sent_again_by_a_client_of_its_own(
-    job: Any, pretender: Pretender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job_node, "RESEND_S", 0.3)
-    node, _ = job
-    heard(node, pretender, "learner_node", "1-a")
-    every_round: Callable[[], None] = node._every_round
-    clients: list[Any] = []
-
-    def round() -> None:
-        if (client := node._clients.get("learn")) is not None and client not in clients:
-            clients.append(client)
-        if len(clients) > 1:
-            every_round()
-
-    monkeypatch.setattr(node, "_every_round", round)
-    node.switch("learn", True)
-    assert len(clients) >= 2
-    assert True in [value for _, value in pretender.told]
-
-
 def test_who_never_answers_is_told_to_the_caller(job: Any, pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_node, "RESEND_S", 0.3)
     node, _ = job

@@ -121,6 +121,10 @@ class Combination:
     policy: str
     place: Place
 
+    def __str__(self) -> str:
+        """For example `gail-sac-env`."""
+        return f"{self.reward}-{self.policy}-{self.place}"
+
 
 def why_not(reward: str, policy: str, place: Place) -> str:
     """Why they do not go together; empty if they do. Names are of `REWARDS` and `POLICIES`."""

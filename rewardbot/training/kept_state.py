@@ -20,7 +20,7 @@ def state_of(learner: object) -> dict[str, Any]:
     """Whatever of a policy or a reward changes as it learns, by the name of its attribute: networks, optimisers, also several in a
     mapping, tensors that are learned, and the number of fits.
     """
-    return {name: found for name, part in vars(learner).items() if (found := _state(name, part)) is not None}
+    return {name: found for name, part in _parts(learner).items() if (found := _state(name, part)) is not None}
 
 
 def restore(learner: object, state: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def restore(learner: object, state: Mapping[str, Any]) -> None:
     Raises:
         KeyError, RuntimeError: it was made otherwise.
     """
-    for name, part in vars(learner).items():
+    for name, part in _parts(learner).items():
         if _state(name, part) is not None:
             _put(learner, name, part, state[name])
 
@@ -58,6 +58,11 @@ def load(path: Path, take: Callable[[dict[str, Any]], object]) -> None:
     except Exception as error:  # damaged bytes make a reader raise anything
         raise DataError(f"The checkpoint {path} cannot be used: {' '.join(str(error).split())[:200]}",
                         next_step="Begin a new run.") from None
+
+
+def _parts(learner: object) -> dict[str, Any]:
+    """Its attributes; the version is one of its class until the first fit."""
+    return {**vars(learner), "version": getattr(learner, "version", None)}
 
 
 def _state(name: str, part: object) -> Any:

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from gymnasium import spaces
-from numpy.typing import NDArray
 
 from rewardbot import cli
 from rewardbot.data.state_demonstrations import StateDemonstrations, StateEpisode
@@ -29,36 +27,11 @@ from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
 from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate
 from rewardbot.training.state_summary import StateSummary
 from rewardbot.training.visiting import demonstrate
-
-GOAL = 0.5
-
-
-class Point(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """x <- x + 0.2 a, from anywhere in [-1, 1]; its true reward is -|x - 0.5|. With `edge` an episode ends beyond it."""
-
-    def __init__(self, edge: float = np.inf, scale: float = 1.0) -> None:
-        self.observation_space = spaces.Box(-9.0, 9.0, (1,), np.float32)
-        self.action_space = spaces.Box(-scale, scale, (1,), np.float32)
-        self.edge, self.scale, self.x, self.steps = edge, scale, 0.0, 0
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        super().reset(seed=seed)
-        self.x, self.steps = float(self.np_random.uniform(-1.0, 1.0)), 0
-        return np.array([self.x], np.float32), {}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        self.x += 0.2 * float(action[0]) / self.scale
-        self.steps += 1
-        return np.array([self.x], np.float32), -abs(self.x - GOAL), abs(self.x) > self.edge, self.steps >= 20, {}
+from tests.training.going_point import GoingPoint, go
 
 
-def go(state: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The expert."""
-    return np.clip(5.0 * (GOAL - state), -1.0, 1.0)
-
-
-def shown(episodes: int = 10, env: Point | None = None) -> StateDemonstrations:
-    return demonstrate(env or Point(), go, range(100, 100 + episodes))
+def shown(episodes: int = 10, env: GoingPoint | None = None) -> StateDemonstrations:
+    return demonstrate(env or GoingPoint(), go, range(100, 100 + episodes))
 
 
 CONFIG = AdversarialConfig(
@@ -68,7 +41,7 @@ CONFIG = AdversarialConfig(
 
 
 def learned(reward: str, policy: str, demonstrations: StateDemonstrations, config: AdversarialConfig = CONFIG) -> AdversarialLoop:
-    loop = AdversarialLoop(Point(), reward, policy, config, demonstrations)
+    loop = AdversarialLoop(GoingPoint(), reward, policy, config, demonstrations)
     loop.run()
     return loop
 
@@ -76,7 +49,7 @@ def learned(reward: str, policy: str, demonstrations: StateDemonstrations, confi
 def share_of_experts_return(loop: AdversarialLoop) -> float:
     """0: as an untrained policy that stands still, 1: as the expert."""
     seeds = range(500, 520)
-    ours, expert, still = (np.mean(evaluate(Point(), act, seeds)) for act in (loop.loop.best, go, lambda state: 0.0 * state))
+    ours, expert, still = (np.mean(evaluate(GoingPoint(), act, seeds)) for act in (loop.loop.best, go, lambda state: 0.0 * state))
     return float((ours - still) / (expert - still))
 
 
@@ -108,7 +81,7 @@ def test_clips_are_weighted_as_one() -> None:
 
 def test_one_demonstration_and_an_expert_that_is_random_are_learned_from() -> None:
     short = dataclasses.replace(CONFIG, loop=dataclasses.replace(CONFIG.loop, steps=200))
-    random = demonstrate(Point(), lambda state: np.random.default_rng(int(1e6 * abs(float(state[0])))).uniform(-1, 1, 1), [3])
+    random = demonstrate(GoingPoint(), lambda state: np.random.default_rng(int(1e6 * abs(float(state[0])))).uniform(-1, 1, 1), [3])
     for demonstrations in (shown(1), random):
         loop = learned("gail", "sac", demonstrations, short)
         assert 0.0 < float(loop.metrics["expert_d"]) < 1.0
@@ -116,14 +89,14 @@ def test_one_demonstration_and_an_expert_that_is_random_are_learned_from() -> No
 
 def test_wrong_combinations_are_refused_with_the_valid_ones() -> None:
     with pytest.raises(ConfigError, match=r"no reward that is learned against the policy named 'pebble'(.|\n)*airl, gail, gcl"):
-        AdversarialLoop(Point(), "pebble", "sac", CONFIG, shown(1))
+        AdversarialLoop(GoingPoint(), "pebble", "sac", CONFIG, shown(1))
     with pytest.raises(ConfigError, match=r"no policy that learns from the reward gail named 'rlpd'(.|\n)*ppo, sac"):
-        AdversarialLoop(Point(), "gail", "rlpd", CONFIG, shown(1))
+        AdversarialLoop(GoingPoint(), "gail", "rlpd", CONFIG, shown(1))
 
 
 def test_demonstrations_of_other_bounds_are_refused() -> None:
     with pytest.raises(DataError, match=r"bounds \[-3\] to \[3\](.|\n)*\[-1\] to \[1\]"):
-        AdversarialLoop(Point(), "gail", "sac", CONFIG, shown(1, Point(scale=3.0)))
+        AdversarialLoop(GoingPoint(), "gail", "sac", CONFIG, shown(1, GoingPoint(scale=3.0)))
 
 
 def headed(head: Any) -> AdversarialConfig:
@@ -132,19 +105,19 @@ def headed(head: Any) -> AdversarialConfig:
 
 @pytest.mark.parametrize("head", ["positive", "negative"])
 def test_a_head_that_needs_a_fixed_horizon_refuses_early_ends_at_the_start(head: str) -> None:
-    AdversarialLoop(Point(), "gail", "sac", headed(head), shown(1))
+    AdversarialLoop(GoingPoint(), "gail", "sac", headed(head), shown(1))
     with pytest.raises(ConfigError, match=f"'{head}' needs episodes of one length"):
-        AdversarialLoop(Point(edge=0.3), "gail", "sac", headed(head), shown(1))
-    AdversarialLoop(Point(edge=0.3), "gail", "sac", headed("log_odds"), shown(1))
-    AdversarialLoop(Point(edge=0.3), "airl", "sac", headed(head), shown(1))  # it has no such head
+        AdversarialLoop(GoingPoint(edge=0.3), "gail", "sac", headed(head), shown(1))
+    AdversarialLoop(GoingPoint(edge=0.3), "gail", "sac", headed("log_odds"), shown(1))
+    AdversarialLoop(GoingPoint(edge=0.3), "airl", "sac", headed(head), shown(1))  # it has no such head
     ended = dataclasses.replace(shown(1).episodes[0], terminated=True)
     with pytest.raises(ConfigError, match="needs episodes of one length"):
-        AdversarialLoop(Point(), "gail", "sac", headed(head), dataclasses.replace(shown(1), episodes=[ended]))
+        AdversarialLoop(GoingPoint(), "gail", "sac", headed(head), dataclasses.replace(shown(1), episodes=[ended]))
 
 
 @pytest.mark.parametrize("policy", ["sac", "ppo"])
 def test_and_early_ends_that_only_show_later(policy: str) -> None:
-    env = Point()
+    env = GoingPoint()
     loop = AdversarialLoop(env, "gail", policy, headed("positive"), shown(1))
     env.edge = 0.0
     with pytest.raises(ConfigError, match="'positive' needs episodes of one length"):
@@ -152,14 +125,14 @@ def test_and_early_ends_that_only_show_later(policy: str) -> None:
 
 
 def test_a_reward_that_is_nan() -> None:
-    loop = AdversarialLoop(Point(), "gail", "sac", CONFIG, shown(1))
+    loop = AdversarialLoop(GoingPoint(), "gail", "sac", CONFIG, shown(1))
     loop.model.reward = lambda batch: torch.full((len(batch.rows),), float("nan"))  # type: ignore[method-assign]
     with pytest.raises(DataError, match="learned reward is NaN"):
         loop.run()
 
 
 def test_an_environment_that_gives_nan() -> None:
-    env = Point()
+    env = GoingPoint()
     loop = AdversarialLoop(env, "gail", "ppo", CONFIG, shown(1))
     env.x = np.nan
     env.reset = lambda **given: (np.array([np.nan], np.float32), {})  # type: ignore[method-assign]
@@ -169,11 +142,11 @@ def test_an_environment_that_gives_nan() -> None:
 
 def test_demonstrations_hold_what_was_done() -> None:
     found = shown(2)
-    assert found.env == "Point" and [len(episode.actions) for episode in found.episodes] == [20, 20]
+    assert found.env == "GoingPoint" and [len(episode.actions) for episode in found.episodes] == [20, 20]
     first: StateEpisode = found.episodes[0]
     assert first.seed == 100 and not first.terminated
     assert np.allclose(first.states[1:] - first.states[:-1], 0.2 * first.actions, atol=1e-6)
-    assert found.returns == pytest.approx(evaluate(Point(), go, [100, 101]), abs=1e-5)
+    assert found.returns == pytest.approx(evaluate(GoingPoint(), go, [100, 101]), abs=1e-5)
 
 
 # The command line ----------------------------------------------------------------------------------------------------------
@@ -187,7 +160,7 @@ SETTINGS = {"loop": {"start_steps": 50, "sac": {"batch": 16, "hidden": 8}}, "bat
 def files(tmp_path: Path) -> Path:
     """A folder with an expert's demonstrations, made by the commands, and settings."""
     if ENV not in gymnasium.registry:
-        gymnasium.register(ENV, entry_point=Point)
+        gymnasium.register(ENV, entry_point=GoingPoint)
     (tmp_path / "true.yaml").write_text(yaml.safe_dump({"loop": SETTINGS["loop"]}))
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(SETTINGS))
     cli.run(["train", "--env", ENV, "--reward", "true", "--steps", "100", "--episodes", "2", "--config", str(tmp_path / "true.yaml"),
@@ -252,17 +225,17 @@ def test_a_run_that_is_stopped_goes_on_as_if_nothing_had_happened(
 ) -> None:
     whole = learned(reward, policy, shown(2), TINY)
     with monkeypatch.context() as patch:
-        stop_in(patch, 3)
+        stop_in(patch, 5 if policy == "sac" else 3)
         with pytest.raises(Stop):
-            AdversarialLoop(Point(), reward, policy, TINY, shown(2)).run(checkpoint=tmp_path / "checkpoint.pt")
+            AdversarialLoop(GoingPoint(), reward, policy, TINY, shown(2)).run(checkpoint=tmp_path / "checkpoint.pt")
     torch.rand(1)  # chance goes on meanwhile
-    again = AdversarialLoop(Point(), reward, policy, TINY, shown(2))
+    again = AdversarialLoop(GoingPoint(), reward, policy, TINY, shown(2))
     begun: list[int] = []
     with monkeypatch.context() as patch:
         advance = AdversarialLoop.advance
         patch.setattr(AdversarialLoop, "advance", lambda self: (begun.append(self.steps), advance(self)))
         again.run(checkpoint=tmp_path / "checkpoint.pt")
-    assert begun[0] == (40 if policy == "sac" else 120) and again.steps == whole.steps and again.model.version == whole.model.version
+    assert begun[0] == (80 if policy == "sac" else 120) and again.steps == whole.steps and again.model.version == whole.model.version
     state = torch.linspace(-1.0, 1.0, 9)[:, None]
     assert torch.equal(again.loop.agent.actor(state)[0], whole.loop.agent.actor(state)[0])
     steps = shown(1).transitions()
@@ -276,7 +249,7 @@ def test_by_name(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(files, *asked)
     whole = (files / "runs" / "latest" / "policy.safetensors").read_bytes()
     with monkeypatch.context() as patch:
-        stop_in(patch, 4)
+        stop_in(patch, 5)
         with pytest.raises(Stop):
             train(files, *asked)
     stopped = (files / "runs" / "latest").resolve()

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rewardbot.bench._pace import seconds_per_step, with_time_left
 from rewardbot.config import from_mapping, merge
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.preferences import SEES, PreferenceLoop, PreferenceLoopConfig, settings_of
@@ -44,6 +45,9 @@ LEVEL = 0.9
 """Share of the return for which the answers that a strategy needs are counted."""
 
 FEWER = 0.6
+
+LEARNED = 2.0
+"""How many times as long as from the true reward it takes to learn from a reward that learns, as was measured on `reach`."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,14 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     jobs = [(seed, task, *job) for seed, (task, trial) in itertools.product(seeds, trials.items()) for job in jobs_of(trial)]
     rows: list[dict[str, Cell]] = []
     shares: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    low = high = 0.0
-    for done, (seed, task, method, answers) in enumerate(jobs):
-        report(done / len(jobs), f"{task}, seed {seed}, {method}" + (f", {answers} answers" if answers else ""))
+    low = high = expected = 0.0
+    report(0.0, "how long will it take?")
+    costs = expected_seconds(trials, [(task, method) for _, task, method, _ in jobs])
+    whole = sum(costs)
+    report = with_time_left(report, whole)
+    for (seed, task, method, answers), cost in zip(jobs, costs, strict=True):
+        report(expected / whole, f"{task}, seed {seed}, {method}" + (f", {answers} answers" if answers else ""))
+        expected += cost
         trial = trials[task]
         if method == "chance":
             low = by_chance(trial, seed).value
@@ -141,6 +150,15 @@ def jobs_of(trial: Trial) -> list[tuple[str, int]]:
     """Methods and numbers of answers, the yardsticks first."""
     fewer = [(strategy, answers) for strategy in STRATEGIES for answers in trial.fewer]
     return [("chance", 0), ("true reward", 0), *((method, trial.answers) for method in METHODS), *fewer]
+
+
+def expected_seconds(trials: Mapping[str, Trial], jobs: Sequence[tuple[str, str]]) -> list[float]:
+    """What each job, a task and a method, takes on this machine [s]; what chance does is done at once."""
+    whole = {}
+    for task, trial in trials.items():
+        config = from_mapping(StateLoopConfig, trial.settings["loop"])
+        whole[task] = config.steps * seconds_per_step(trial.env, config)
+    return [0.0 if method == "chance" else whole[task] * (1.0 if method == "true reward" else LEARNED) for task, method in jobs]
 
 
 def by_chance(trial: Trial, seed: int) -> Result:

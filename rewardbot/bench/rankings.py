@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
+from rewardbot.bench._pace import seconds_per_step, with_time_left
 from rewardbot.feedback.feedback import Ranking, dense
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
@@ -88,6 +89,9 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
     folder = Path(options.run_dir).expanduser() / "rankings"
     rows: list[dict[str, Cell]] = []
+    report(0.0, "how long will it take?")
+    steps = size.shown.steps + 2 * size.learned.steps
+    report = with_time_left(report, len(seeds) * steps * seconds_per_step(ENVIRONMENT, size.learned))
     for index, seed in enumerate(seeds):
 
         def tell(share: float, detail: str, index: int = index, seed: int = seed) -> None:

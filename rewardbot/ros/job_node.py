@@ -38,6 +38,9 @@ LISTENS = ("evaluation/success", "episode", "metrics")
 SILENT_S = 5.0
 """A node without metrics for so long is shown as silent, and named as the one that is waited for."""
 
+STARTING_S = 30.0
+"""A node that was never heard is shown likewise; a warning comes only after so long, for it may still be starting."""
+
 RESEND_S = 3.0
 """A request is sent again when there is no answer after this time: the node that was to answer may have died [s]."""
 
@@ -107,7 +110,7 @@ class JobNode:
         self._links: dict[str, tuple[int, int]] = {}
         self._wishes: dict[str, _Wish] = {}
         self._stranger: RewardbotError | None = None
-        self._named: set[str] = set()
+        self._named: dict[str, bool] = {}  # who was said to be absent, and whether he had been heard before
         self._began = time.monotonic()
         self._context = Context()
         rclpy.init(args=[], context=self._context, signal_handler_options=SignalHandlerOptions.NO)
@@ -344,11 +347,13 @@ class JobNode:
         return None
 
     def _name_absent(self) -> None:
-        absent = set(self.absent())
-        for name in sorted(absent - self._named):
-            self._log(f"waiting for {name}: it has said nothing for {SILENT_S:.0f} s")
-        for name in sorted(self._named - absent):
-            self._log(f"{name} is back")
+        patient = time.monotonic() - self._began <= STARTING_S
+        absent = {name: name in self._heard for name in self.absent() if name in self._heard or not patient}
+        for name in sorted(absent.keys() - self._named.keys()):
+            self._log(f"waiting for {name}: it has said nothing "
+                      + (f"for {SILENT_S:.0f} s" if absent[name] else f"since the start, {STARTING_S:.0f} s ago"))
+        for name in sorted(self._named.keys() - absent.keys()):
+            self._log(f"{name} is {'back' if self._named[name] else 'there'}")
         self._named = absent
 
     def _on_metrics(self, message: DiagnosticArray) -> None:

@@ -19,6 +19,10 @@ class DeviceLost(RewardbotError):
     """A device that is not there, or no longer."""
 
 
+class NotYet(DeviceLost):
+    """A device that is not there and may just be about to come: nobody need be told."""
+
+
 class Device(Protocol):
     """Something with keys.
 
@@ -72,6 +76,9 @@ class Connection:
             self.device = self._open(now)
             again, self._why = bool(self._why), ""
             return [], f"{self.device.name} is {'back' if again else 'there'}"
+        except NotYet:
+            self._retry_at = now + RETRY_S
+            return [], ""
         except DeviceLost as error:
             self.close()
             self._retry_at = now + RETRY_S

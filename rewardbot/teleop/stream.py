@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rewardbot.teleop.bindings import DEAD_MAN, DRIVING, GRIPPER, MOTION, Binding, Bindings
-from rewardbot.teleop.device import DeviceLost, Keys
+from rewardbot.teleop.device import DeviceLost, Keys, NotYet
 from rewardbot.teleop.gamepad import axis
 
 SILENT_S = 0.3
 """Time without a message after which the device counts as gone [s]."""
+
+PATIENCE_S = 10.0
+"""Time given to whoever sends the messages, who may just be starting, before it is said that there are none [s]."""
 
 WINDOW_TOPIC = "teleop/window"
 """Where the window's messages go."""
@@ -38,6 +41,7 @@ class Stream:
         self._needed = [row.key for row in bindings.rows if row.action in (*MOTION, *GRIPPER, DEAD_MAN)]
         self._states: list[Keys] = []
         self._heard, self._wrong = float("-inf"), ""
+        self._awaited: float | None = None  # since when the first message is
 
     def feed(self, axes: Sequence[float], buttons: Sequence[int], now: float) -> None:
         """Takes a message that came at `now` [s]; one that lacks a key to drive with, or has a value that is none, is refused."""
@@ -58,10 +62,16 @@ class Stream:
         """Itself, while messages come.
 
         Raises:
+            NotYet: there has been none, and it may still come.
             DeviceLost: they do not, or were refused.
         """
         if self._wrong:
             raise DeviceLost(self._wrong, next_step="Is it another controller? The parameter `bind` gives actions other keys.")
+        if self._heard == float("-inf"):
+            self._awaited = now if self._awaited is None else self._awaited
+            if now - self._awaited < PATIENCE_S:
+                raise NotYet(f"{self.name} has said nothing yet.")
+            raise DeviceLost(f"{self.name} has said nothing for {PATIENCE_S:.0f} s.", next_step=self._silence)
         if now - self._heard > SILENT_S:
             raise DeviceLost(f"{self.name} has said nothing for {SILENT_S} s.", next_step=self._silence)
         return self

@@ -168,11 +168,19 @@ def test_a_stranger_in_the_graph_ends_the_job(
 def test_who_is_absent_is_named_once_and_greeted(job: Any, pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
     node, said = job
     monkeypatch.setattr("rewardbot.ros.job_node.SILENT_S", 0.5)
+    monkeypatch.setattr("rewardbot.ros.job_node.STARTING_S", 1.5)
     node.expected = ["sim_node"]
+    node.wait(lambda: bool(node.absent()), 20.0, "its absence")
+    assert not said, "it may be starting"
     node.wait(lambda: bool(said), 20.0, "being told")
     until = time.monotonic() + 0.3
     node.wait(lambda: time.monotonic() > until, 20.0, "nothing more")
-    assert len(said) == 1 and said[0].startswith("waiting for sim_node") and node.absent() == ["sim_node"]
+    assert said == ["waiting for sim_node: it has said nothing since the start, 2 s ago"] and node.absent() == ["sim_node"]
     pretender.say("sim_node", "1-a")
     node.wait(lambda: len(said) == 2, 20.0, "being greeted")
-    assert said[1] == "sim_node is back" and node.absent() == []
+    assert said[1] == "sim_node is there" and node.absent() == []
+    node.wait(lambda: len(said) == 3, 20.0, "its silence")
+    assert said[2] == "waiting for sim_node: it has said nothing for 0 s"
+    pretender.say("sim_node", "1-a")
+    node.wait(lambda: len(said) == 4, 20.0, "its return")
+    assert said[3] == "sim_node is back"

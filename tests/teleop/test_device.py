@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewardbot.teleop.bindings import KEYBOARD
-from rewardbot.teleop.device import RETRY_S, Connection, DeviceLost, Keys
+from rewardbot.teleop.device import RETRY_S, Connection, DeviceLost, Keys, NotYet
 
 
 class Unsteady:
@@ -51,3 +51,17 @@ def test_unplugged_and_plugged_in_again() -> None:
     assert connection.poll(0.1 + RETRY_S) == ([], "it is back") and device.opened == 2
     connection.close()
     assert device.closed == 2 and connection.device is None
+
+
+def test_nothing_is_said_of_a_device_that_is_about_to_come() -> None:
+    device, errors = Unsteady(), [NotYet("Soon."), NotYet("Soon.")]
+
+    def open_it(now: float) -> Unsteady:
+        if errors:
+            raise errors.pop()
+        return device.open(now)
+
+    connection = Connection(open_it)
+    device.plugged = True
+    told = [connection.poll(step * RETRY_S)[1] for step in range(3)]
+    assert told == ["", "", "it is there"], "not that it is back"

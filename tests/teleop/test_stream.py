@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rewardbot.teleop.bindings import DRIVING, GAMEPAD
-from rewardbot.teleop.device import DeviceLost
+from rewardbot.teleop.device import DeviceLost, NotYet
 from rewardbot.teleop.hand import Hand
-from rewardbot.teleop.stream import SILENT_S, WINDOW, Stream
+from rewardbot.teleop.stream import PATIENCE_S, SILENT_S, WINDOW, Stream
 
 AXES, BUTTONS = [0.0] * 8, [0] * 10
 
@@ -26,8 +26,11 @@ def test_a_message_is_the_state_of_the_keys(joy: Stream) -> None:
 
 
 def test_silence_is_a_device_that_is_gone_until_it_speaks_again(joy: Stream) -> None:
-    with pytest.raises(DeviceLost, match=r"(?s)joy has said nothing .*Is joy_node running"):
-        joy.opened(0.0)
+    for now in (5.0, 4.9 + PATIENCE_S):
+        with pytest.raises(NotYet):
+            joy.opened(now)
+    with pytest.raises(DeviceLost, match=r"(?s)joy has said nothing for 10 s.*Is joy_node running"):
+        joy.opened(5.0 + PATIENCE_S)
     joy.feed(AXES, BUTTONS, 1.0)
     assert joy.opened(1.0) is joy and joy.poll(1.0 + 0.9 * SILENT_S)
     with pytest.raises(DeviceLost):

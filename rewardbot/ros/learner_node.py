@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # or the first optimiser does it, seconds in which the graph would hear nothing of us
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.subscription import Subscription
@@ -166,8 +167,11 @@ class LearnerNode(RewardbotNode):
         self.checkpoints.finish()
         if self._fitter is not None:
             self._fitter.close()
-        if self._state == "learning":
-            self._save()
+        say = self.get_logger().info
+        if self._state == "learning" and not self._save():
+            say(f"stored in {self.checkpoints.folder}; started again with resume:=true, it goes on")
+        elif self._state == "pretraining":
+            say("stopped while pretraining, of which nothing is kept; started again, it begins anew with the same demonstrations")
 
     def _drain(self) -> None:
         """Feeds the assembler with all that waits. Demonstrations come from bags, evaluation is never learned from."""
@@ -227,7 +231,7 @@ class LearnerNode(RewardbotNode):
         if time.monotonic() - self._fitted_at < self.settings.refit_s or not fitter.due():
             return
         self._library.refresh()
-        reward, metrics = fitter.fit()
+        reward, metrics = fitter.fit(self._go_on)
         self.learner.preference = reward
         self._fitted_at = self._counted_at = time.monotonic()
         known = {f"reward_{name}": value for name, value in metrics.items()}
@@ -235,6 +239,11 @@ class LearnerNode(RewardbotNode):
                          "reward_trouble": fitter.trouble}
         self.publish(self._reward_weights, convert.weights(self.learner.reward_weights(fitter.answers) if reward else b""))
         self.publish_metrics()
+
+    def _go_on(self, share: float) -> None:
+        """Called out of a fit of the reward; what was learned so far is stored on the way out, and the answers are in the ledger."""
+        if self.stopping():
+            raise Interrupted
 
     def _on_metrics(self, message: DiagnosticArray) -> None:
         """An alarm freezes the reward: it is not fitted anew, and the policy learns nothing from it, until somebody clears it."""

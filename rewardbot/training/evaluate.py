@@ -72,7 +72,7 @@ def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
 
 def evaluate(
     robot: MujocoRobot, policy: DeployedPolicy, *, actor: str, episodes: int, stream: int,
-    progress: Callable[[float], None] = lambda share: None, check: ImageCheck | None = None,
+    progress: Callable[[float], None] = lambda share: None, check: ImageCheck | None = None, most_failures: int | None = None,
 ) -> Evaluation:
     """Runs `episodes` episodes; an episode counts if the goal holds at its last step. Nothing is trained.
 
@@ -83,6 +83,7 @@ def evaluate(
         stream: stream of start states, disjoint from those of demonstrations and learning.
         progress: told the share that is done.
         check: see `ImageCheck`.
+        most_failures: ends with one more, for then it is known that the policy is not good enough.
     """
     successes = 0
     for episode in range(episodes):
@@ -95,4 +96,6 @@ def evaluate(
         if check is not None:
             check(dict(observation.images), success)
         progress((episode + 1) / episodes)
+        if most_failures is not None and episode + 1 - successes > most_failures:
+            return Evaluation.of(successes, episode + 1)
     return Evaluation.of(successes, episodes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rewardbot import cli
-from rewardbot.bench.takeover import ARMS, Arm, Trial, targets
+from rewardbot.bench.takeover import ARMS, PATIENCE, QUICK, Arm, Clock, targets
 
 
 def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
@@ -20,6 +21,10 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
     helped, alone, imitated = result["rows"]
     per_minute = [row["takeovers a minute, early"] + row["midway"] + row["late"] for row in (helped, alone, imitated)]
     assert per_minute[0] > 0 and per_minute[1] == 0 and per_minute[2] > 0
+    limits = [row["given up after"] for row in result["rows"]]
+    first = (helped["minutes"] or QUICK.limit_s / 60.0) * PATIENCE
+    assert all(limit is None or limit == pytest.approx(min(QUICK.limit_s / 60.0, most)) for limit, most in
+               zip(limits, (1.0, first, first), strict=True))
     assert all(row["all steps"] >= 25 and (row["minutes"] is None) == (row["takeovers"] is None) for row in result["rows"])
     assert len({row["BC"] for row in result["rows"]}) == 1 and all(0.0 <= row["success"] <= 1.0 for row in result["rows"])
     assert {target["name"] for target in result["targets"]} == {
@@ -28,23 +33,25 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
 
 def test_takeovers_per_minute_of_each_third() -> None:
     """Six episodes of 30 steps at 10 Hz: a third is a tenth of a minute."""
-    found = Arm(takeovers=[2, 1, 1, 0, 0, 1], steps=180)
+    found = Arm(600.0, takeovers=[2, 1, 1, 0, 0, 1], steps=180)
     assert [found.per_minute(third, 10.0) for third in range(3)] == pytest.approx([30.0, 10.0, 10.0])
-    assert [Arm().per_minute(third, 10.0) for third in range(3)] == [0.0, 0.0, 0.0]
-    assert Arm(takeovers=[1], steps=30).per_minute(2, 10.0) == pytest.approx(20.0), "of one episode all is late"
+    assert [Arm(600.0).per_minute(third, 10.0) for third in range(3)] == [0.0, 0.0, 0.0]
+    assert Arm(600.0, takeovers=[1], steps=30).per_minute(2, 10.0) == pytest.approx(20.0), "of one episode all is late"
 
 
 def outcome(*minutes: float | None, takeovers: tuple[int, ...] = ()) -> list[Arm]:
     """Arms that mastered their task after so many minutes, or not in ten."""
-    return [Arm(list(takeovers), 60, 0, 600.0, 1.0, None if after is None else (60.0 * after, 5, 40)) for after in minutes]
+    return [Arm(600.0, list(takeovers), 60, 0, 600.0, 1.0, None if after is None else (60.0 * after, 5, 40)) for after in minutes]
 
 
 def test_what_was_needed_is_what_was_there_when_it_was_enough() -> None:
-    found = Arm(takeovers=[2, 1], steps=50, helped=12, learn_s=30.0)
+    found = Arm(600.0, takeovers=[2, 1], steps=50, helped=12, learn_s=30.0)
     found.judge(0.94)
     assert found.mastered is None and found.success == 0.94
     found.judge(0.95)
-    assert found.mastered == (30.0, 3, 12)
+    assert found.mastered == (30.0, 3, 12) and found.seconds == 30.0 and Arm(600.0).seconds == 600.0
+    watched = [replace(found, learn_s=seconds).enough_watched for seconds in (30.0, 44.9, 45.0)]
+    assert watched == [False, False, True] and not Arm(600.0, learn_s=500.0).enough_watched
 
 
 @pytest.mark.parametrize(("helped", "alone", "ratio"), [
@@ -54,6 +61,19 @@ def test_what_was_needed_is_what_was_there_when_it_was_enough() -> None:
 ])
 def test_the_ratio_of_minutes(helped: tuple[float | None, ...], alone: tuple[float | None, ...], ratio: float | None) -> None:
     arms = dict(zip(ARMS, (outcome(*helped, takeovers=(4, 1, 1)), outcome(*alone), outcome(None, None)), strict=True))
-    minutes, falling = targets({"lift": arms}, {"lift": Trial(3, 600.0, 10.0)})
+    minutes, falling = targets({"lift": arms})
     assert minutes.value == (ratio if ratio is None else pytest.approx(ratio))
     assert minutes.met == (ratio is not None) and falling.value == pytest.approx(0.25) and falling.met
+
+
+def test_the_time_that_is_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs that usually take five and fifteen minutes; the first takes twice as long."""
+    now, told = [1000.0], list[tuple[float, str]]()
+    monkeypatch.setattr("rewardbot.bench.takeover.time.monotonic", lambda: now[0])
+    clock = Clock(lambda share, what: told.append((share, what)), [300.0, 900.0])
+    clock.tell(0, 0.0, "a")
+    now[0] += 60.0
+    clock.tell(0, 0.1, "b")  # too little to judge by
+    now[0] += 540.0
+    clock.tell(1, 0.0, "c")
+    assert told == [(0.0, "a; about 20 min left"), (30.0 / 1200.0, "b; about 20 min left"), (0.25, "c; about 30 min left")]

@@ -1,52 +1,72 @@
 """Asymmetric self-play: one policy sets goals and another reaches them, so that a world is explored without any reward of its own.
 
-Sukhbaatar et al. 2018, Intrinsic Motivation and Automatic Curricula via Asymmetric Self-Play. The setter acts from the start for t_A
-steps and stops; the reacher begins at the same start and tries to come where it stopped, in t_B steps. Of T steps that both have
-together, t_B is all that are left when it does not get there.
+Sukhbaatar et al. 2018, Intrinsic Motivation and Automatic Curricula via Asymmetric Self-Play, for a world that can be begun again
+from the same start. The setter acts for t_A steps and stops; the reacher begins where the setter began and tries to come where it
+stopped, in t_B steps. Of T steps that both have together, t_B is all that are left when it does not get there.
 
     R_A = gamma max(0, t_B - t_A)        R_B = -gamma t_B
 
 The setter is paid for what takes the reacher longer than itself, so that goals are as near as they can be and yet not reached, and go
-further away as the reacher learns. Afterwards the reacher's policy knows the world, and a task in it is learned in fewer episodes.
+further away as the reacher learns. The reacher sees the goal beside the state, and so reaches a task's own goals, too, though nobody
+has shown it one: in none, or in fewer episodes of practice than from scratch.
+
+Each of both is a `StateLoop`, soft actor-critic, in its side of the same world. The last step of a setter's episode is an episode of
+the reacher's. How the setter got to its goal is a demonstration of reaching it (OpenAI et al. 2021, Asymmetric Self-Play for
+Automatic Goal Discovery in Robotic Manipulation): the reacher has it in its replay, and learns from it as from its own steps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
 
+import gymnasium
 import numpy as np
-import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rewardbot.config import setting
-from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError
-from rewardbot.policies.ppo import PPO, PPOConfig
+from rewardbot.policies.sac import SACConfig
+from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, name_of
 
-Array = NDArray[np.float32]
+Points = NDArray[np.float64]
+
+STOP = 0.8
+"""The setter stops where its last action is above this: drawn uniformly, once in ten steps."""
+
+SMALL = StateLoopConfig(steps=10_000, start_steps=500, sac=SACConfig(hidden=64, batch=128, rate=1e-3, discount=0.97))
 
 
 class World(Protocol):
-    """Many independent copies of a world at once, whose state is a vector.
+    """What a gymnasium environment has besides, to play in it: things at points, of which P matter, and where these should be.
 
     Attributes:
-        states, actions: lengths S and A.
+        points: where the things are, float64 (P, D).
+        goal: where they should be, float64 (P, D); NaN where it does not matter. `reset` makes it the task's own.
     """
 
-    states: int
-    actions: int
+    @property
+    def points(self) -> Points: ...
 
-    def starts(self, n: int, rng: np.random.Generator) -> Array:
-        """Start states, (n, S)."""
+    goal: Points
+
+    def aim(self, goal: Points) -> NDArray[np.float32]:
+        """Sets the goal; the observation, which tells how far away it is."""
         ...
 
-    def step(self, state: Array, action: Array) -> Array:
-        """What actions in [-1, 1], (n, A), make of states, (n, S)."""
+    def toward(self, seen: NDArray[np.float32], points: Points, goal: Points) -> NDArray[np.float32]:
+        """What would have been observed instead of `seen`, with things at `points`, had that been the goal."""
         ...
 
-    def reached(self, state: Array, goal: Array) -> NDArray[np.bool_]:
-        """Whether states are where goals are, (n,)."""
+    def shown(self, start: Points) -> Points:
+        """The goal that is set by having come from `start` to where things are now."""
+        ...
+
+    def reached(self, points: Points, goal: Points) -> bool:
+        """Whether things at `points` are near enough to a goal."""
         ...
 
 
@@ -54,141 +74,202 @@ class World(Protocol):
 class SelfPlayConfig:
     """Hyper-parameters."""
 
-    steps: int = setting(40, "T, steps that setter and reacher have together", min=2)
-    scale: float = setting(0.05, "gamma, worth of a step", min=0.0)
-    episodes: int = setting(64, "episodes for each update", min=1)
-    ppo: PPOConfig = setting(PPOConfig(rate=1e-3, epochs=5, batch=256, discount=1.0, entropy=0.01), "of both policies")
+    together: int = setting(30, "T, steps that setter and reacher have together", min=2)
+    scale: float = setting(1.0, "gamma, worth of a step", min=0.0)
+    demonstrated: bool = setting(True, "the reacher learns from how the setter got there, too")
+    setter: StateLoopConfig = setting(SMALL, "how the setter learns; its `steps` are not used")
+    reacher: StateLoopConfig = setting(SMALL, "how the reacher learns; its `steps` are those of both")
 
 
-@dataclass
-class Played:
-    """Steps of many episodes of one policy, as they are taken side by side.
+@dataclass(frozen=True)
+class Round:
+    """What came of a round.
 
     Attributes:
-        count: steps of each episode so far, int (n,).
+        distance: from start to goal, of the thing that had furthest to go, in the world's unit.
+        setter_steps, reacher_steps: t_A and t_B.
+        reached: whether the reacher got there.
     """
 
-    states: int
-    actions: int
-    count: NDArray[np.int64]
-    rows: list[list[Array]] = field(default_factory=list)
-
-    def add(self, going: NDArray[np.int64], state: Array, action: Array, after: Array) -> None:
-        """A step of the episodes `going`."""
-        self.rows = self.rows or [[] for _ in self.count]
-        rest = np.array([0.0, 1.0], np.float32)
-        for episode, *parts in zip(going, state, action, after, strict=True):
-            self.rows[episode].append(np.concatenate([parts[0], parts[1], rest, parts[2]]))
-        self.count[going] += 1
-
-    def batch(self, each: float, at_end: Array, ended: NDArray[np.bool_]) -> tuple[Transitions, torch.Tensor]:
-        """All steps, episodes one after another, and which are the last; the reward is `each`, and `at_end` (n,) more for the last.
-
-        Args:
-            ended: whether nothing follows an episode, (n,).
-        """
-        rows = torch.from_numpy(np.stack([row for episode in self.rows for row in episode]))
-        last = torch.zeros(len(rows), dtype=torch.bool)
-        last[np.cumsum(self.count[self.count > 0]) - 1] = True
-        found, there = Transitions(rows, self.states, self.actions), self.count > 0
-        found.reward.fill_(each)
-        found.reward[last] += torch.from_numpy(at_end[there])
-        found.continues[last] = 1.0 - torch.from_numpy(ended[there]).float()
-        return found, last
+    distance: float
+    setter_steps: int
+    reacher_steps: int
+    reached: bool
 
 
 class SelfPlay:
     """See the module.
 
     Args:
-        world: see `World`.
+        env: a gymnasium environment that is a `World`, too; the caller closes it.
         config: see `SelfPlayConfig`.
         seed: of everything.
 
     Attributes:
-        setter, reacher: their policies. The setter sees state and start, and its last action stops it where it is above 0; the
-            reacher sees state and goal.
-        episodes: of the reacher.
-    """
-
-    def __init__(self, world: World, config: SelfPlayConfig, *, seed: int = 0) -> None:
-        self.world, self.config = world, config
-        self.rng = np.random.default_rng(seed)
-        self.setter = PPO(config.ppo, 2 * world.states, world.actions + 1, seed=2 * seed)
-        self.reacher = PPO(config.ppo, 2 * world.states, world.actions, seed=2 * seed + 1)
-        self.episodes = 0
-
-    def round(self) -> dict[str, float]:
-        """Some episodes of both, and an update of both.
-
-        Returns:
-            `distance` from start to goal on average, `setter_steps`, `reacher_steps`, and the share of goals that were `reached`.
-        """
-        start = self.world.starts(self.config.episodes, self.rng)
-        goal, taken, set_ = self._set(start)
-        left = self.config.steps - taken
-        steps, reached, played = self._reach(start, goal, left)
-        gain = self.config.scale * np.maximum(0, steps - taken)
-        self.setter.update(*set_.batch(0.0, gain.astype(np.float32), np.ones(len(start), bool)))
-        self._learn(played, reached)
-        return {"distance": float(np.linalg.norm(goal - start, axis=1).mean()), "setter_steps": float(taken.mean()),
-                "reacher_steps": float(steps.mean()), "reached": float(reached.mean())}
-
-    def practise(self, goals: Array) -> float:
-        """Episodes of the reacher alone towards given goals, (n, S), with all T steps, and its update; the share that was reached."""
-        start = self.world.starts(len(goals), self.rng)
-        _, reached, played = self._reach(start, goals, np.full(len(goals), self.config.steps))
-        self._learn(played, reached)
-        return float(reached.mean())
-
-    def _set(self, start: Array) -> tuple[Array, NDArray[np.int64], Played]:
-        """Where the setter stops, and after how many steps. It does one at least, and leaves the reacher one."""
-        played = Played(2 * self.world.states, self.world.actions + 1, np.zeros(len(start), np.int64))
-        state, going = start.copy(), np.arange(len(start))
-        for _ in range(self.config.steps - 1):
-            seen = np.concatenate([state[going], start[going]], axis=1)
-            action = _sample(self.setter, seen)
-            state[going] = self.world.step(state[going], action[:, :-1])
-            played.add(going, seen, action, np.concatenate([state[going], start[going]], axis=1))
-            going = going[action[:, -1] <= 0.0]
-            if not len(going):
-                break
-        return state, played.count.copy(), played
-
-    def _reach(self, start: Array, goal: Array, left: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_], Played]:
-        """Steps that the reacher took, at most `left` (n,), and whether it got there."""
-        played = Played(2 * self.world.states, self.world.actions, np.zeros(len(start), np.int64))
-        state, reached = start.copy(), self.world.reached(start, goal)
-        while len(going := np.flatnonzero(~reached & (played.count < left))):
-            seen = np.concatenate([state[going], goal[going]], axis=1)
-            action = _sample(self.reacher, seen)
-            state[going] = self.world.step(state[going], action)
-            played.add(going, seen, action, np.concatenate([state[going], goal[going]], axis=1))
-            reached[going] = self.world.reached(state[going], goal[going])
-        self.episodes += len(start)
-        return played.count, reached, played
-
-    def _learn(self, played: Played, reached: NDArray[np.bool_]) -> None:
-        """R_B = -gamma t_B, step by step. What is cut off goes on."""
-        if played.count.any():
-            self.reacher.update(*played.batch(-self.config.scale, np.zeros(len(reached), np.float32), reached))
-
-
-def episodes_until(player: SelfPlay, goals: Array, enough: float, most: int) -> int:
-    """Episodes of practice until the share `enough` of goals, (n, S), is reached; `most` if it never is.
+        setter, reacher: their loops. The setter sees the start as its goal, and has an action more, which stops it.
+        rounds: what came of each so far; who has looked may clear it.
 
     Raises:
-        ConfigError: no goals.
+        ConfigError: an environment without goals, or see `Spaces.of`.
     """
-    if not len(goals):
-        raise ConfigError("There are no goals to practise.", next_step="Give at least one.")
-    before = player.episodes
-    while player.episodes - before < most:
-        if player.practise(goals) >= enough:
-            return player.episodes - before
-    return most
+
+    def __init__(self, env: Env, config: SelfPlayConfig, *, seed: int = 0) -> None:
+        if not hasattr(env.unwrapped, "aim"):
+            raise ConfigError(f"Nobody can set goals in {name_of(env)}.", valid="--task reach --state, or --task push --state.")
+        self.env, self.config = env, config
+        self._reaching = _Reaching(env, config)
+        self._setting = _Setting(env, config, self._reach)
+        self.rounds = list[Round]()
+        self._shown = 0
+        # Neither is cut off in the middle of an episode: whoever calls `advance` knows when it is enough.
+        most = 2 * (config.reacher.steps + config.together)
+        self.setter = StateLoop(self._setting, replace(config.setter, steps=most), seed=seed, name=f"set-{seed}")
+        self.reacher = StateLoop(self._reaching, replace(config.reacher, steps=most), seed=seed + 1, name=f"reach-{seed}")
+
+    @property
+    def steps(self) -> int:
+        """Of both together, in the world."""
+        return self.setter.steps + self.reacher.steps - self._shown
+
+    def advance(self) -> None:
+        """A round: an episode of both, and the updates that are due.
+
+        Raises:
+            DataError: the environment gave NaN.
+        """
+        self.setter.episode()
+        self.rounds.append(self._setting.told)
+        if self.config.demonstrated and self.rounds[-1].reacher_steps:
+            self._demonstrate()
+
+    def practise(self, seed: int) -> int:
+        """An episode of the reacher alone towards the task's own goal, with all T steps; t_B."""
+        self._reaching.begin(seed, None, self.config.together)
+        self.reacher.episode()
+        return self._reaching.taken
+
+    def state(self) -> dict[str, Any]:
+        """What learning goes on from, see `StateLoop.state`."""
+        return {"shown": self._shown, "setter": self.setter.state(), "reacher": self.reacher.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from what `state` gave."""
+        self._shown = int(state["shown"])
+        self.setter.restore(state["setter"])
+        self.reacher.restore(state["reacher"])
+
+    def _demonstrate(self) -> None:
+        """What the setter did, up to where it first was near enough, as if the reacher had done it: updates follow on it, too."""
+        replay, world, came = self.reacher.replay, _world(self.env), self._setting.came
+        goal = self._setting.goal
+        replay.begin(f"shown-{self.setter.name}-{self.setter.episodes}")
+        for before, after in itertools.pairwise(came):
+            there = world.reached(after.points, goal)
+            replay.add(world.toward(before.seen, before.points, goal), after.action, -self.config.scale,
+                       world.toward(after.seen, after.points, goal), terminated=there)
+            self.reacher.steps += 1
+            self._shown += 1
+            if there:
+                break
+
+    def _reach(self, seed: int, goal: Points, left: int) -> tuple[int, bool]:
+        """t_B, and whether it got there."""
+        self._reaching.begin(seed, goal, left)
+        self.reacher.episode()
+        return self._reaching.taken, self._reaching.there
 
 
-@torch.no_grad()
-def _sample(agent: PPO, seen: Array) -> Array:
-    return agent.actor.sample(torch.from_numpy(seen))[0].numpy()
+def reaches(env: Env, act: Callable[[NDArray[np.float32]], NDArray[np.float32]], seeds: Iterable[int], steps: int) -> list[bool]:
+    """Whether the task's own goal is reached within some steps, for each seed of a start state."""
+    world, sizes, found = _world(env), Spaces.of(env), list[bool]()
+    for seed in seeds:
+        state, _ = env.reset(seed=seed)
+        there = world.reached(world.points, world.goal)
+        for _ in range(steps):
+            if there:
+                break
+            state, *_ = env.step(sizes.action(act(np.asarray(state, np.float32))))
+            there = world.reached(world.points, world.goal)
+        found.append(there)
+    return found
+
+
+def _world(env: Env) -> World:
+    return cast("World", env.unwrapped)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What was seen, where things were, and the action that led there."""
+
+    seen: NDArray[np.float32]
+    points: Points
+    action: NDArray[np.float32]
+
+
+@dataclass
+class _Side(gymnasium.Env[Any, Any]):
+    env: Env
+    config: SelfPlayConfig
+    world: World = field(init=False)
+    sizes: Spaces = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world, self.sizes = _world(self.env), Spaces.of(self.env)
+        self.observation_space = self.env.observation_space
+
+
+class _Setting(_Side):
+    """The setter's side: its own episode, and in its last step one of the reacher's."""
+
+    def __init__(self, env: Env, config: SelfPlayConfig, reach: Callable[[int, Points, int], tuple[int, bool]]) -> None:
+        super().__init__(env, config)
+        self.action_space = spaces.Box(-1.0, 1.0, (self.sizes.actions + 1,), np.float32)
+        self._reach, self._seed, self._taken = reach, 0, 0
+        self.goal, self.came = self.world.points, list[_Place]()
+        self.told = Round(0.0, 0, 0, False)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._seed, self._taken = int(seed or 0), 0
+        self.env.reset(seed=self._seed)
+        start = self.world.points
+        self.came = [_Place(self.world.aim(start), start, np.zeros(self.sizes.actions, np.float32))]
+        return self.came[0].seen, {}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        state, *_ = self.env.step(self.sizes.action(action[:-1]))
+        self._taken += 1
+        self.came.append(_Place(state, self.world.points, action[:-1]))
+        if action[-1] <= STOP and self._taken < self.config.together - 1:
+            return state, 0.0, False, False, {}
+        start = self.came[0].points
+        goal = self.goal = self.world.shown(start)
+        steps, there = 0, self.world.reached(start, goal)
+        if not there:
+            steps, there = self._reach(self._seed, goal, self.config.together - self._taken)
+        far = float(np.nanmax(np.linalg.norm(goal - start, axis=-1)))
+        self.told = Round(far, self._taken, steps, there)
+        return state, self.config.scale * max(0, steps - self._taken), True, False, {}
+
+
+class _Reaching(_Side):
+    """The reacher's side; `begin` says where from and where to."""
+
+    def __init__(self, env: Env, config: SelfPlayConfig) -> None:
+        super().__init__(env, config)
+        self.action_space = env.action_space
+        self.begin(0, None, config.together)
+
+    def begin(self, seed: int, goal: Points | None, left: int) -> None:
+        """The next episode starts from `seed`, towards a goal (None: the task's own), with so many steps."""
+        self._seed, self._goal, self._left, self.taken, self.there = seed, goal, left, 0, False
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        state, info = self.env.reset(seed=self._seed)
+        return (state if self._goal is None else self.world.aim(self._goal)), info
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        state, _, _, _, info = self.env.step(action)
+        self.taken += 1
+        self.there = self.world.reached(self.world.points, self.world.goal)
+        return state, -self.config.scale, self.there, self.taken >= self._left, info

@@ -113,7 +113,7 @@ def make_env(name: str) -> Env:
         ConfigError: there is none, or something that it needs is not installed.
     """
     if name.startswith("rewardbot/"):
-        importlib.import_module("rewardbot.robots.state_env")  # it makes them known
+        importlib.import_module("rewardbot.robots.goal_env")  # it makes them known, and those of `state_env`
     try:
         return gymnasium.make(name)
     except (gymnasium.error.Error, ImportError) as error:
@@ -248,8 +248,21 @@ class StateLoop:
         return self.agent.act(state, explore=True)
 
 
-def evaluate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) -> list[float]:
-    """True return, the environment's own and without discount, of an episode from each seed.
+@dataclass(frozen=True)
+class Outcome:
+    """What an episode truly came to.
+
+    Attributes:
+        total: return, the environment's own and without discount.
+        success: whether the goal held at its end; None where the environment's `info` does not say so.
+    """
+
+    total: float
+    success: bool | None
+
+
+def outcomes(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) -> list[Outcome]:
+    """Of an episode from each seed.
 
     Args:
         env: not the one that is learned in, whose episode may be under way.
@@ -257,15 +270,20 @@ def evaluate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) 
         seeds: of the start states; `start_seeds` gives those that learning does not see.
         longest: episodes are cut off then [steps].
     """
-    scale, returns = Spaces.of(env), []
+    scale, found = Spaces.of(env), list[Outcome]()
     for seed in seeds:
-        observation, _ = env.reset(seed=int(seed))
+        observation, info = env.reset(seed=int(seed))
         total, length, over = 0.0, 0, False
         while not over and length < longest:
-            observation, reward, terminated, truncated, _ = env.step(scale.action(act(vector(observation))))
+            observation, reward, terminated, truncated, info = env.step(scale.action(act(vector(observation))))
             total, length, over = total + float(reward), length + 1, terminated or truncated
-        returns.append(total)
-    return returns
+        found.append(Outcome(total, bool(info["success"]) if "success" in info else None))
+    return found
+
+
+def evaluate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) -> list[float]:
+    """True returns, see `outcomes`."""
+    return [one.total for one in outcomes(env, act, seeds, longest=longest)]
 
 
 def start_seeds(seed: int, episodes: int) -> list[int]:

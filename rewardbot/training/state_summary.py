@@ -14,8 +14,8 @@ from rewardbot.config import from_mapping, setting
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.files import atomic_path
 
-PANELS = (("true_return", "true return (not seen by the learner)"), ("answers", "answers that the reward was fitted to"),
-          ("reward_accuracy", "share of the answers that the reward explains"))
+PANELS = (("true_success", "true success (not seen by the learner)"), ("true_return", "true return (not seen by the learner)"),
+          ("answers", "answers that the reward was fitted to"), ("reward_accuracy", "share of the answers that the reward explains"))
 """Metrics of the curves that are drawn, of those that there are."""
 
 
@@ -31,6 +31,7 @@ class StateSummary:
     answers: int = setting(0, "answers that count", min=0)
     skipped: int = setting(0, "questions that were skipped", min=0)
     returns: tuple[float, ...] = setting((), "true return of each evaluation episode")
+    successes: tuple[bool, ...] = setting((), "whether the goal held at the end of each, where the environment says so")
     total_s: float = setting(0.0, "time of the whole run [s]", min=0.0)
 
     def to_json(self) -> str:
@@ -52,12 +53,13 @@ class StateSummary:
             raise DataError(f"Cannot read the summary {path}: {error}", next_step="Name the folder of a finished run.") from None
 
 
-def return_table(title: str, returns: Sequence[float]) -> Table:
-    """True return of the policy over episodes."""
+def return_table(title: str, returns: Sequence[float], successes: Sequence[bool] = ()) -> Table:
+    """True return of the policy over episodes, and the share of successes where there is such a thing."""
     table = Table(title=title)
-    for column in ("True return", "Standard deviation", "Lowest", "Highest", "Episodes"):
+    for column in ("True return", "Standard deviation", "Lowest", "Highest", "Episodes", *(["True success"] if successes else [])):
         table.add_column(column, justify="right")
-    table.add_row(*(f"{value:.4g}" for value in (np.mean(returns), np.std(returns), min(returns), max(returns))), str(len(returns)))
+    table.add_row(*(f"{value:.4g}" for value in (np.mean(returns), np.std(returns), min(returns), max(returns))), str(len(returns)),
+                  *([f"{np.mean(successes):.0%}"] if successes else []))
     return table
 
 

@@ -1,73 +1,166 @@
-"""Self-play on a point on a table: who gets what, by hand; goals move away, and a task is learned in fewer episodes afterwards."""
+"""Self-play on a line: who gets what, by hand; what the reacher is shown; and that it learns goals that nobody gave it."""
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+from typing import Any
+
+import gymnasium
 import numpy as np
 import pytest
+import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
-from rewardbot.errors import ConfigError
-from rewardbot.policies.ppo import PPOConfig
-from rewardbot.training.self_play import Array, Played, SelfPlay, SelfPlayConfig, episodes_until
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.policies.sac import SACConfig
+from rewardbot.training.kept_state import load, save
+from rewardbot.training.self_play import STOP, SelfPlay, SelfPlayConfig, reaches
+from rewardbot.training.state_loop import StateLoopConfig
+from tests.training.point import Point
+
+Points = NDArray[np.float64]
 
 
-class Table:
-    """A point that goes up to 0.1 a step on a table from -1 to 1, from anywhere; a goal is reached within 0.15."""
+class Line(gymnasium.Env[Any, Any]):
+    """A point that goes up to 0.2 a step on a line from -1 to 1, from near the middle; the task's own goals are its ends."""
 
-    states, actions = 2, 2
+    def __init__(self) -> None:
+        self.observation_space, self.action_space = spaces.Box(-2.0, 2.0, (2,)), spaces.Box(-1.0, 1.0, (1,))
+        self.points, self.goal = np.zeros((1, 1)), np.zeros((1, 1))
 
-    def starts(self, n: int, rng: np.random.Generator) -> Array:
-        return rng.uniform(-1.0, 1.0, (n, 2)).astype(np.float32)
+    def aim(self, goal: Points) -> NDArray[np.float32]:
+        self.goal = goal
+        return self.toward(self.points[0].astype(np.float32), self.points, goal)
 
-    def step(self, state: Array, action: Array) -> Array:
-        return np.clip(state + 0.1 * action, -1.0, 1.0).astype(np.float32)
+    def toward(self, seen: NDArray[np.float32], points: Points, goal: Points) -> NDArray[np.float32]:
+        return np.concatenate([seen[:1], (goal - points)[0]]).astype(np.float32)
 
-    def reached(self, state: Array, goal: Array) -> NDArray[np.bool_]:
-        return np.linalg.norm(state - goal, axis=1) < 0.15
+    def shown(self, start: Points) -> Points:
+        return self.points
 
+    def reached(self, points: Points, goal: Points) -> bool:
+        return bool(np.abs(points - goal).max() < 0.15)
 
-CONFIG = SelfPlayConfig(ppo=PPOConfig(rate=2e-3, epochs=4, batch=256, discount=1.0, entropy=0.01))
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.points = self.np_random.uniform(-0.1, 0.1, (1, 1))
+        return self.aim(np.array([[self.np_random.choice([-0.9, 0.9])]])), {}
 
-
-def far_goals() -> Array:
-    """All around, 0.8 away."""
-    angle = np.linspace(0.0, 2.0 * np.pi, 64, endpoint=False)
-    return 0.8 * np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-
-
-def test_the_steps_and_what_they_are_worth() -> None:
-    """Two episodes of two steps and one: -0.5 a step, 3 and 4 at the end; the first is over, the second cut off."""
-    played = Played(1, 1, np.zeros(2, np.int64))
-    one = np.ones((1, 1), np.float32)
-    two = np.array([[1.0], [2.0]], np.float32)
-    played.add(np.array([0, 1]), two, np.ones((2, 1), np.float32), two + 2.0)
-    played.add(np.array([0]), 3.0 * one, one, 5.0 * one)
-    steps, last = played.batch(-0.5, np.array([3.0, 4.0], np.float32), np.array([True, False]))
-    assert steps.state.flatten().tolist() == [1.0, 3.0, 2.0] and steps.next_state.flatten().tolist() == [3.0, 5.0, 4.0]
-    assert steps.reward.tolist() == [-0.5, 2.5, 3.5] and steps.continues.tolist() == [1.0, 0.0, 1.0]
-    assert last.tolist() == [False, True, True]
+    def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.points = np.clip(self.points + 0.2 * action, -1.0, 1.0)
+        return self.aim(self.goal), 0.0, False, False, {}
 
 
-def test_setter_and_reacher_share_their_steps() -> None:
-    play = SelfPlay(Table(), CONFIG)
-    start = play.world.starts(50, play.rng)
-    goal, taken, _ = play._set(start)
-    steps, reached, _ = play._reach(start, goal, CONFIG.steps - taken)
-    assert ((taken >= 1) & (taken < CONFIG.steps)).all() and (steps + taken <= CONFIG.steps).all()
-    assert (steps[~reached] == (CONFIG.steps - taken)[~reached]).all(), "what was not reached took all that was left"
-    assert (steps[play.world.reached(start, goal)] == 0).all()
+SAC = SACConfig(hidden=16, batch=32, rate=3e-3, discount=0.9)
+LOOP = StateLoopConfig(steps=900, start_steps=60, updates_per_step=2.0, sac=SAC)
 
 
-def test_goals_move_away_and_the_task_is_then_learned_in_fewer_episodes() -> None:
-    play = SelfPlay(Table(), CONFIG)
-    told = [play.round() for _ in range(50)]
-    early, late = (np.mean([of["distance"] for of in part]) for part in (told[:5], told[-5:]))
-    assert late > 1.5 * early
-    most = 64 * 40
-    after, scratch = (episodes_until(player, far_goals(), 0.8, most) for player in (play, SelfPlay(Table(), CONFIG)))
-    assert after < scratch
+def player(env: Line | None = None, *, acts: list[float] | None = None, reaches_by: float | None = None, **settings: Any) -> SelfPlay:
+    """With a setter who does `acts` and then stops, and a reacher who does the same all the time, if given."""
+    slow = StateLoopConfig(start_steps=60, updates_per_step=0.5, sac=SAC)
+    play = SelfPlay(env or Line(), SelfPlayConfig(**{"together": 16, "setter": slow, "reacher": LOOP, **settings}), seed=0)
+    if acts is not None:
+        stops = [-1.0] * (len(acts) - 1) + [1.0]
+        actions = iter(np.array([acts, stops], np.float32).T)
+        play.setter._explore = lambda state: next(actions)  # type: ignore[method-assign]
+    if reaches_by is not None:
+        play.reacher._explore = lambda state: np.array([reaches_by], np.float32)  # type: ignore[method-assign]
+    return play
 
 
-def test_no_goals() -> None:
-    with pytest.raises(ConfigError, match="no goals"):
-        episodes_until(SelfPlay(Table(), CONFIG), np.zeros((0, 2), np.float32), 0.8, 10)
+@pytest.mark.parametrize(("reacher", "steps", "there", "paid"), [
+    (0.5, 3, True, 0.5),     # half as quick: after three steps of 0.1 the goal, 0.4 away, is near enough
+    (1.0, 2, True, 0.0),     # as quick as the setter
+    (-1.0, 8, False, 3.0),   # the wrong way: all that are left of 10
+])
+def test_who_gets_what(reacher: float, steps: int, there: bool, paid: float) -> None:
+    play = player(acts=[1.0, 1.0], reaches_by=reacher, together=10, scale=0.5)
+    play.advance()
+    (told,) = play.rounds
+    assert (told.setter_steps, told.reacher_steps, told.reached) == (2, steps, there)
+    assert told.distance == pytest.approx(0.4)
+    set_ = play.setter.replay.transitions(play.setter.replay.episodes()[0])
+    assert set_.reward.tolist() == [0.0, paid] and set_.continues.tolist() == [1.0, 0.0]
+    taken = play.reacher.replay.transitions(play.reacher.replay.episodes()[0])
+    assert taken.reward.tolist() == [-0.5] * steps
+    assert taken.continues.tolist() == [1.0] * (steps - 1) + [0.0 if there else 1.0]
+    assert play.steps == 2 + steps
+
+
+def test_both_begin_at_the_same_place_and_the_reacher_sees_how_far_it_is() -> None:
+    play = player(acts=[1.0, 1.0], reaches_by=-1.0)
+    play.advance()
+    first, second = play.setter.replay.rows[0], play.reacher.replay.rows[0]
+    assert first[0] == second[0] and first[1] == 0.0 and float(second[1]) == pytest.approx(0.4)
+
+
+def test_how_the_setter_got_there_is_shown_up_to_where_it_is_near_enough() -> None:
+    play = player(acts=[1.0, 0.5, 0.2], reaches_by=-1.0)  # 0.2, 0.3, 0.34 from the start: the goal is near from the first on
+    play.advance()
+    shown = play.reacher.replay.transitions(play.reacher.replay.episodes()[1])
+    assert shown.state_action[:, 1:].tolist() == [[pytest.approx(0.34), 1.0]]
+    assert shown.next_state[:, 1].tolist() == [pytest.approx(0.14)] and shown.continues.tolist() == [0.0]
+    assert shown.reward.tolist() == [-1.0]
+    bare = player(acts=[1.0, 1.0], reaches_by=-1.0, demonstrated=False)
+    bare.advance()
+    assert len(bare.reacher.replay.episodes()) == 1
+
+
+def test_a_goal_at_the_start_is_reached_at_once_and_worth_nothing() -> None:
+    play = player(acts=[0.1], reaches_by=1.0)
+    play.advance()
+    (told,) = play.rounds
+    assert (told.setter_steps, told.reacher_steps, told.reached) == (1, 0, True)
+    assert play.setter.replay.rows[0, 4] == 0.0 and play.reacher.steps == 0
+
+
+def test_a_setter_that_never_stops_leaves_the_reacher_a_step() -> None:
+    play = player(together=5, reaches_by=-1.0)
+    play.setter._explore = lambda state: np.array([1.0, STOP], np.float32)  # type: ignore[method-assign]
+    play.advance()
+    assert (play.rounds[0].setter_steps, play.rounds[0].reacher_steps) == (4, 1)
+
+
+def test_goals_move_away_and_the_task_then_needs_fewer_episodes_than_from_scratch() -> None:
+    """None at all, where fifteen are too few from scratch."""
+    play, scratch, seeds = player(), player(), range(1000, 1020)
+    while play.steps < LOOP.steps:
+        play.advance()
+    quarter = len(play.rounds) // 4
+    early, late = (np.mean([one.distance for one in part]) for part in (play.rounds[:quarter], play.rounds[-quarter:]))
+    assert late > early
+    for episode in range(15):
+        scratch.practise(episode)
+    after, without = (np.mean(reaches(Line(), one.reacher.best, seeds, 8)) for one in (play, scratch))
+    assert after >= 0.9 and without <= 0.5
+
+
+def test_it_goes_on_from_what_was_kept(tmp_path: Path) -> None:
+    soon = {"setter": StateLoopConfig(start_steps=20, sac=SAC), "reacher": StateLoopConfig(steps=400, start_steps=10, sac=SAC)}
+    play, again = player(**soon), player(**soon)
+    while play.steps < 60:
+        play.advance()
+    save(tmp_path / "kept.pt", play.state())
+    load(tmp_path / "kept.pt", play.restore)  # the random numbers of now
+    play.advance()
+    load(tmp_path / "kept.pt", again.restore)
+    again.advance()
+    assert again.rounds[-1] == play.rounds[-1] and again.steps == play.steps
+    assert torch.equal(again.reacher.replay.rows, play.reacher.replay.rows)
+    assert all(map(torch.equal, again.setter.agent.actor.parameters(), play.setter.agent.actor.parameters()))
+
+
+def test_an_environment_without_goals_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"Nobody can set goals in Point(.|\n)*--task reach --state"):
+        SelfPlay(Point(), SelfPlayConfig())
+
+
+def test_the_environment_breaks() -> None:
+    class Broken(Line):
+        def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+            return np.full(2, math.nan, np.float32), 0.0, False, False, {}
+
+    with pytest.raises(DataError, match="A transition holds NaN"):
+        player(Broken(), acts=[1.0, 1.0], reaches_by=1.0).advance()

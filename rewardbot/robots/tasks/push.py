@@ -61,3 +61,7 @@ class Push(Task):
         way = GOAL - puck
         behind = puck - 0.08 * way / max(1e-6, float(np.linalg.norm(way)))
         return (nearness(tool[:2], behind) + 2.0 * nearness(puck, GOAL)) / 3.0
+
+    def places(self, model: mujoco.MjModel, data: mujoco.MjData) -> Vector:
+        """The puck on the square, wherever the tool is."""
+        return np.array([[np.nan] * 3, [*GOAL, PUCK_HALF]])

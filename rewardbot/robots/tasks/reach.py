@@ -32,3 +32,7 @@ class Reach(Task):
     def progress(self, model: mujoco.MjModel, data: mujoco.MjData, tool: Vector) -> float:
         """The way to the ball."""
         return nearness(tool, data.mocap_pos[0])
+
+    def places(self, model: mujoco.MjModel, data: mujoco.MjData) -> Vector:
+        """The tool at the ball."""
+        return data.mocap_pos[:1].copy()

@@ -53,6 +53,12 @@ class Task(ABC):
         """
         return 0.0
 
+    def places(self, model: mujoco.MjModel, data: mujoco.MjData) -> Vector | None:
+        """Where the goal holds, if it is that things are somewhere: of the tool and of each free object, float64 (P, 3) [m, base
+        frame], NaN where it does not matter. None: the goal is of another kind.
+        """
+        return None
+
 
 def uniform_offset(rng: np.random.Generator, half: float = OBJECT_RANGE) -> Vector:
     """A random (x, y) offset in the square of side 2 `half` [m]."""

@@ -195,7 +195,9 @@ def main() -> NoReturn:
     except RewardbotError as error:
         print(f"rewardbot: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            print(f"rewardbot: {stopped}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # `rewardbot list | head`
         with contextlib.suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from rewardbot.data.episodes import list_episodes, read_episode, read_header
@@ -14,17 +15,21 @@ from rewardbot.types import Episode
 _log = logging.getLogger(__name__)
 
 
-def read_demonstrations(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
+def read_demonstrations(
+    folder: Path, contract: RobotContract, task: str, progress: Callable[[float], None] = lambda share: None
+) -> list[Episode]:
     """The successful demonstrations of `task` in `folder`, by name. Episodes from other sources are left out.
 
-    A demonstration that the operator did not call a success is skipped with a warning.
+    A demonstration that the operator did not call a success is skipped with a warning. `progress` is told the share before each.
 
     Raises:
         DataError: no such folder, no successful demonstration, or a demonstration that `read_episode` refuses.
     """
     demonstrations: list[Episode] = []
     skipped: list[str] = []
-    for path in list_episodes(folder):
+    paths = list_episodes(folder)
+    for number, path in enumerate(paths):
+        progress(number / len(paths))
         info = read_header(path).info
         if info.source != "demonstration":
             continue
@@ -59,10 +64,17 @@ def read_judged(folder: Path, contract: RobotContract, task: str) -> list[Episod
     return [read_episode(path, contract, task) for path, _ in judged]
 
 
-def read_play(folder: Path, contract: RobotContract, task: str) -> list[Episode]:
-    """The episodes of random motion in `folder`, by name.
+def read_play(
+    folder: Path, contract: RobotContract, task: str, progress: Callable[[float], None] = lambda share: None
+) -> list[Episode]:
+    """The episodes of random motion in `folder`, by name. `progress` is told the share before each.
 
     Raises:
         DataError: no such folder, or an episode that `read_episode` refuses.
     """
-    return [read_episode(path, contract, task) for path in list_episodes(folder) if read_header(path).info.source == "play"]
+    paths = [path for path in list_episodes(folder) if read_header(path).info.source == "play"]
+    played: list[Episode] = []
+    for number, path in enumerate(paths):
+        progress(number / len(paths))
+        played.append(read_episode(path, contract, task))
+    return played

@@ -67,10 +67,13 @@ class GoalClassifier(RewardModel):
                                            weight_decay=config.weight_decay, capturable=positives.is_cuda)
         self.discriminator.set_scale(torch.cat([positives, negatives(max(1000, 4 * len(positives)))]))
 
-    def fit(self, steps: int) -> float:
-        """`steps` balanced gradient steps, then a new calibration; returns the mean loss."""
+    def fit(self, steps: int, progress: Callable[[float], None] = lambda share: None) -> float:
+        """`steps` balanced gradient steps, before each of which `progress` is told the share, then a new calibration; returns the
+        mean loss.
+        """
         total = torch.zeros((), device=self.level.device)
-        for _ in range(steps):
+        for step in range(steps):
+            progress(step / steps)
             total += self._descend()
         self._calibrate()
         self.version += 1

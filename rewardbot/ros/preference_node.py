@@ -33,6 +33,7 @@ from rewardbot.training.files import StorageError
 from rewardbot.training.fitting import LEDGER
 from rewardbot.training.oversight import Oversight, OversightConfig
 from rewardbot.training.questioner import Questioner
+from rewardbot.training.stopping import Stopped
 
 LOOK_S = 0.5
 """Least time between two looks for new episodes and due questions [s]."""
@@ -73,9 +74,10 @@ class PreferenceNode(RewardbotNode):
         self._ledger, self._desk_ledger = Ledger(path, wait_s=LOCKED_S), Ledger(path, wait_s=LOCKED_S)
         self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
         self.questioner = Questioner(library, self._ledger, self._teacher, self._asking, seed=settings.seed, name=PROCESS,
-                                     stale_after=settings.stale_after, say=warn, desk_ledger=self._desk_ledger)
+                                     stale_after=settings.stale_after, say=warn, desk_ledger=self._desk_ledger,
+                                     go_on=self._go_on)
         self._oversight = Oversight(library, self._ledger, params.declare(self, OversightConfig, self.given, prefix="oversight"))
-        self._pool = ThreadPoolExecutor(2, "look")
+        self._pool, self._closing = ThreadPoolExecutor(2, "look"), False
         self._look: Future[int] | None = None
         self._overlook: Future[None] | None = None
         self._look_at, self._paused, self._learned_s, self._trouble = 0.0, False, 0.0, ""
@@ -110,16 +112,22 @@ class PreferenceNode(RewardbotNode):
                                            ask=not self._paused and not self._oversight.enough)
         if self._overlook is None and (reward := self.questioner.reward) is not None and reward.version != self._overlooked:
             self._overlooked = reward.version
-            self._overlook = self._pool.submit(self._oversight.look, reward, self.questioner.clips)
+            self._overlook = self._pool.submit(self._oversight.look, reward, self.questioner.clips, self._go_on)
         self._tell()
         return LONGEST_WAIT_S
 
     def close(self) -> None:
-        """Waits for a look that is under way: it may be writing."""
+        """Waits for a look that is under way to see that it is over: it may be writing."""
+        self._closing = True
         self._pool.shutdown()
         self.questioner.close()
         self._ledger.close()
         self._desk_ledger.close()
+
+    def _go_on(self, share: float = 0.0) -> None:
+        """Called out of the looks."""
+        if self._closing:
+            raise Stopped
 
     def _tell(self) -> None:
         desk = self.questioner.desk

@@ -75,14 +75,18 @@ class RewardFitter:
         now = self._counting() if self._ledger is not None else {}
         return len(now.items() ^ self._fitted.items())
 
-    def fit(self) -> tuple[PreferenceReward | None, Metrics]:
+    def fit(self, progress: Callable[[float], None] = lambda share: None) -> tuple[PreferenceReward | None, Metrics]:
         """The reward of what counts now, each answer weighing as much as its annotator can be relied on, and how well it fits; None
         if nobody prefers anything. Its version is the number of the ledger's last record. To be called when it is `due`.
+
+        Args:
+            progress: told again and again how far the fit is; what it raises ends the call, as if it had not been made.
         """
         assert self._ledger is not None
         history = History(self._ledger.records())
         last, counting = history.last, _answers(history)
         for id, answer in counting.items():
+            progress(0.0)  # whoever has not seen its clips before reads them
             if not self._is_usable(id, answer):
                 history.add(Record(history.last + 1, 0.0, answer.given.annotator, Undo(id)))  # in this copy only
         usable = list(_answers(history).values())
@@ -92,7 +96,7 @@ class RewardFitter:
             if usable:
                 size = inputs(self._clips.transitions(clips_in(usable[0])[0]), self._config.sees).shape[-1]
                 reward = PreferenceReward(self._config, size, device=str(self._device), seed=self._seed)
-                metrics, _ = fit_weighted(reward, history, Context(self._clips.transitions))
+                metrics, _ = fit_weighted(reward, history, Context(self._clips.transitions), progress)
                 reward.version = last
         except DataError as error:  # all are equal
             reward, self.trouble = None, str(error)

@@ -196,11 +196,10 @@ class Learner:
             torch.set_num_threads(threads)
         parallel.share(self.cloning, self.plain)
         self.encoder = self.cloning.frozen_encoder()
-        features = self._add_prior(demonstrations)
-        progress("goal classifier", 0.0)
+        features = self._add_prior(demonstrations, progress)
         self.classifier = self._new_classifier(
             features, [self.embed(episode) for episode in failures], self.embed_images(shown or {}), self.embed_images(others or {}))
-        self._begin(metrics)
+        self._begin(metrics, progress)
         progress("goal classifier", 1.0)
         return metrics
 
@@ -232,27 +231,29 @@ class Learner:
         self.cloning.eval()
         parallel.share(self.cloning)
         self.encoder = self.cloning.frozen_encoder()
-        played = self._add_prior(play)
-        progress("goal classifier", 0.0)
+        played = self._add_prior(play, progress)
         shown = self.embed_images(success)
         shown = shown[torch.randperm(len(shown), generator=self.generator, device=self.device)]
         heldout = min(len(shown) - 1, max(1, round(self.config.classifier.heldout * len(shown))))
         self.classifier = self.make_classifier(
             shown[heldout:], shown[:heldout], evened(torch.cat(played), self.embed_images(others or {})))
-        self._begin(metrics)
+        self._begin(metrics, progress)
         progress("goal classifier", 1.0)
         return metrics
 
-    def _add_prior(self, episodes: Sequence[Episode]) -> list[Tensor]:
+    def _add_prior(self, episodes: Sequence[Episode], progress: Progress) -> list[Tensor]:
         """Their features, each (T + 1, F)."""
-        features = [self.embed(episode) for episode in episodes]
-        for episode, embedded in zip(episodes, features, strict=True):
-            self.demonstrations.add(episode, embedded)
+        features: list[Tensor] = []
+        for episode in episodes:
+            progress("goal classifier", 0.0)
+            features.append(self.embed(episode))
+            self.demonstrations.add(episode, features[-1])
         return features
 
-    def _begin(self, metrics: Metrics) -> None:
+    def _begin(self, metrics: Metrics, progress: Progress) -> None:
         """What every pretraining ends with."""
-        metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps)
+        metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps,
+                                                         lambda share: progress("goal classifier", share))
         self.agent = self.new_agent()
         agent = self.agent
         parallel.share(self.classifier.discriminator, agent.actor, agent.average, agent.critic, agent.target)

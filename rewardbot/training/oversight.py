@@ -5,6 +5,7 @@ somebody clears it, and one that was cleared does not ring again about the same 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rewardbot.config import setting
@@ -88,12 +89,13 @@ class Oversight:
         self._watch.hacked = None
         self._save()
 
-    def look(self, reward: DeployedPreference, clips: BagClips) -> None:
+    def look(self, reward: DeployedPreference, clips: BagClips, progress: Callable[[float], None] = lambda share: None) -> None:
         """Reads meter and alarm, if enough new answers have been learned from; takes seconds then.
 
         Args:
             reward: the present one.
             clips: what it sees.
+            progress: see `Watch.look`.
 
         Raises:
             DataError: what there is cannot be judged, such as answers that all say the same.
@@ -105,7 +107,8 @@ class Oversight:
         others = [segment for segment, of_policy in whole if not of_policy][: self._config.others]
         history = History(self._ledger.records())  # the ledger's own may change meanwhile
         answers = [answer for answer in learned_from(history) if all(one.episode_id in library for one in clips_in(answer))]
-        if self._watch.look(reward.reward, history, Context(clips.transitions), own, others, answers=answers):
+        if self._watch.look(reward.reward, history, Context(clips.transitions), own, others, answers=answers,
+                            progress=progress):
             self._save()
 
     def _save(self) -> None:

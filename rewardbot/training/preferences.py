@@ -43,6 +43,7 @@ from rewardbot.rewards.mrn import CriticBatch, MetaRewardNet, MRNConfig
 from rewardbot.rewards.pebble import PEBBLE, StateEntropy, StateEntropyConfig
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.rewards.surf import Surf, SurfConfig
+from rewardbot.training import stopping
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
@@ -271,11 +272,11 @@ class PreferenceLoop:
         first = not self.fitted and not self._restored
         try:
             history = self._ledger.history()
-            self.fitted, _ = fit_weighted(self.model, history, context)
+            self.fitted, _ = fit_weighted(self.model, history, context, stopping.check)
             if isinstance(self.model, MetaRewardNet):
                 self._data = compare(learned_from(history), context, SEES, pairs=self.config.reward.rankings == "pairs")
             if self.config.look:
-                self.watch.look(self.model, history, context, episodes)
+                self.watch.look(self.model, history, context, episodes, progress=stopping.check)
                 self.watch.alarm.check()
         except DataError as error:  # nothing to learn yet, or somebody else writes into the ledger
             if str(error) != self._trouble:

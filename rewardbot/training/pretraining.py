@@ -23,14 +23,18 @@ def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations:
     Raises:
         DataError: what is needed is missing, damaged or does not fit.
     """
-    progress("reading", 0.0)
+
+    def reading(share: float) -> None:
+        progress("reading", share)
+
+    reading(0.0)
     folder, contract = run / SUCCESS_IMAGES, learner.contract
     images = read_success_images(folder, contract) if folder.is_dir() or learner.config.prior == "play" else {}
     others = read_other_images(folder, contract) if images else {}
     if learner.config.prior == "play":
-        played = read_play(run / PLAY, contract, learner.task)
+        played = read_play(run / PLAY, contract, learner.task, reading)
         played.sort(key=lambda episode: episode.info.seed or 0)
         return learner.pretrain_from_images(images, played, progress, others=others)
-    shown = read_demonstrations(Path(demonstrations or run / DEMONSTRATIONS).expanduser(), contract, learner.task)
+    shown = read_demonstrations(Path(demonstrations or run / DEMONSTRATIONS).expanduser(), contract, learner.task, reading)
     shown.sort(key=lambda episode: episode.info.seed or 0)
     return {**learner.pretrain(shown, progress, shown=images, others=others), "demonstrations": float(len(shown))}

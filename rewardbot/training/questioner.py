@@ -37,6 +37,7 @@ class Questioner:
         stale_after: see `Desk`.
         say: told what is the matter.
         desk_ledger: the same ledger, opened again, if the desk is used in another thread than `look`.
+        go_on: called before each clip that is read or asked about; what it raises ends the look.
 
     Attributes:
         clips: what the newest reward sees of them.
@@ -47,10 +48,11 @@ class Questioner:
     def __init__(
         self, library: Library, ledger: Ledger, teacher: Teacher, config: AskingConfig, *, seed: int = 0, name: str = "",
         stale_after: int = 200, say: Callable[[str], object] = print, desk_ledger: Ledger | None = None,
+        go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self.library = library
         self.reward: DeployedPreference | None = None
-        self._ledger, self._teacher = ledger, teacher
+        self._ledger, self._teacher, self._go_on = ledger, teacher, go_on
         self._strips: dict[Segment, tuple[float, ...]] = {}
         self._judged: dict[Segment, tuple[float, ...]] = {}
         self._eye, self.clips = "", BagClips(library, _blind)
@@ -102,6 +104,7 @@ class Questioner:
         """NaN for a clip that cannot be read."""
         seen: dict[int, torch.Tensor] = {}
         for number, clip in enumerate(clips):
+            self._go_on()
             try:
                 seen[number] = inputs(self.clips.transitions(clip), reward.reward.config.sees)
             except DataError as error:
@@ -117,6 +120,7 @@ class Questioner:
         return Judged(utility, features)
 
     def _keep(self, clip: Segment) -> None:
+        self._go_on()
         if clip in self._judged:
             self._strips[clip] = self._judged[clip]
 

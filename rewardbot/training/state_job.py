@@ -28,6 +28,7 @@ from rewardbot.training.state_loop import Env, Spaces, evaluate, make_env, start
 from rewardbot.training.state_options import COMMAND, StateOptions
 from rewardbot.training.state_policy import StateAgent, StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary, draw_state_curves
+from rewardbot.training.stopping import Interruptible, Stopped, listening
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics
 
@@ -147,11 +148,14 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
     Args:
         options, config, run: see `prepare`.
         live: see `View`.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM.
     """
     progress = Progress(f"rewardbot train: {options.env}, {options.reward}, seed {options.seed}", ("learning", "evaluation"))
-    env, judge = make_env(options.env), make_env(options.env)
+    env, judge = Interruptible(make_env(options.env)), Interruptible(make_env(options.env))
     try:
-        with View(progress, live=live) as view:
+        with listening(), View(progress, live=live) as view:
 
             def report(metrics: Metrics, steps: int) -> None:
                 run.log(metrics, steps)
@@ -168,6 +172,8 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
             progress.begin("evaluation")
             view.refresh()
             returns = judge_policy((run.path / POLICY).read_bytes(), judge, options.seed, options.episodes)
+    except Stopped:
+        raise Stopped(f"Stopped. To go on with it:\n  rewardbot train --resume {run.path}") from None
     finally:
         env.close()
         judge.close()

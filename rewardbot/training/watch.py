@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class Watch:
 
     def look(
         self, reward: PreferenceReward, history: History, context: Context, own: Sequence[Segment], others: Sequence[Segment] = (),
-        *, answers: Sequence[Ranking | Rating] | None = None,
+        *, answers: Sequence[Ranking | Rating] | None = None, progress: Callable[[float], None] = lambda share: None,
     ) -> bool:
         """Reads both, if enough answers came since the last look; whether it did.
 
@@ -70,6 +70,7 @@ class Watch:
             own: whole episodes of the policy, the oldest first.
             others: more that the policy is compared with, such as demonstrations.
             answers: those that the reward was fitted to; if not given, all that count.
+            progress: told the share that is done; what it raises ends the look, as if there had been none.
 
         Raises:
             ConfigError, DataError: answers that prefer nothing, or a clip that cannot be judged.
@@ -81,7 +82,7 @@ class Watch:
         judged = clips_of([*now, *before, *others], context, reward.config.sees, reward.device)
         data = compare(answers, context, reward.config.sees, device=reward.device)
         returns = sampled_returns(reward, data, judged, seed=reward.seed)
-        foretold = cross_validate(reward, answers, context)
+        foretold = cross_validate(reward, answers, context, progress=progress)
         found = trust(foretold.about(alarm.by_chance(history)))
         learned = reward.returns(judged).mean(0).double().cpu().numpy()
         sure, agreed = alarm.fresh(history)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,11 +22,19 @@ def learned_from(history: History) -> list[Ranking | Rating]:
     return [answer for answer in history.active().values() if isinstance(answer, (Ranking, Rating))]
 
 
-def fit_weighted(reward: PreferenceReward, history: History, context: Context) -> tuple[Metrics, Annotators]:
+def fit_weighted(
+    reward: PreferenceReward, history: History, context: Context, progress: Callable[[float], None] = lambda share: None
+) -> tuple[Metrics, Annotators]:
     """Fits `reward` to all that counts, with weights that are a function of the ledger, too.
 
     With several annotators it is fitted twice: a copy to all answers alike, which says how good each clip is, from which the
     annotators are estimated; and then itself, to the answers with their weights.
+
+    Args:
+        reward: the reward.
+        history: the ledger's.
+        context: where clips come from.
+        progress: told the share of each fit that is done; what it raises ends the fit, and the reward stays as it was.
 
     Returns:
         See `PreferenceReward.fit`, and the annotators.
@@ -36,13 +44,13 @@ def fit_weighted(reward: PreferenceReward, history: History, context: Context) -
     """
     answers, given = learned_from(history), judgements(history)
     if len({answer.given.annotator for answer in answers}) < 2:
-        return reward.fit(answers, context), Annotators(given)
+        return reward.fit(answers, context, progress), Annotators(given)
     alike = type(reward)(reward.config, reward.size, device=reward.device, seed=reward.seed)
-    alike.fit(answers, context)
+    alike.fit(answers, context, progress)
 
     def utility(clips: Sequence[Segment]) -> NDArray[np.float64]:
         return alike.returns(clips_of(clips, context, alike.config.sees, alike.device)).mean(0).double().cpu().numpy()
 
     known = Annotators(given, utility)
     weight = context.weight
-    return reward.fit(answers, replace(context, weight=lambda answer: weight(answer) * known.weight(answer))), known
+    return reward.fit(answers, replace(context, weight=lambda answer: weight(answer) * known.weight(answer)), progress), known

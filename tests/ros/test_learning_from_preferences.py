@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,10 @@ class Graph:
     def _hear(self, message: DiagnosticArray) -> None:
         self.said |= convert.metrics_of(message)
 
-    def learner(self) -> Any:
+    def learner(self, *given: str) -> Any:
         files = share_path("config/preferences.yaml"), self._run / "quick.yaml"
         return self._start("learner_node", *(word for file in files for word in ("--params-file", str(file))),
-                           "-p", f"run_folder:={self._run}", "-p", "resume:=true")
+                           "-p", f"run_folder:={self._run}", "-p", "resume:=true", *given)
 
     def asker(self) -> Any:
         return self._start("preference_node", "-p", f"run_folder:={self._run}", *ASKING)
@@ -110,3 +111,19 @@ def test_nodes_that_are_killed_go_on_and_the_reward_is_rebuilt_to_the_bit(start_
         history = ledger.history()
         assert len(ledger.active()) == 12 == len(history.queries)
         assert {"uniform", "disagreement"} == {query.strategy for query in history.queries.values()} - {"check"}
+
+
+def test_a_learner_ends_in_the_middle_of_a_fit_and_keeps_what_there_is(start_node: Any, client: Any, tmp_path: Path) -> None:
+    record(tmp_path, 3, source="demonstration")
+    record(tmp_path, 4, first=3)
+    graph = Graph(start_node, client, tmp_path)
+    asker = graph.asker()
+    graph.wait("preference_node", "answered", 4.0, "the first answers")
+    assert asker.end() == 0
+    learner = graph.learner("-p", "preference.steps:=100000000")
+    assert client.call(Trigger, "pretrain", Trigger.Request()).success
+    graph.wait("learner_node", "state", "ready", "the end of pretraining")
+    client.quiet(0.5)  # the fit has begun, which would take days
+    began = time.monotonic()
+    assert learner.end() == 0 and time.monotonic() - began < 10.0, "2 s and less where nothing else runs"
+    assert list((tmp_path / "checkpoint").iterdir()) and not any("Traceback" in line for line in learner.output)

@@ -115,7 +115,7 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
         options, config, run = reopen(path, {name: value for name, value in given.items() if name != "run_dir"})
     with run:
         summary = train(options, config, run)
-    Console().print(return_table(f"{options.env}, {options.reward}", summary.returns))
+    Console().print(return_table(f"{options.env}, {options.reward}", summary.returns, summary.successes))
     answers = f", {summary.answers} answers" if summary.answers else ""
     print(f"{summary.steps} steps{answers}; {summary.total_s:.0f} s.")
     files = [name for name in ("summary.json", "curves.png", "policy.safetensors", "ledger.sqlite") if (run.path / name).exists()]
@@ -254,7 +254,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
 
 
 def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None:
-    from rewardbot.training.state_job import judge_policy
+    from rewardbot.training.state_job import judge_policy, successes
     from rewardbot.training.state_loop import make_env
     from rewardbot.training.state_policy import StatePolicy
     from rewardbot.training.state_summary import return_table
@@ -266,17 +266,18 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
     env = make_env(name)
     try:
         if not options.demos:
-            returns = judge_policy(data, env, options.seed, options.episodes)
+            found = judge_policy(data, env, options.seed, options.episodes)
+            returns, held = [one.total for one in found], successes(found)
         else:
             from rewardbot.training.state_loop import start_seeds
             from rewardbot.training.visiting import demonstrate
 
             shown = demonstrate(env, StatePolicy(data).act, start_seeds(options.seed, options.episodes))
-            returns = shown.returns
+            returns, held = shown.returns, ()
             write_atomic(Path(options.demos).expanduser(), shown.to_bytes())
     finally:
         env.close()
-    Console().print(return_table(f"{name}: {path}", returns))
+    Console().print(return_table(f"{name}: {path}", returns, held))
     if options.demos:
         print(f"{options.demos}: {options.episodes} demonstrations")
 

@@ -60,6 +60,7 @@ class Manner:
     places: tuple[Place, ...] = STATES
 
 
+SELF_PLAY = "self_play"
 _JOBS = "rewardbot.training"
 ANSWERS = Source("preferences", "while the policy learns", ("teacher", "answers", "strategy"), f"{_JOBS}.preference_job")
 CONTEST = Source("demonstrations", "against the policy", ("demos",), f"{_JOBS}.adversarial_job")
@@ -67,14 +68,15 @@ SETTLED = Source("demonstrations", "before the policy", ("demos",), f"{_JOBS}.se
 RANKED = Source("ranked demonstrations", "before the policy", ("demos",), f"{_JOBS}.settled_job")
 TRUE = Source("the environment's own reward", "", (), f"{_JOBS}.settled_job")
 IMAGES = Source("success images", "while the policy learns", places=CAMERAS)
+GOALS = Source("goals that it sets itself", "while the policy learns", (), f"{_JOBS}.self_play_job", ("state",))
 NOTHING = Source("nothing", "", ("demos",), f"{_JOBS}.cloning_job", EVERYWHERE)
 PRAISE = Source("ratings while the robot acts", "", places=())
 
 REWARDS: Mapping[str, Source] = {
     **dict.fromkeys(("preference", "pebble", "surf", "mrn"), ANSWERS), **dict.fromkeys(("gail", "airl", "gcl"), CONTEST),
     **dict.fromkeys(("relative_entropy_irl", "perturbation_irl", "d_rex"), SETTLED), **dict.fromkeys(("t_rex", "b_rex"), RANKED),
-    "true": TRUE, **dict.fromkeys(("vice", "goal_classifier"), IMAGES), "none": NOTHING, "tamer": PRAISE}
-"""All rewards by name; `true` and `none` are no algorithms."""
+    "true": TRUE, **dict.fromkeys(("vice", "goal_classifier"), IMAGES), "none": NOTHING, SELF_PLAY: GOALS, "tamer": PRAISE}
+"""All rewards by name; `true`, `none` and `self_play` are no algorithms of `rewards/`."""
 
 REPLAYS = Manner("online, from all steps there were")
 ROLLOUTS = Manner("online, from its newest steps alone")
@@ -92,6 +94,8 @@ _NO_REWARD = "{policy} does what an operator does, and no reward plays a part in
 _FOR_CAMERAS = "{policy} looks through cameras, and {reward} is learned from state vectors"
 _ONLY_CAMERAS = "{reward} is learned from images, and {policy} looks at state vectors"
 _STANDS_STILL = "{policy} does nothing while it learns, and {reward} is learned from what the policy does"
+_GOALS_ARE_STATES = "{reward} sets goals that are states, and {policy} looks through cameras"
+_PLAYED = "{reward} plays while it learns, with a policy that learns from all steps there were"
 _LEARNED = (ANSWERS, CONTEST, SETTLED, RANKED, TRUE)
 
 WHY_NOT: Mapping[tuple[Source, Manner], str] = {
@@ -104,6 +108,8 @@ WHY_NOT: Mapping[tuple[Source, Manner], str] = {
     **{(PRAISE, manner): "{reward} says how good an action is all in all, and {policy} would add that up over time"
        for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
     **{(PRAISE, manner): _NO_REWARD for manner in (CLONES, ASKS)},
+    **{(GOALS, manner): _PLAYED for manner in (ROLLOUTS, OFFLINE)}, (GOALS, SEES): _GOALS_ARE_STATES,
+    **{(GOALS, manner): _NO_REWARD for manner in (CLONES, ASKS)},
 }
 
 ELSEWHERE: Mapping[str, str] = {

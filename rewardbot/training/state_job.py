@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +19,12 @@ import yaml
 import rewardbot
 from rewardbot.config import from_mapping, read_yaml, to_mapping
 from rewardbot.errors import ConfigError, DataError
-from rewardbot.training.combinations import POLICIES, REWARDS, check, needs_demonstrations, why_not
+from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check, needs_demonstrations, why_not
 from rewardbot.training.files import write_atomic
 from rewardbot.training.resuming import check_given
 from rewardbot.training.run import CONFIG, RunFolder
 from rewardbot.training.shown import read_shown
-from rewardbot.training.state_loop import Env, Spaces, evaluate, make_env, start_seeds
+from rewardbot.training.state_loop import Env, Outcome, Spaces, make_env, outcomes, start_seeds
 from rewardbot.training.state_options import COMMAND, StateOptions
 from rewardbot.training.state_policy import StateAgent, StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary, draw_state_curves
@@ -34,6 +34,8 @@ from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
 NONE = "none"
+HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy")
+"""Metrics that the terminal shows, of those that there are."""
 
 
 @dataclass
@@ -99,7 +101,7 @@ def environment(options: StateOptions) -> str:
     """Name of the environment that is meant.
 
     Raises:
-        ConfigError: none, two, or an unknown task.
+        ConfigError: none, two, or an unknown task; with self-play, one whose goal cannot be set.
     """
     if options.env and (options.task or options.state):
         raise ConfigError("--env and --task name two places to learn in.", valid="--env NAME, or --task NAME --state.")
@@ -107,10 +109,14 @@ def environment(options: StateOptions) -> str:
         return options.env
     if not options.task or not options.state:
         raise ConfigError("Nothing says where to learn from state vectors.", valid="--env NAME, or --task NAME --state.")
+    from rewardbot.robots.goal_env import check_goal_task, goal_env_id
     from rewardbot.robots.state_env import state_env_id
     from rewardbot.robots.tasks import load_task
 
     load_task(options.task)
+    if options.reward == SELF_PLAY:
+        check_goal_task(options.task)
+        return goal_env_id(options.task)
     return state_env_id(options.task)
 
 
@@ -159,8 +165,7 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
 
             def report(metrics: Metrics, steps: int) -> None:
                 run.log(metrics, steps)
-                progress.values = {name: f"{metrics[name]:.3g}" for name in ("true_return", "answers", "reward_accuracy")
-                                   if name in metrics}
+                progress.values = {name: f"{metrics[name]:.3g}" for name in HEADLINES if name in metrics}
                 progress.share, progress.detail = steps / options.steps, f"{steps} steps"
                 view.refresh()
 
@@ -171,14 +176,14 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
                 "env": options.env, "reward": options.reward, "seed": options.seed, "steps": trained.steps}))
             progress.begin("evaluation")
             view.refresh()
-            returns = judge_policy((run.path / POLICY).read_bytes(), judge, options.seed, options.episodes)
+            found = judge_policy((run.path / POLICY).read_bytes(), judge, options.seed, options.episodes)
     except Stopped:
         raise Stopped(f"Stopped. To go on with it:\n  rewardbot train --resume {run.path}") from None
     finally:
         env.close()
         judge.close()
     summary = StateSummary(options.env, options.reward, options.policy, options.seed, trained.steps, trained.answers, trained.skipped,
-                           tuple(returns), round(run.elapsed(), 1))
+                           tuple(one.total for one in found), successes(found), round(run.elapsed(), 1))
     write_atomic(run.path / SUMMARY, summary.to_json())
     draw_state_curves(run.path / "curves.png", run.history, f"{options.env}, {options.reward}, seed {options.seed}")
     return summary
@@ -189,9 +194,14 @@ def learn(options: StateOptions, config: Any, env: Env, judge: Env, folder: Path
     return _job(options).train(options, config, env, judge, folder, report)
 
 
-def judge_policy(data: bytes, env: Env, seed: int, episodes: int) -> list[float]:
-    """True returns of a stored policy."""
-    return evaluate(env, StatePolicy(data).act, start_seeds(seed, episodes))
+def judge_policy(data: bytes, env: Env, seed: int, episodes: int) -> list[Outcome]:
+    """What a stored policy truly comes to."""
+    return outcomes(env, StatePolicy(data).act, start_seeds(seed, episodes))
+
+
+def successes(found: Sequence[Outcome]) -> tuple[bool, ...]:
+    """Of all episodes; empty where the environment does not say so."""
+    return tuple(one.success for one in found if one.success is not None)
 
 
 def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, RunFolder]:

@@ -16,8 +16,14 @@ import yaml
 from rewardbot import cli, registry
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.rewards.partition import FewEffectiveSamples
-from rewardbot.training import combinations, state_job
-from rewardbot.training.combinations import PLACES, POLICIES, REWARDS, Combination, Place, why_not
+from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.robot import load_contract
+from rewardbot.training import combinations, imitation_job, job, state_job
+from rewardbot.training.combinations import PLACES, POLICIES, REWARDS, STATES, Combination, Place, why_not
+from rewardbot.training.job import record_demonstrations
+from rewardbot.training.options import IMITATORS, ROUNDS, JobOptions
+from rewardbot.training.preparing import prepare
+from rewardbot.training.state_job import environment
 from rewardbot.training.state_loop import Env, make_env
 from rewardbot.training.state_options import StateOptions
 from rewardbot.training.visiting import demonstrate
@@ -57,31 +63,29 @@ class World:
     folder: Path
 
 
-@pytest.fixture(scope="module", params=["env", "state"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Place, World]]:
     if POINT not in gymnasium.registry:
         gymnasium.register(POINT, entry_point=Point)
-    folder = tmp_path_factory.mktemp(request.param)
-    place = {"env": POINT} if request.param == "env" else {"env": "rewardbot/ReachState-v0", "task": "reach", "state": True}
-    env, judge = make_env(place["env"]), make_env(place["env"])
+    options: dict[Place, dict[str, Any]] = {"env": {"env": POINT}, "state": {"task": "reach", "state": True}}
+    found = {place: World(make_env(environment(StateOptions(**of))), make_env(environment(StateOptions(**of))), of,
+                          tmp_path_factory.mktemp(place)) for place, of in options.items()}
     draw = np.random.default_rng(0)
-    shown = demonstrate(env, lambda state: draw.uniform(-1.0, 1.0, env.action_space.shape), range(3), longest=10)
-    (folder / "demos").write_bytes(shown.to_bytes())
-    for module, settings in SETTINGS.items():
-        (folder / f"{module}.yaml").write_text(yaml.safe_dump(settings))
-    yield World(env, judge, place, folder)
-    env.close()
-    judge.close()
+    for world in found.values():
+        shown = demonstrate(world.env, lambda state, size=world.env.action_space.shape: draw.uniform(-1.0, 1.0, size), range(3),
+                            longest=10)
+        (world.folder / "demos").write_bytes(shown.to_bytes())
+        for module, settings in SETTINGS.items():
+            (world.folder / f"{module}.yaml").write_text(yaml.safe_dump(settings))
+    yield found
+    for world in found.values():
+        world.env.close()
+        world.judge.close()
 
 
-def of(place: Place) -> list[Combination]:
-    return [one for one in combinations.combinations() if one.place == place]
-
-
-@pytest.mark.parametrize("one", of("env"), ids=lambda one: f"{one.reward}-{one.policy}")
-def test_every_combination_of_state_vectors_starts(one: Combination, world: World, tmp_path: Path) -> None:
-    assert Combination(one.reward, one.policy, "state") in of("state")
-    module = REWARDS[one.reward].module
+@pytest.mark.parametrize("one", [one for one in combinations.combinations() if one.place in STATES], ids=str)
+def test_every_combination_of_state_vectors_starts(one: Combination, worlds: dict[Place, World], tmp_path: Path) -> None:
+    world, module = worlds[one.place], REWARDS[one.reward].module
     demos = (str(world.folder / "demos"),) if combinations.needs_demonstrations(one.reward, one.policy) else ()
     options = StateOptions(**world.place, reward=one.reward, policy=one.policy, demos=demos, steps=STEPS, answers=4, episodes=1,
                            config=str(world.folder / f"{module}.yaml"), run_dir=str(tmp_path))
@@ -93,6 +97,30 @@ def test_every_combination_of_state_vectors_starts(one: Combination, world: Worl
     assert trained.steps == STEPS
     assert module == "rewardbot.training.cloning_job" or ("true_return" in told[-1][1] and told[-1][0] == STEPS)
     state_job.state_policy_to_bytes(trained.agent, {"env": options.env})
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with demonstrations over cameras, and settings."""
+    folder = tmp_path_factory.mktemp("cameras")
+    (folder / "small.yaml").write_text("bc: {steps: 3}\nplain_bc: {steps: 3}\nclassifier: {first_steps: 3}\n")
+    robot = MujocoRobot("reach", load_contract("sim_arm"))
+    try:
+        record_demonstrations(JobOptions(task="reach", demos=2), robot, folder / "demonstrations", lambda share: None)
+    finally:
+        robot.close()
+    return folder
+
+
+@pytest.mark.parametrize("one", [one for one in combinations.combinations() if one.place == "cameras"], ids=str)
+def test_every_combination_over_cameras_starts(one: Combination, recorded: Path, tmp_path: Path) -> None:
+    options = JobOptions(task="reach", demonstrations=str(recorded / "demonstrations"), minutes=0.001, episodes=1,
+                         rounds=int(one.policy in ROUNDS), reward="" if one.reward == "none" else one.reward, policy=one.policy,
+                         config=str(recorded / "small.yaml"), run_dir=str(tmp_path))
+    options, run = prepare(options, "train")
+    with run:
+        summary = (imitation_job if one.policy in IMITATORS else job).train(options, run)
+    assert summary.success
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -112,7 +140,7 @@ def test_every_other_combination_is_refused_with_its_reason(reward: str, place: 
 
 
 def test_every_reward_and_policy_of_the_library_is_in_the_table() -> None:
-    assert set(registry.names("reward")) == REWARDS.keys() - {"true", "none"}
+    assert set(registry.names("reward")) == REWARDS.keys() - {"true", "none", "self_play"}
     assert set(registry.names("policy")) == POLICIES.keys()
 
 

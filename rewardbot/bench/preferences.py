@@ -71,9 +71,11 @@ class Trial:
     judged: int = 30
 
 
-ARM = {"reward": {"sees": ["next_state"], "members": 7, "steps": 100, "bootstrap": True}, "asking": {"steps": 5}}
-"""Of the arm's tasks, whose states are longer: the reward is of where a step leads, more networks are trained for less long, and
-clips are short. From 100 uniform questions about noisy reaching its correlation with the truth was .93 instead of .86.
+ARM = {"reward": {"sees": ["next_state"], "members": 7, "steps": 100, "bootstrap": True}, "asking": {"steps": 10}}
+"""Of the arm's tasks, whose states are longer: the reward is of where a step leads, and more networks are trained for less long.
+
+Clips are so long that they show how a movement ends: of 100 uniform questions about reaching, the place that the reward found best
+was 3.0 cm beside the ball with clips of 10 steps, and 4.3 cm with clips of 5.
 """
 
 

@@ -19,9 +19,10 @@ from rewardbot.bench._library_expert import expert
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
-from rewardbot.training.adversarial import AdversarialConfig, AdversarialLoop, demonstrate
+from rewardbot.training.adversarial import AdversarialConfig, AdversarialLoop
 from rewardbot.training.bench import BenchOptions, Cell, Report, Target
 from rewardbot.training.state_loop import Act, Env, Spaces, StateLoopConfig, evaluate, start_seeds
+from rewardbot.training.visiting import demonstrate
 
 EPISODES = 10
 """Demonstrations of an expert."""

@@ -22,9 +22,9 @@ from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.goal_classifier import GoalClassifier
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.state_env import StateEnv, state_env_id
-from rewardbot.training.adversarial import demonstrate
 from rewardbot.training.bench import BenchOptions, Cell, Report, Target
 from rewardbot.training.state_loop import Act, Env, StateLoop, StateLoopConfig, evaluate, start_seeds
+from rewardbot.training.visiting import demonstrate
 
 WORLD = "push from state"
 DEMONSTRATIONS, HAND_TREMOR = 20, 0.2

@@ -29,7 +29,7 @@ def log_partition(returns: Tensor, log_q: Tensor) -> Tensor:
     return torch.logsumexp(returns - log_q, dim=-1) - math.log(returns.shape[-1])
 
 
-def log_partition_between(returns: Tensor, log_q: Tensor, *, iterations: int = 40) -> Tensor:
+def log_partition_between(returns: Tensor, log_q: Tensor, *, iterations: int = 30) -> Tensor:
     """log Z, (), from J samples half of which are of p, exp(R) / Z, and half of q, in any order, (J,) each.
 
     Bennett's acceptance ratio (1976): the Z at which those of p are told from those of q as often wrongly one way as the other,

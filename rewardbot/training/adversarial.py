@@ -35,7 +35,6 @@ from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
-from rewardbot.training.visiting import demonstrate as demonstrate
 from rewardbot.types import Metrics
 
 REWARDS = ("gail", "airl", "gcl")

@@ -27,6 +27,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
+from rewardbot.feedback.alarm import Reading
 from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.feedback import Kind, Query
 from rewardbot.feedback.ledger import Ledger
@@ -34,8 +35,9 @@ from rewardbot.gui import theme
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
-from rewardbot.gui.preference_session import SILENT_S, PreferenceSession
+from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget, make_application
+from rewardbot.gui.silence import SILENT_S
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.collect import demonstrate, play
@@ -56,27 +58,28 @@ class Scene:
     """
 
     def __init__(self, looks: theme.Looks, library: Library, folder: Path, kind: Kind | None) -> None:
-        self.later = 0.0
+        self.later = self.stopped = 0.0
         self.window = PreferenceWidget(looks)
         self.desk = Desk(Ledger(folder / f"{kind}-{id(self)}.db"), library.path, name="example", rewards_of=self._rewards)
         self.silent = False
         self.session = PreferenceSession(
-            "ann", self._send, stop=lambda: None, clear=lambda: None, watched=("learner", "robot"),
+            "ann", self._send, stop=lambda: None, clear=lambda: None, watched=("learner", "policy"),
             clock=lambda: time.monotonic() + self.later)
         self.shelf = ClipShelf(self.window.clip_done.emit)
+        self.learning = Learning(lambda: time.monotonic() + self.later)
+        self.window.beside(LearningView(self.learning, looks))
         self.window.begin(self.session, self.shelf)
         if kind is not None:
             ids = library.ids
             count = {"pair": 2, "ranking": 3}.get(kind, 1)
             options = tuple(Segment(ids[number], 0, min(CLIP, library.steps(ids[number]))) for number in (0, 3, 1)[:count])
             predicted = (0.72, 0.28) if kind == "pair" else ()
-            self.desk.ledger.ask(Query("q1", kind, options, tuple(range(count)), reward_version=7, strategy="disagreement",
-                                       reason="the rewards that fit the answers so far disagree", predicted=predicted))
+            for name in ("q1", "q2"):
+                self.desk.ledger.ask(Query(name, kind, options, tuple(range(count)), reward_version=7, strategy="disagreement",
+                                           reason="the rewards that fit the answers so far disagree", predicted=predicted))
         self.desk.refresh()
         self.session.desk({"budget": 200.0, "answered": 61.0, "words": "The robot is collecting; next question in about 20 s"})
         self.session.questions(self.desk.questions())
-        self.learning = Learning(lambda: time.monotonic() + self.later)
-        self.window.beside(LearningView(self.learning, looks))
         self.window.show()
         self.window.refresh()
         self.until(lambda: kind is None or (self.session.phase == "asking" and self.window.views[0].has_picture))
@@ -107,8 +110,9 @@ class Scene:
 
     def hears(self) -> None:
         """Everybody who is watched has said something."""
-        for who in ("learner", "robot"):
+        for who in ("learner", "policy"):
             self.session.heard(who)
+        self.session.safety.metrics("sim_node", {"stopped": self.stopped, "estop": "none (simulated)"})
 
     def close(self) -> None:
         """Takes the window away."""
@@ -126,13 +130,19 @@ def _stale(scene: Scene) -> None:
     scene.later += SILENT_S + 2.0
 
 
+def _answered(scene: Scene) -> None:
+    scene.later += 5.0
+    scene.press(Qt.Key.Key_1)
+    scene.until(lambda: scene.session.phase == "asking" and scene.window.views[0].has_picture)
+
+
 def _alarm(scene: Scene) -> None:
-    scene.session.desk({"budget": 200.0, "answered": 61.0,
-                        "alarm": "the learned return rises while fresh answers agree less; the reward is frozen"})
+    reading = Reading("ringing", 1.0, 20, 9.0, 15.4, 3.1, 5.8)
+    scene.session.desk({"budget": 200.0, "answered": 61.0, "alarm": str(reading)})
 
 
 def _stopped(scene: Scene) -> None:
-    scene.session.stopped = True
+    scene.stopped = 1.0
 
 
 def _unsafe(scene: Scene) -> None:
@@ -149,15 +159,15 @@ def _marking(scene: Scene) -> None:
 def _learning(scene: Scene) -> None:
     """What a graph would tell in some minutes; the figures are made up."""
     learning, rng = scene.learning, np.random.default_rng(0)
+    told = {"words": "61 of 200 questions are answered.", "reward_version": 91.0, "reward_answers": 61.0, "meter": 0.18}
     for episode in range(60):
         scene.later += 12.0
         info = EpisodeInfo(f"policy-{episode}", TASK, "sim_arm", "policy", success=bool(rng.random() < episode / 50))
         learning.episode(EpisodeEvent("end", 1, info))
         learning.metrics("learner_node", {"rate_hz": 48.0, "reward": 0.1 + 0.01 * episode + 0.03 * rng.standard_normal()})
-    told = {"words": "61 of 200 questions are answered.", "reward_version": 91.0, "reward_answers": 61.0, "meter": 0.18}
-    learning.metrics("preference_node", {"rate_hz": 0.4, "reward_accuracy": 0.93, **told})
+        learning.metrics("preference_node", {"rate_hz": 0.4, "reward_accuracy": 0.95 - 0.25 * 0.9**episode, **told})
     learning.metrics("policy_node", {"rate_hz": 10.0})
-    learning.metrics("sim_node", {"rate_hz": 10.0, "stopped": 0.0})
+    learning.metrics("sim_node", {"rate_hz": 10.0, "stopped": 0.0, "estop": "none (simulated)"})
     learning.metrics("classifier_node", {"rate_hz": 10.0, "goal_probability": 0.83})
     learning.questions(scene.desk.questions())
     clips = scene.shelf.clips("q1")
@@ -177,6 +187,7 @@ def _free_camera(scene: Scene) -> None:
 
 STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "pair": ("pair", lambda scene: None),
+    "answered": ("pair", _answered),
     "why": ("pair", lambda scene: scene.press(Qt.Key.Key_W)),
     "ranking": ("ranking", lambda scene: scene.press(Qt.Key.Key_2, Qt.Key.Key_T, Qt.Key.Key_1)),
     "rating": ("rating", lambda scene: None),

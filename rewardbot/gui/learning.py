@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.feedback.messages import Questions
 from rewardbot.gui.level import Level
+from rewardbot.gui.safety import Safety, Values
+from rewardbot.gui.silence import SILENT_S, lasting
 
 KEPT, SMOOTHED = 2000, 20
 """Points of a curve that are kept, and episodes over which success is averaged."""
 
-SILENT_S = 2.0
-"""Time after which a node that said nothing is called silent [s]."""
-
-Values = Mapping[str, float | str]
 Row = tuple[str, str, Level]
 """A label, a text, and how much that matters."""
 
@@ -43,6 +41,7 @@ class Learning:
         self._verdicts: dict[str, bool] = {}
         self._nodes: dict[str, tuple[float, Values]] = {}
         self._desk: Values = {}
+        self._safety = Safety(clock)
         self._kinds: dict[str, int] = {}
         self._closed: deque[str] = deque(maxlen=3)
 
@@ -51,6 +50,7 @@ class Learning:
     def metrics(self, node: str, values: Values) -> None:
         """A node has told its metrics."""
         self._nodes[node] = self._clock(), values
+        self._safety.metrics(node, values)
         if node == "learner_node":
             self._point("reward", values.get("reward"))
         elif node == "classifier_node" and isinstance(of := values.get("goal_probability"), float):
@@ -99,19 +99,18 @@ class Learning:
             found.append(("enough?", f"bound on the regret {meter:.3g}" if isinstance(meter, float) else str(meter), "plain"))
         alarm = desk.get("alarm")
         found.append(("alarm", str(alarm), "bad") if alarm else ("alarm", "none", "good"))
-        return [*found, *self._safety(), *self._rates()]
+        return [*found, *self._safety.rows(), *self._rates()]
 
     def _rates(self) -> list[Row]:
         now = self._clock()
-        return [(name, f"silent for {now - at:.0f} s", "warning") if now - at > SILENT_S else
-                (name, f"{float(values.get('rate_hz', 0.0)):.1f} Hz", "plain") for name, (at, values) in sorted(self._nodes.items())]
 
-    def _safety(self) -> list[Row]:
-        told = [(key, values[key]) for _, values in self._nodes.values() for key in ("stopped", "estop") if key in values]
-        if not told and "sim_node" not in self._nodes:
-            return [("safety", "not known", "plain")]
-        stopped = any(key == "stopped" and value not in (0.0, "", "false") for key, value in told)
-        return [("safety", "Stopped", "bad") if stopped else ("safety", "limits are on, not stopped", "good")]
+        def said(at: float, values: Values) -> tuple[str, Level]:
+            if now - at > SILENT_S:
+                return f"silent for {lasting(now - at)}", "warning"
+            rate = f"{float(values.get('rate_hz', 0.0)):.1f} Hz"
+            return (f"{rate}, waits for {waited}", "warning") if (waited := values.get("waiting_for")) else (rate, "plain")
+
+        return [(name, *said(at, values)) for name, (at, values) in sorted(self._nodes.items())]
 
     def _point(self, name: str, value: float | str | None) -> None:
         if isinstance(value, (int, float)) and np.isfinite(value):

@@ -45,11 +45,10 @@ class LearningView(QWidget):
         whole.setContentsMargins(12, 0, 0, 0)
         whole.setSpacing(6)
         whole.addWidget(self.camera)
-        plots = QGridLayout()
-        plots.setSpacing(4)
-        for number, plot in enumerate((*self._plots.values(), self._histogram)):
-            plots.addWidget(plot, number // 2, number % 2)
-        whole.addLayout(plots)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(4)
+        self._drawn: list[Any] = []
+        whole.addLayout(self._grid)
         whole.addLayout(self._rows)
         whole.addStretch(1)
         self._timer = QTimer(self)
@@ -63,14 +62,27 @@ class LearningView(QWidget):
         for name, line in self._lines.items():
             minutes, values = self._learning.curve(name)
             line.setData(minutes, values)
-            self._plots[name].setVisible(len(values) > 1)
         rewards = self._learning.rewards
-        self._histogram.setVisible(bool(len(rewards)))
+        drawn = [plot for name, plot in self._plots.items() if len(self._learning.curve(name)[1]) > 1]
+        self._arrange([*drawn, *([self._histogram] if len(rewards) else [])])
         if len(rewards):
             heights, edges = np.histogram(rewards, BINS)
             self._bars.setOpts(x=(edges[:-1] + edges[1:]) / 2, height=heights, width=0.9 * (edges[1] - edges[0]))
         self.camera.show_probability(self._learning.probability)
         self._write()
+
+    def _arrange(self, drawn: list[Any]) -> None:
+        """Plots without a hole between them: those that there is something to draw in."""
+        if drawn == self._drawn:
+            return
+        for plot in self._drawn:
+            self._grid.removeWidget(plot)
+            plot.hide()
+        for number, plot in enumerate(drawn):
+            alone = number == len(drawn) - 1 and number % 2 == 0
+            self._grid.addWidget(plot, number // 2, number % 2, 1, 2 if alone else 1)
+            plot.show()
+        self._drawn = drawn
 
     def _write(self) -> None:
         rows = self._learning.rows()
@@ -89,7 +101,8 @@ class LearningView(QWidget):
             pair[1].setStyleSheet(f"color: {self._looks.colours[level]}; font-size: {self._text}px")
 
     def _plot(self, title: str) -> Any:
-        plot = pyqtgraph.PlotWidget(background=self._looks.ground)
+        plot = pyqtgraph.PlotWidget(self, background=self._looks.ground)
+        plot.hide()
         plot.setTitle(title, color=self._looks.soft, size=f"{self._text - 1}px")
         plot.setFixedHeight(125)
         font = self.font()

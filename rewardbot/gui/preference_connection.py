@@ -14,6 +14,7 @@ from std_msgs.msg import String
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import DataError
+from rewardbot.feedback.messages import CLEAR as CALM
 from rewardbot.feedback.messages import QUESTIONS, RECEIPTS, REQUESTS, Questions, Receipt, Request
 from rewardbot.gui import theme
 from rewardbot.gui.bridge import Bridge, Topic, Wiring
@@ -27,8 +28,11 @@ from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.ros import convert, qos
 
 METRICS, STOP, CLEAR = "metrics", "stop", "clear_stop"
-WATCHED = {"preference_node": "desk", "learner_node": "learner", "policy_node": "robot", "sim_node": "robot"}
-"""Node -> what a person calls it when it says nothing."""
+WATCHED = {"preference_node": "desk", "learner_node": "learner", "policy_node": "policy", "sim_node": "robot"}
+"""Node -> what a person calls it when it says nothing. The last is not there where the robot is a real one."""
+
+EXPECTED = ("desk", "learner", "policy")
+"""Who should be heard from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def _wire(settings: WindowSettings) -> Wiring:
         listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS),
                  Topic(METRICS, DiagnosticArray, qos.EVENTS), Topic(decode.EPISODE, DiagnosticArray, qos.EVENTS),
                  *(Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in cameras)],
-        speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR])
+        speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR, CALM])
 
 
 def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
@@ -69,10 +73,10 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
 
     session = PreferenceSession(
         annotator(LabelOptions(annotator=settings.annotator)), send,
-        stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), watched=tuple(dict.fromkeys(WATCHED.values())))
+        stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), calm=lambda: bridge.call(CALM), watched=EXPECTED)
     shelf, view = ClipShelf(window.clip_done.emit), LearningView(learning, looks, round(13 * settings.scale))
-    window.begin(session, shelf)
     window.beside(view)
+    window.begin(session, shelf)
     first, camera = next(iter(contract.cameras.items()), ("", CameraContract()))
 
     def hear(topic: str, message: Any) -> None:
@@ -102,10 +106,7 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
 def _tell(session: PreferenceSession, learning: Learning, node: str, values: dict[str, float | str]) -> None:
     learning.metrics(node, values)
     if node in WATCHED:
-        session.heard(WATCHED[node])
+        session.heard(WATCHED[node], watch=True)
+    session.safety.metrics(node, values)
     if node == "preference_node":
         session.desk(values)
-    if "stopped" in values:
-        session.stopped = values["stopped"] not in (0.0, "", "false")
-    if estop := values.get("estop"):
-        session.estop = str(estop)

@@ -53,6 +53,7 @@ COMMON = (
     Binding("v", "show or hide how the robot learns", "learning"),
     Binding("Esc", "Stop the robot", "stop"),
     Binding("Ctrl+r", "clear the Stop: the robot may move", "clear"),
+    Binding("Ctrl+a", "clear the alarm: I have looked, learning goes on", "calm"),
     Binding("?", "show or hide these keys", "help"),
 )
 

@@ -41,7 +41,7 @@ class OrderList(QListWidget):
             item = QListWidgetItem(f"{rank}  clip {place + 1}")
             item.setData(PLACE, place)
             item.setTextAlignment(int(Qt.AlignmentFlag.AlignCenter))
-            item.setSizeHint(QSize(110, 36))
+            item.setSizeHint(QSize(self.fontMetrics().horizontalAdvance(item.text()) + 40, 36))
             self.addItem(item)
         if tying:
             self.addItem(QListWidgetItem(f"the next one shares rank {len(groups)}"))

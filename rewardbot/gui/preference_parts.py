@@ -27,7 +27,7 @@ from rewardbot.gui.clips import Clip
 from rewardbot.gui.preference_keys import shown
 from rewardbot.teleop.bindings import Binding
 
-LINE, EDGE, STRIP = 28, 4, 52
+EDGE, STRIP = 4, 52
 
 
 class ClipView(QWidget):
@@ -47,7 +47,8 @@ class ClipView(QWidget):
 
     def __init__(self, looks: theme.Looks, text: int, chosen: Callable[[], None]) -> None:
         super().__init__()
-        self._looks, self._text, self._chosen = looks, text, chosen
+        self._looks, self._text, self._small, self._line = looks, text, round(0.8 * text), round(1.75 * text)
+        self._chosen = chosen
         self._clip: Clip | None = None
         self._frame, self._title, self._verdict = 0, "", ""
         self._over = self._selected = self._unsafe = False
@@ -109,8 +110,8 @@ class ClipView(QWidget):
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         painter, looks = QPainter(self), self._looks
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        strip = STRIP if self._rewards else 0
-        room = QRect(EDGE, LINE, self.width() - 2 * EDGE, self.height() - LINE - strip - EDGE)
+        strip = STRIP + self._small if self._rewards else 0
+        room = QRect(EDGE, self._line, self.width() - 2 * EDGE, self.height() - self._line - strip - EDGE)
         if self._images:
             cells = _cells([image.size() for image in self._images], room)
             around = cells[0]
@@ -121,7 +122,7 @@ class ClipView(QWidget):
             around = room
             painter.setPen(QColor(looks.soft))
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter, "being read")
-        self._draw_title(painter, QRect(around.left(), around.top() - LINE, around.width(), LINE))
+        self._draw_title(painter, QRect(around.left(), around.top() - self._line, around.width(), self._line))
         if self._rewards:
             self._draw_strip(painter, QRect(around.left(), around.bottom() + 2 * EDGE, around.width(), strip - 2 * EDGE))
         if self._verdict or self._unsafe or self._selected or self.hasFocus():
@@ -146,20 +147,20 @@ class ClipView(QWidget):
         if self._over and self._images:
             painter.setPen(QColor(looks.soft))
             painter.drawText(line, _RIGHT, "has ended")
-        font.setPixelSize(13)
+        font.setPixelSize(self._small)
         painter.setFont(font)
 
     def _draw_images(self, painter: QPainter, cells: Sequence[QRect]) -> None:
         assert self._clip is not None
         font = self.font()
-        font.setPixelSize(13)
+        font.setPixelSize(self._small)
         painter.setFont(font)
         names = ["free camera: drag, wheel"] if self._free is not None else list(self._clip.frames)
         for name, image, cell in zip(names, self._images, cells, strict=True):
             painter.setOpacity(0.45 if self._over else 1.0)
             painter.drawImage(cell, image)
             painter.setOpacity(1.0)
-            label = QRect(cell.left(), cell.top(), painter.fontMetrics().horizontalAdvance(name) + 10, 18)
+            label = QRect(cell.left(), cell.top(), painter.fontMetrics().horizontalAdvance(name) + 10, self._small + 5)
             painter.fillRect(label, QColor(0, 0, 0, 150))
             painter.setPen(QColor("#ffffff"))
             painter.drawText(label, Qt.AlignmentFlag.AlignCenter, name)
@@ -169,10 +170,11 @@ class ClipView(QWidget):
         values = np.asarray(self._rewards, np.float64)
         low, high = min(0.0, float(values.min())), max(0.0, float(values.max()), 1e-9)
         painter.fillRect(area, QColor(self._looks.raised))
+        text, curve = area.adjusted(6, 2, -6, 0), area.adjusted(0, self._small + 6, 0, -3)
 
         def at(step: float, value: float) -> QPointF:
             up = (value - low) / (high - low)
-            return QPointF(area.left() + area.width() * step / len(values), area.bottom() - area.height() * up)
+            return QPointF(curve.left() + curve.width() * step / len(values), curve.bottom() - curve.height() * up)
 
         painter.setPen(QPen(QColor(self._looks.edge), 1, Qt.PenStyle.DotLine))
         painter.drawLine(at(0, 0.0), at(len(values), 0.0))
@@ -180,12 +182,8 @@ class ClipView(QWidget):
         painter.drawPolyline(QPolygonF([at(step + 0.5, float(value)) for step, value in enumerate(values)]))
         painter.setPen(QPen(QColor(self._looks.colours["plain"]), 1))
         here = at(min(self._frame, len(values)), low).x()
-        painter.drawLine(QPointF(here, area.top()), QPointF(here, area.bottom()))
-        text = f"reward {low:.1f} to {high:.1f}"
-        width = painter.fontMetrics().horizontalAdvance(text) + 8
-        label = QRect(area.right() - width, area.top(), width, 16)
-        painter.fillRect(label, QColor(self._looks.raised))
-        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawLine(QPointF(here, curve.top()), QPointF(here, curve.bottom()))
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, f"reward of each step, {low:.1f} to {high:.1f}")
 
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
         self._grip = a0.pos() if a0 is not None else QPoint()
@@ -207,6 +205,20 @@ class ClipView(QWidget):
 
     def focusOutEvent(self, a0: QFocusEvent | None) -> None:
         self.update()
+
+
+class OneLine(QLabel):
+    """A text that is shortened where there is no room for it; the whole of it is in the tooltip then."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, a0: QPaintEvent | None) -> None:
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        self.setToolTip("" if shown == self.text() else self.text())
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 class TimeLine(QWidget):
@@ -272,8 +284,9 @@ class TimeLine(QWidget):
 class KeyHelp(QFrame):
     """The table of keys above the window it belongs to, in two columns."""
 
-    def __init__(self, window: QWidget, looks: theme.Looks) -> None:
+    def __init__(self, window: QWidget, looks: theme.Looks, text: int) -> None:
         super().__init__(window)
+        self._text = text
         self.setObjectName("help")
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(28, 20, 28, 20)
@@ -291,7 +304,7 @@ class KeyHelp(QFrame):
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         title = QLabel("Keys")
-        title.setStyleSheet("font-size: 20px; font-weight: bold")
+        title.setStyleSheet(f"font-size: {round(1.3 * self._text)}px; font-weight: bold")
         self._grid.addWidget(title, 0, 0, 1, 4)
         half = -(-len(rows) // 2)
         for number, row in enumerate(rows):
@@ -299,7 +312,7 @@ class KeyHelp(QFrame):
             key.setStyleSheet("font-weight: bold")
             for column, widget in enumerate((key, QLabel(row.description))):
                 self._grid.addWidget(widget, 1 + number % half, 2 * (number // half) + column)
-        self._grid.setColumnMinimumWidth(1, 320)
+        self._grid.setColumnMinimumWidth(1, 21 * self._text)
         self.adjustSize()
         window = self.parentWidget()
         assert window is not None

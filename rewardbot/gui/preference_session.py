@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,18 +32,17 @@ from rewardbot.gui.level import Level
 from rewardbot.gui.playback import SCRUB_S, Playback
 from rewardbot.gui.preference_entry import REASONS, Interval, Order
 from rewardbot.gui.preference_progress import Progress
+from rewardbot.gui.safety import Safety, Values
+from rewardbot.gui.silence import SILENT_S
 
 LOOK_S = 0.15
 """An answer that comes sooner after its clips is none [s]: nobody can have seen them. A key is being hammered."""
 
-RETRY_S, LATE_S, SILENT_S = 1.0, 1.0, 2.0
-"""When a request is sent again, when the person is told that it is late, and when who says nothing is called silent [s]."""
+RETRY_S, LATE_S = 1.0, 1.0
+"""When a request is sent again, and when the person is told that it is late [s]."""
 
 Phase = Literal["waiting", "loading", "asking", "storing"]
 """No question; its clips are being read; it can be answered; an answer is on its way to the disk."""
-
-Values = Mapping[str, float | str]
-"""Metrics of a node."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ class PreferenceSession:
         annotator: who answers.
         send: puts a request to the desk; returns at once.
         stop, clear: ask the robot to stop, and to go on; None where there is no robot.
+        calm: tells the desk that somebody has looked at an alarm; None where there is none.
         watched: who is expected to say something all the time, such as `learner`.
         clock: tells the time, one that nobody sets [s].
         wall: tells the time of day [s since 1970].
@@ -94,18 +94,19 @@ class PreferenceSession:
         last: the answer that was stored last.
         progress: of this sitting.
         status: what the desk told last.
-        estop: what is known of the hardware's emergency stop, which no window can press.
-        stopped: the robot has been stopped.
+        safety: what is known of it.
         trouble: why the last request was refused, until one is stored.
         said, level, count: what has happened last, how much that matters, and how many such things there were.
     """
 
     def __init__(
         self, annotator: str, send: Callable[[Request], None], *, stop: Callable[[], None] | None = None,
-        clear: Callable[[], None] | None = None, watched: Sequence[str] = (), clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
+        clear: Callable[[], None] | None = None, calm: Callable[[], None] | None = None, watched: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time,
     ) -> None:
-        self.annotator, self._send, self._stop, self._clear, self._clock, self._wall = annotator, send, stop, clear, clock, wall
+        self.annotator, self._send, self._clock, self._wall = annotator, send, clock, wall
+        self._asks = {"stop": stop, "clear": clear, "calm": calm}
+        self.safety = Safety(clock)
         self.question: Question | None = None
         self.upcoming: tuple[Question, ...] = ()
         self.playback, self.progress = Playback(), Progress()
@@ -113,7 +114,7 @@ class PreferenceSession:
         self.interval: Interval | None = None
         self.last: Stored | None = None
         self.status: Values = {}
-        self.stopped, self.trouble, self.estop = False, "", "not known"
+        self.trouble = ""
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
@@ -169,7 +170,7 @@ class PreferenceSession:
     @property
     def robot(self) -> bool:
         """Whether there is a robot to stop."""
-        return self._stop is not None
+        return self._asks["stop"] is not None
 
     def silent(self) -> dict[str, float]:
         """Who has said nothing for too long, and for how long [s]."""
@@ -223,9 +224,9 @@ class PreferenceSession:
         self.heard("desk")
         self.status = values
 
-    def heard(self, who: str) -> None:
-        """Somebody who is watched has said something."""
-        if who in self._heard:
+    def heard(self, who: str, *, watch: bool = False) -> None:
+        """Somebody who is watched, or is from now on, has said something."""
+        if watch or who in self._heard:
             self._heard[who] = self._clock()
 
     def told(self, text: str, level: Level) -> None:
@@ -278,8 +279,8 @@ class PreferenceSession:
                 self._leave()
             case "why":
                 self.why = not self.why
-            case "stop" | "clear":
-                self._ask_robot(what)
+            case "stop" | "clear" | "calm":
+                self._ask(what)
             case _:
                 self._play(what, number)
 
@@ -429,12 +430,11 @@ class PreferenceSession:
             case _:
                 pass
 
-    def _ask_robot(self, what: str) -> None:
-        ask = self._stop if what == "stop" else self._clear
-        if ask is None:
-            self._say("There is no robot here: these are recordings.", "plain")
-        else:
+    def _ask(self, what: str) -> None:
+        if (ask := self._asks[what]) is not None:
             ask()
+        else:
+            self._say("There is no robot here: these are recordings.", "plain")
 
     def _put(self, response: Response, question: Question | None) -> None:
         self._post(response, question=question)

@@ -14,11 +14,12 @@ from rewardbot.feedback.messages import Question, Questions, Receipt
 from rewardbot.gui import preference_keys, theme
 from rewardbot.gui import preference_words as words
 from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.flow import Flow
 from rewardbot.gui.free_camera import FreeCamera, Pose
 from rewardbot.gui.keys import KeyTable, Presses
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_order import OrderList
-from rewardbot.gui.preference_parts import ClipView, KeyHelp, TimeLine
+from rewardbot.gui.preference_parts import ClipView, KeyHelp, OneLine, TimeLine
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.toasts import Toasts
 from rewardbot.teleop.bindings import Binding
@@ -30,8 +31,8 @@ CLOSING_S = 3.0
 HELD = ("scrub back", "scrub on", "frame back", "frame on", "slower", "faster", "back")
 """What a key that is held does again and again."""
 
-ALWAYS = ("undo", "why", "help", "stop")
-"""Buttons that are always there."""
+ALWAYS = {"undo": "Undo", "why": "Why?", "learning": "Learning", "help": "Keys", "stop": "Stop"}
+"""Actions whose buttons are always there, and what these are called."""
 
 
 class PreferenceWidget(QWidget):
@@ -70,14 +71,17 @@ class PreferenceWidget(QWidget):
         self._buttons: list[QPushButton] = []
         self._answering: tuple[Binding, ...] = ()
         self._table, self._typing_table = KeyTable(preference_keys.rows(None)), KeyTable(preference_keys.TYPING)
-        self._headline, self._progress, self._badges, self._state = QLabel(), QLabel(), QLabel(), QLabel()
-        self._why, self._last, self._empty, self._estop = QLabel(), QLabel(), QLabel(), QLabel()
+        self._headline, self._banner, self._badges, self._state = QLabel(), QLabel(), QLabel(), QLabel()
+        self._progress, self._last, self._estop = OneLine(), OneLine(), OneLine()
+        self._why, self._empty = QLabel(), QLabel()
         self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
-        self._clips, self._answers, self._fixed = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        self._clips, self._answers, self._fixed = QHBoxLayout(), Flow(), QHBoxLayout()
         self._whole = QHBoxLayout(self)
         self._beside: QWidget | None = None
         self._upper = QWidget()
-        self.toasts, self.help = Toasts(self._upper), KeyHelp(self, looks)  # no toast hides a button, least of all Stop
+        text = round(15 * scale)
+        self.toasts = Toasts(self._upper, looks, text)  # no toast hides a button, least of all Stop
+        self.help = KeyHelp(self, looks, text)
         self._free, self._pose = False, Pose()
         self._drawn: tuple[int, ...] = ()
         self._camera = FreeCamera(self.free_drawn.emit, self.free_failed.emit)
@@ -95,18 +99,17 @@ class PreferenceWidget(QWidget):
     def begin(self, session: PreferenceSession, shelf: ClipShelf) -> None:
         """Takes the session that it shows, and the shelf with its clips, whose `done` is `clip_done.emit`."""
         self._session, self._shelf = session, shelf
-        for action in ALWAYS:
+        for action, text in ALWAYS.items():
             row = next(row for row in preference_keys.COMMON if row.action == action)
-            self._fixed.addWidget(self._button({"undo": "Undo", "why": "Why?", "help": "Keys", "stop": "Stop"}[action], row.key,
-                                               row.description, action))
-        if session.robot:
-            self._fixed.insertWidget(0, self._estop)
+            if action != "learning" or self._beside is not None:
+                self._fixed.addWidget(self._button(text, row.key, row.description, action))
+        self._estop.setVisible(bool(session.robot))
         self._beat.start(BEAT_MS)
         self._slow.start(REFRESH_MS)
         self.refresh()
 
     def beside(self, widget: QWidget) -> None:
-        """Shows how the robot learns beside the questions; V hides and shows it."""
+        """Before `begin`: shows how the robot learns beside the questions; V hides and shows it."""
         self._beside = widget
         self._whole.addWidget(widget)
         widget.hide()
@@ -126,8 +129,13 @@ class PreferenceWidget(QWidget):
         _write(self._progress, words.progress(session), looks=self._looks, soft=True)
         badges = words.badges(session)
         worst: Level = "bad" if any(level == "bad" for _, level in badges) else "warning"
-        _write(self._badges, "     ".join(text for text, _ in badges), worst, looks=self._looks, bold=True)
+        _write(self._badges, "     ".join(theme.SIGNS[level] + text for text, level in badges), worst, looks=self._looks, bold=True,
+               sign=False)
         self._badges.setVisible(bool(badges))
+        banner = words.banner(session)
+        self._banner.setVisible(banner is not None)
+        if banner is not None:
+            _write(self._banner, *banner, looks=self._looks, raised=True)
         _write(self._last, words.last(session.last), looks=self._looks, soft=True)
         self._why.setVisible(session.why and query is not None)
         if query is not None:
@@ -138,7 +146,8 @@ class PreferenceWidget(QWidget):
         self._show_reason()
         self._empty.setVisible(query is None)
         _write(self._empty, words.waiting(session), looks=self._looks, size=round(17 * self._scale), soft=True)
-        self._estop.setText(f"hardware e-stop: {session.estop}")
+        estop, level = session.safety.estop
+        _write(self._estop, f"hardware e-stop: {estop}", level, looks=self._looks)
         self._describe()
         self._show_frames()
         if session.count > self._told:
@@ -152,15 +161,16 @@ class PreferenceWidget(QWidget):
         self.setStyleSheet(
             f"QLabel, QLineEdit, QListWidget {{ font-size: {size}px }} QPushButton {{ font-size: {size}px; border: 2px solid"
             f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px }}"
-            f" QPushButton:focus {{ border: 3px solid {looks.colours['good']} }}"
+            f" QPushButton#stop {{ border-color: {looks.colours['bad']}; color: {looks.colours['bad']}; font-weight: bold }}"
+            f" QPushButton:focus, QPushButton#stop:focus {{ border: 3px solid {looks.colours['good']} }}"
             f" QLineEdit {{ border: 2px solid {looks.edge}; border-radius: 4px; padding: 6px }}"
             f" QLineEdit:focus {{ border-color: {looks.colours['good']} }}"
             f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
             f" background: {looks.raised}; color: {looks.colours['plain']} }}")
-        for label in (self._headline, self._progress, self._badges, self._why, self._last):
+        for label in (self._headline, self._banner, self._progress, self._badges, self._why, self._last):
             label.setTextFormat(Qt.TextFormat.PlainText)
-        self._headline.setWordWrap(True)
-        self._why.setWordWrap(True)
+        for label in (self._headline, self._banner, self._why):
+            label.setWordWrap(True)
         self._why.setStyleSheet(f"background: {looks.raised}; padding: 8px; border-radius: 5px")
         self._badges.setAlignment(_RIGHT)
         self._state.setFixedWidth(round(190 * self._scale))
@@ -176,8 +186,7 @@ class PreferenceWidget(QWidget):
         top.addWidget(self._badges)
         time_row.addWidget(self._line, 1)
         time_row.addWidget(self._state)
-        self._answers.addStretch(1)
-        bottom.addWidget(self._last, 1)
+        bottom.addWidget(self._estop, 1)
         bottom.addLayout(self._fixed)
         self._clips.setSpacing(12)
         self._clips.addWidget(self._empty, 1)
@@ -192,6 +201,8 @@ class PreferenceWidget(QWidget):
         upper.setSpacing(8)
         upper.addLayout(top)
         upper.addWidget(self._progress)
+        upper.addWidget(self._last)
+        upper.addWidget(self._banner)
         upper.addLayout(self._clips, 1)
         upper.addLayout(time_row)
         inner.addWidget(self._upper, 1)
@@ -209,6 +220,7 @@ class PreferenceWidget(QWidget):
 
     def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
         button = QPushButton(text if text[: len(key)] == key else f"{text}  ({preference_keys.shown(key)})")
+        button.setObjectName(action)
         button.setToolTip(tip)
         button.setAutoDefault(False)
         button.clicked.connect(lambda: self._do(action))
@@ -255,8 +267,8 @@ class PreferenceWidget(QWidget):
             button.setParent(None)  # type: ignore[call-overload]
             button.deleteLater()
         self._buttons = [self._button(_text(row), row.key, row.description, row.action) for row in rows]
-        for number, button in enumerate(self._buttons):
-            self._answers.insertWidget(number, button)
+        for button in self._buttons:
+            self._answers.addWidget(button)
 
     def _load(self) -> None:
         """Takes the clips of the question from the shelf as soon as they are there."""
@@ -468,10 +480,12 @@ def _text(row: Binding) -> str:
 
 
 def _write(label: QLabel, text: str, level: Level = "plain", *, looks: theme.Looks, size: int = 0, bold: bool = False,
-           soft: bool = False) -> None:
-    text = theme.SIGNS[level] + text if text else ""
+           soft: bool = False, raised: bool = False, sign: bool = True) -> None:
+    text = theme.SIGNS[level] + text if text and sign else text
     colour = looks.soft if soft else looks.colours[level]
-    style = f"color: {colour};" + (f" font-size: {size}px;" if size else "") + (" font-weight: bold" if bold else "")
+    style = f"color: {colour};" + (f" font-size: {size}px;" if size else "") + (" font-weight: bold;" if bold else "")
+    if raised:
+        style += f" background: {looks.raised}; border-left: 4px solid {colour}; padding: 6px 10px"
     if label.text() != text:
         label.setText(text)
     if label.styleSheet() != style:

@@ -7,6 +7,7 @@ from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_progress import expected
 from rewardbot.gui.preference_session import PreferenceSession, Stored
+from rewardbot.gui.silence import lasting
 
 ASKS: dict[Kind, str] = {
     "pair": "Which one is better?", "ranking": "Order the clips, the best first", "rating": "How good is this, from 1 to 7?",
@@ -23,7 +24,7 @@ def headline(session: PreferenceSession) -> Text:
     if session.trouble:
         return f"Not stored yet: {session.trouble.splitlines()[0]}", "bad"
     if session.late:
-        return f"Not stored yet: the desk has not answered for {session.late:.0f} s. Nothing is lost; it is asked again.", "warning"
+        return f"Not stored yet: no word from the desk for {lasting(session.late)}. It is sent again.", "warning"
     if session.typing:
         return "Why is it unsafe? A digit, or type it and press Enter", "plain"
     if session.interval is not None:
@@ -62,15 +63,22 @@ def progress(session: PreferenceSession) -> str:
 
 
 def badges(session: PreferenceSession) -> list[Text]:
-    """What is wrong beside the question: who is silent, an alarm, a robot that was stopped."""
-    found: list[Text] = [(f"{name} silent for {seconds:.0f} s", "warning") for name, seconds in session.silent().items()]
-    if alarm := str(session.status.get("alarm") or ""):
-        found.append((f"Alarm: {alarm}", "bad"))
-    if trouble := str(session.status.get("trouble") or ""):
-        found.append((trouble.splitlines()[0], "warning"))
-    if session.stopped:
+    """What is wrong beside the question: who is silent, and a robot that was stopped."""
+    found: list[Text] = []
+    if silent := session.silent():
+        found.append((f"silent: {', '.join(f'{name} {lasting(seconds)}' for name, seconds in silent.items())}", "warning"))
+    if session.safety.stopped:
         found.append(("Stopped; Ctrl+R clears it", "bad"))
     return found
+
+
+def banner(session: PreferenceSession) -> Text | None:
+    """What the desk has to say above the clips: an alarm, or what is the matter."""
+    if alarm := str(session.status.get("alarm") or ""):
+        return f"Alarm: {alarm} Ctrl+A clears it.", "bad"
+    if trouble := str(session.status.get("trouble") or ""):
+        return trouble.splitlines()[0], "warning"
+    return None
 
 
 def why(query: Query) -> str:

@@ -17,10 +17,13 @@ class Toasts(QWidget):
 
     Args:
         window: whose they are.
+        looks: colours.
+        text: size of texts [px]; 0: that of the window.
     """
 
-    def __init__(self, window: QWidget) -> None:
+    def __init__(self, window: QWidget, looks: theme.Looks = theme.DARK, text: int = 0) -> None:
         super().__init__(window)
+        self._looks, self._text = looks, text
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._shown: list[Toast] = []
@@ -32,7 +35,7 @@ class Toasts(QWidget):
         if (same := next((toast for toast in self._shown if toast.said == (text, level)), None)) is not None:
             same.again()
             return
-        toast = Toast(text, level, self)
+        toast = Toast(text, level, self, self._looks, self._text)
         self._shown.append(toast)
         self._stack.addWidget(toast)
         self.show()
@@ -69,15 +72,16 @@ class Toasts(QWidget):
 class Toast(QLabel):
     """One message. It stays while the mouse is over it."""
 
-    def __init__(self, text: str, level: Level, toasts: Toasts) -> None:
+    def __init__(self, text: str, level: Level, toasts: Toasts, looks: theme.Looks, size: int) -> None:
         super().__init__()
         self.said: tuple[str, Level] = text, level
         self._toasts, self._count = toasts, 1
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.PlainText)
-        colour = theme.COLOURS[level]
+        colour = looks.colours[level]
         self.setStyleSheet(
-            f"background: {theme.RAISED}; color: {colour}; border: 1px solid {colour}; border-radius: 4px; padding: 8px")
+            f"background: {looks.raised}; color: {colour}; border: 1px solid {colour}; border-radius: 4px; padding: 8px;"
+            + (f" font-size: {size}px" if size else ""))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._leave)  # a method: Qt lets go of it when the window is gone

@@ -68,6 +68,7 @@ class SimNode(RewardbotNode):
 
     def __init__(self) -> None:
         super().__init__("sim_node")
+        self.metrics |= {"stopped": 0, "estop": "none (simulated)"}
         self.settings = params.declare(self, SimSettings, self.given)
         self._state = params.declare_live(self, SimState, self.given)
         self._index = self._state.first_episode

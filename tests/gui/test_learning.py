@@ -11,8 +11,9 @@ from PyQt5.QtWidgets import QLabel
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.feedback.messages import Questions
 from rewardbot.gui import theme
-from rewardbot.gui.learning import SILENT_S, Learning
+from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
+from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import EpisodeInfo
 from tests.gui.desk import question
 
@@ -50,14 +51,16 @@ def test_rates_silence_safety_and_alarm() -> None:
     told.learning.metrics("sim_node", {"rate_hz": 10.0, "stopped": 0.0})
     told.learning.metrics("learner_node", {"rate_hz": 50.0, "reward": 0.25})
     told.learning.metrics("preference_node", {"reward_version": 4.0, "reward_answers": 12.0, "meter": 0.31, "alarm": ""})
-    assert told.row("sim_node") == ("10.0 Hz", "plain") and told.row("safety")[1] == "good" and told.row("alarm") == ("none", "good")
+    assert told.row("sim_node") == ("10.0 Hz", "plain")
+    assert told.row("Stop") == ("not stopped", "good") and told.row("alarm") == ("none", "good")
     assert told.row("reward") == ("version 4, from 12 answers", "plain")
     assert told.row("enough?") == ("bound on the regret 0.31", "plain")
     assert told.learning.curve("reward") == ([0.0], [0.25])
     told.now += SILENT_S + 0.5
-    told.learning.metrics("sim_node", {"stopped": 1.0})
+    told.learning.metrics("sim_node", {"stopped": 1.0, "rate_hz": 0.0, "waiting_for": "policy_node"})
     told.learning.metrics("preference_node", {"alarm": "the reward may be exploited"})
-    assert told.row("learner_node") == ("silent for 2 s", "warning") and told.row("safety") == ("Stopped", "bad")
+    assert told.row("learner_node") == ("silent for 2 s", "warning") and told.row("Stop") == ("Stopped", "bad")
+    assert told.row("sim_node") == ("0.0 Hz, waits for policy_node", "warning")
     assert told.row("alarm") == ("the reward may be exploited", "bad")
 
 

@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from rewardbot.feedback.feedback import Ranking, Rating, Skip, SuccessMark, UnsafeInterval
 from rewardbot.feedback.messages import Question
-from rewardbot.gui.preference_session import LATE_S, LOOK_S, RETRY_S, SILENT_S, PreferenceSession
+from rewardbot.gui.preference_session import LATE_S, LOOK_S, RETRY_S, PreferenceSession
+from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import Segment
 from tests.gui.desk import FakeDesk, question
 

@@ -34,14 +34,16 @@ Key = Qt.Key
 class Window:
     """The window, its desk, and a person's fingers."""
 
-    def __init__(self, folder: Path, bags: list[Path], qtbot: Any) -> None:
+    def __init__(self, folder: Path, bags: list[Path], qtbot: Any, *, scale: float = 1.0) -> None:
         self.bot, self.bags, self.later, self.stops, self.desk_there = qtbot, {bag.name: bag for bag in bags}, 0.0, 0, True
         self.ledger = Ledger(folder / "ledger.db")
         self.desk = Desk(self.ledger, self.bags.get, name="test")
-        self.widget = PreferenceWidget()
+        self.widget = PreferenceWidget(scale=scale)
         self.seen: list[tuple[str, str]] = []
         self.widget.shown.connect(lambda *what: self.seen.append(what))
-        self.session = PreferenceSession("ann", self._send, stop=self._stop, clock=lambda: time.monotonic() + self.later)
+        self.calmed: list[bool] = []
+        self.session = PreferenceSession("ann", self._send, stop=self._stop, calm=lambda: self.calmed.append(True),
+                                         clock=lambda: time.monotonic() + self.later)
         self.shelf = ClipShelf(self.widget.clip_done.emit)
         qtbot.addWidget(self.widget)
         self.widget.begin(self.session, self.shelf)
@@ -204,7 +206,7 @@ def test_stop_is_escape_everywhere_and_never_called_e_stop(window: Window) -> No
     assert not QRect(toasts.mapTo(window.widget, QPoint()), toasts.size()).intersects(
         QRect(stop.mapTo(window.widget, QPoint()), stop.size())), "no toast hides the button"
     assert [button.text() for button in window.widget.findChildren(QPushButton) if "top" in button.text()] == ["Stop  (Esc)"]
-    assert "hardware e-stop: not known" in window.said()
+    assert "hardware e-stop: unknown" in window.said()
 
 
 def test_digits_give_a_reason_until_something_is_typed(window: Window) -> None:
@@ -305,6 +307,36 @@ def test_nothing_is_cut_off(window: Window, size: tuple[int, int]) -> None:
     for button in window.widget.findChildren(QPushButton):
         assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()), button.text()
         assert window.widget.rect().contains(button.geometry()), button.text()
+
+
+def test_larger_texts_make_room_for_themselves(bags: list[Path], tmp_path: Path, qtbot: Any) -> None:
+    window = Window(tmp_path, bags, qtbot, scale=1.5)
+    window.ask("pair")
+    window.see("q0")
+    window.tap(Key.Key_B, Key.Key_B)
+    buttons = window.widget._buttons
+    window.until(lambda: len({button.y() for button in buttons}) == 2)  # the reasons of an unsafe interval need two rows
+    for button in buttons:
+        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()), button.text()
+        assert window.widget.rect().contains(button.geometry()), button.text()
+    window.shelf.close()
+    window.ledger.close()
+
+
+def test_an_alarm_is_told_in_full_and_cleared_by_a_key(window: Window) -> None:
+    window.ask("pair")
+    window.see("q0")
+    alarm = "The policy has found a way to please the reward and not you. " * 5
+    window.widget.message.emit({"alarm": alarm})
+    window.widget.refresh()
+    assert f"Alarm: {alarm}" in window.said() and "Ctrl+A clears it" in window.said()
+    banner = window.widget._banner
+    window.until(lambda: banner.height() >= banner.heightForWidth(banner.width()))
+    QTest.keyClick(window.widget, Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert window.calmed == [True]
+    window.widget.message.emit({"alarm": ""})
+    window.widget.refresh()
+    assert window.widget._banner.isHidden()
 
 
 def test_texts_can_be_read_in_both_looks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from Xlib import XK, X, display
@@ -37,12 +38,18 @@ class Keyboard:
         """Whether a window of that title is on the screen."""
         return self._find(title) is not None
 
-    def close_window(self, title: str) -> None:
-        """What the cross in a window's corner does."""
+    def close_window(self, title: str, *, until: Callable[[], bool] = lambda: True) -> None:
+        """What the cross in a window's corner does, again and again until it is so: a window may have to store something first."""
         protocols, delete = (self._display.intern_atom(name) for name in ("WM_PROTOCOLS", "WM_DELETE_WINDOW"))
-        window = self._find(title)
-        window.send_event(event.ClientMessage(window=window, client_type=protocols, data=(32, [delete, 0, 0, 0, 0])))
-        self._display.sync()
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            if (window := self._find(title)) is not None:
+                window.send_event(event.ClientMessage(window=window, client_type=protocols, data=(32, [delete, 0, 0, 0, 0])))
+                self._display.sync()
+            if until():
+                return
+            assert time.monotonic() < deadline, f"'{title}' does not close"
+            time.sleep(0.1)
 
     def unfocus(self) -> None:
         """Takes the keys away from every window."""

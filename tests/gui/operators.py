@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 from tests.gui.keyboard import Keyboard
 
@@ -58,12 +57,7 @@ class Operator:
 
     def close(self) -> int:
         """Closes the window by its corner; returns the program's exit code."""
-        until = time.monotonic() + PATIENCE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < until, self.said
-            if self._keyboard.sees(TITLE):
-                self._keyboard.close_window(TITLE)
-            time.sleep(0.1)
+        self._keyboard.close_window(TITLE, until=lambda: self.process.poll() is not None)
         return self.wait()
 
     def wait(self) -> int:

@@ -81,7 +81,7 @@ class Run:
         self._client.wait(answered, what, timeout_s=90.0)
 
     def wait(self, done: Callable[[], bool], what: str) -> None:
-        self._client.wait(done, what)
+        self._client.wait(done, what, timeout_s=90.0)
 
     def _on_receipt(self, message: String) -> None:
         receipt = Receipt.from_text(message.data)

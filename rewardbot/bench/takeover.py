@@ -158,7 +158,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
         shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
         trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
         trained.pretrain(shown, lambda stage, share: None, baseline=False)
-        cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.sure, stream=_fresh(seed)).rate
+        cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.sure // 2, stream=_fresh(seed)).rate
         for done, (arm, learn_in) in enumerate(ARMS.items()):
 
             def tell(found: Arm, number: int = number, done: int = done, what: str = f"{task}, seed {seed}, {arm}") -> None:

@@ -32,23 +32,23 @@ from tests.training.point import Point
 
 ROOT = Path(__file__).parents[2]
 POINT = "tests/Point-v0"
-STEPS = 40
+STEPS = 30
 """Of each run: some episodes, and some updates of everything."""
 
 SAC = {"batch": 8, "hidden": 8}
-LOOP = {"start_steps": 20, "longest": 10, "sac": SAC}
-PPO = {"rollout": 20, "longest": 10, "ppo": {"hidden": 8, "epochs": 1}}
+LOOP = {"start_steps": 15, "longest": 10, "sac": SAC}
+PPO = {"rollout": 15, "longest": 10, "ppo": {"hidden": 8, "epochs": 1}}
 NETWORK = {"hidden": 8, "layers": 1, "steps": 3}
 SETTINGS: dict[str, Any] = {
     "rewardbot.training.preference_job": {
-        "loop": LOOP, "asking": {"steps": 5, "clips": 20, "candidates": 10}, "reward": NETWORK, "every": 20, "evaluations": 1,
+        "loop": LOOP, "asking": {"steps": 5, "clips": 20, "candidates": 10}, "reward": NETWORK, "every": 15, "evaluations": 1,
         "explore_steps": 0},
     "rewardbot.training.adversarial_job": {"loop": LOOP, "on_policy": PPO, "batch": 8, "reward_steps": 2, "evaluations": 1},
     "rewardbot.training.settled_job": {
-        "loop": LOOP, "on_policy": PPO, "offline": {"iql": SAC, "cql": {**SAC, "sampled": 2}, "together": 20}, "evaluations": 1,
+        "loop": LOOP, "on_policy": PPO, "offline": {"iql": SAC, "cql": {**SAC, "sampled": 2}, "together": 15}, "evaluations": 1,
         "reward": {"t_rex": {**NETWORK, "shortest": 2, "longest": 5}, "b_rex": {"burn_in": 5, "steps": 8, "thin": 2},
-                   "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 3,
-                   "perturbed": 2, "longest": 10}},
+                   "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 2,
+                   "perturbed": 1, "longest": 10}},
     "rewardbot.training.cloning_job": {"bc": {"hidden": 8}},
 }
 

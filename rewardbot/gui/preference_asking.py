@@ -86,6 +86,8 @@ class Asking:
 
     def _fit(self) -> None:
         """Takes the reward that was fitted beside all else, and begins with the next one."""
+        if not self._options.budget:
+            return
         if self._reward is not None and not self._reward.done():
             return
         if self._reward is not None and (reward := self._reward.result()) is not None:

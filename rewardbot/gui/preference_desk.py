@@ -80,6 +80,7 @@ class LocalDesk:
     def _look(self) -> None:
         trouble = self._asker.trouble
         try:
+            self._library.refresh()
             self._desk.refresh()
             if (questions := self._desk.questions()) is not self._shown:
                 self._shown = questions
@@ -89,7 +90,8 @@ class LocalDesk:
             self._tell({"words": "The questions cannot be read.", "trouble": str(error)})
             return
         budget, asker = self._options.budget, self._asker
-        words = ("Enough: all that was to be asked is answered." if answered >= budget else
+        words = ("The next question comes when whoever learns has one." if not budget else
+                 "Enough: all that was to be asked is answered." if answered >= budget else
                  "There are too few episodes to ask about." if len(self._library) < 2 else
                  "The next question is being chosen." if len(self._library) else "")
         self._tell({"words": words, "answered": float(answered), "budget": float(budget), "trouble": trouble,

@@ -62,7 +62,8 @@ class Manner:
 
 SELF_PLAY = "self_play"
 _JOBS = "rewardbot.training"
-ANSWERS = Source("preferences", "while the policy learns", ("teacher", "answers", "strategy"), f"{_JOBS}.preference_job")
+ANSWERS = Source("preferences", "while the policy learns", ("teacher", "url", "model", "goal", "answers", "strategy"),
+                 f"{_JOBS}.preference_job")
 CONTEST = Source("demonstrations", "against the policy", ("demos",), f"{_JOBS}.adversarial_job")
 SETTLED = Source("demonstrations", "before the policy", ("demos",), f"{_JOBS}.settled_job")
 RANKED = Source("ranked demonstrations", "before the policy", ("demos",), f"{_JOBS}.settled_job")

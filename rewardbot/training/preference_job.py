@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rewardbot.errors import ConfigError, unknown_name
+from rewardbot.errors import unknown_name
 from rewardbot.feedback.queries import SCORES
 from rewardbot.training.preferences import PreferenceLoop, PreferenceLoopConfig, check, settings_of
 from rewardbot.training.state_job import Report, Trained
 from rewardbot.training.state_loop import Env
 from rewardbot.training.state_options import StateOptions
+from rewardbot.training.state_teachers import WAITING, asked
+from rewardbot.training.state_teachers import check as check_teacher
 from rewardbot.types import Metrics
-
-TEACHERS = ("simulated",)
 
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoopConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    if options.teacher not in TEACHERS:
-        if options.teacher in ("human", "window", "model"):
-            raise ConfigError(f"Teacher '{options.teacher}' cannot be shown state vectors.", valid=f"Here: {', '.join(TEACHERS)}.",
-                              next_step="People and models are asked about recorded episodes: rewardbot label.")
-        raise unknown_name("teacher", options.teacher, TEACHERS)
+    check_teacher(options)
     if options.strategy not in SCORES:
         raise unknown_name("query strategy", options.strategy, SCORES)
     config = settings_of(options.reward, settings)
     first = min(config.asking.schedule.first, max(1, options.answers // 5))
-    schedule = dataclasses.replace(config.asking.schedule, budget=options.answers, first=first)
+    waiting = config.asking.schedule.waiting if options.teacher == "simulated" else WAITING
+    schedule = dataclasses.replace(config.asking.schedule, budget=options.answers, first=first, waiting=waiting)
     config = dataclasses.replace(
         config, loop=dataclasses.replace(config.loop, steps=options.steps),
         asking=dataclasses.replace(config.asking, strategy=options.strategy, schedule=schedule))
@@ -39,14 +37,19 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
 
 def train(options: StateOptions, config: PreferenceLoopConfig, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
     """See `state_job.Job`."""
-    learning = PreferenceLoop(env, options.reward, config, folder, seed=options.seed)
+    with asked(options, folder, _say) as (teacher, show):
+        learning = PreferenceLoop(env, options.reward, config, folder, teacher=teacher, show=show, seed=options.seed)
 
-    def told(metrics: Metrics) -> None:
-        report(metrics, learning.loop.steps)
+        def told(metrics: Metrics) -> None:
+            report(metrics, learning.loop.steps)
 
-    try:
-        learning.run(told, judge=judge)
-    finally:
-        learning.save()
-        learning.close()
+        try:
+            learning.run(told, judge=judge)
+        finally:
+            learning.save()
+            learning.close()
     return Trained(learning.loop.agent, learning.loop.steps, learning.asking.answered, learning.asking.skipped)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ from rewardbot.training import stopping
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
+from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.watch import Watch, WatchConfig
 from rewardbot.training.weighting import fit_weighted, learned_from
 from rewardbot.types import Metrics, Segment
@@ -66,6 +68,9 @@ WAIT_S = 0.2
 
 ONE_MEMBER = ("uniform", "entropy", "volume_removal")
 """Query strategies for which one network is enough."""
+
+Rewards = Callable[[Segment], np.ndarray]
+"""The environment's own reward of each step of a clip, (T,)."""
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +161,8 @@ class PreferenceLoop:
             waits for an answer is asked again.
         teacher: who is asked, made from the true reward of each step of a clip; None: a simulated person.
         seed: of everything.
+        show: told each episode before it is asked about, for people and models: its name, the seed that the environment was reset
+            with, and all of its steps.
         say: told what is the matter with teacher, ledger or answers.
 
     Attributes:
@@ -173,16 +180,17 @@ class PreferenceLoop:
 
     def __init__(
         self, env: Env, name: str, config: PreferenceLoopConfig, folder: Path, *,
-        teacher: Callable[[Callable[[Segment], np.ndarray]], Teacher] | None = None, seed: int = 0,
+        teacher: Callable[[Rewards], Teacher] | None = None, seed: int = 0,
+        show: Callable[[str, int, Transitions], object] | None = None,
         say: Callable[[str], object] = _log.warning,
     ) -> None:
         check(name, config)
-        self.config, self.seed, self._say, self._checkpoint = config, seed, say, folder / CHECKPOINT
+        self.config, self.seed, self._say, self._checkpoint, self._show = config, seed, say, folder / CHECKPOINT, show
         self._ledger = Ledger(folder / LEDGER, wait_s=WAIT_S)
         self._clips = KeptClips(folder / CLIPS)
         # A life after a kill goes otherwise than the one before it: its episodes have names of their own.
         self.loop = StateLoop(env, config.loop, reward=self.reward, seed=seed,
-                              name=f"{name_of(env)}-{seed}-{self._ledger.history().last}")
+                              name=f"{re.sub(r'[^A-Za-z0-9_]+', '-', name_of(env))}-{seed}-{self._ledger.history().last}")
         size = sum(SIZES[part](self.loop.spaces) for part in config.reward.sees)
         self.model = METHODS[name].model(config.reward, size, seed=seed)
         self.model.version = max((query.reward_version for query in self._ledger.history().queries.values()), default=0)
@@ -256,12 +264,21 @@ class PreferenceLoop:
             self.asking.ask(
                 replay.episodes(), self._judge if self.fitted else None, version=self.model.version,
                 progress=min(1.0, (self.loop.steps - begin) / (last - begin)), minutes=(time.monotonic() - self._started) / 60.0,
-                keep=lambda clip: self._clips.keep(clip, replay.transitions(clip)))
+                keep=self._keep)
             self._changed |= self.asking.poll()
         if self._changed:
             self._fit()
         if not self.fitted and len(replay) > config.entropy.neighbours:
             self._entropy.fit(replay.newest(config.entropy.particles).next_state)
+
+    def _keep(self, clip: Segment) -> None:
+        replay, id = self.loop.replay, clip.episode_id
+        self._clips.keep(clip, replay.transitions(clip))
+        if self._show is None:
+            return
+        stop = next(episode.stop for episode in replay.episodes() if episode.episode_id == id)
+        number = int(id.rpartition("-")[2])
+        self._show(id, start_seed(STREAMS * self.seed + 1, number), replay.transitions(Segment(id, 0, stop)))
 
     def _fit(self) -> None:
         """To all answers that count now. Where they say nothing, the reward stays as it was."""

@@ -32,7 +32,12 @@ class StateOptions:
     episodes: int = setting(20, "evaluation episodes of the final policy", min=1, max=100_000)
     run_dir: str = setting("runs", "folder for run folders")
     config: str = setting("", "YAML file with settings of the reward's job, see docs/combinations.md")
-    teacher: str = setting("simulated", "who answers: simulated, from the environment's own reward")
+    teacher: str = setting("simulated", "who answers: simulated (from the environment's own reward), human (the operator's window; "
+                           "learning does not wait for it) or model (an endpoint)")
+    url: str = setting("http://127.0.0.1:8000/v1", "with --teacher model: OpenAI-compatible endpoint; its key, if it needs one, is "
+                       "in REWARDBOT_LABELLER_KEY")
+    model: str = setting("default", "with --teacher model: name of the model there")
+    goal: str = setting("", "with --teacher model: what should be done, in words")
     answers: int = setting(100, "answers to ask for", min=1, max=1_000_000)
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson")

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
 from rewardbot.feedback.feedback import Given, Query, Ranking, answer_pair
+from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Receipt, Request
 from rewardbot.feedback.records import History, Record
 from rewardbot.gui.preference_asking import AGAIN, WAITING, repeat
 from rewardbot.gui.preference_desk import LocalDesk, Message
 from rewardbot.gui.preference_options import LabelOptions
 from rewardbot.types import Segment
-from tests.gui.bags import make_bags
+from tests.gui.bags import CONTRACT, episode, make_bags
 
 
 def pairs(count: int, annotator: str = "ann") -> History:
@@ -105,3 +107,16 @@ def test_marks_and_intervals_are_drawn_by_chance(start: Callable[[LabelOptions],
     told.until(lambda: len(told.open) == 2 * WAITING)
     assert {query.kind for query in told.open.values()} == {"mark", "interval"}
     assert len({query.options for query in told.open.values() if query.kind == "mark"}) == WAITING
+
+
+def test_without_a_budget_only_what_others_ask_is_answered(start: Callable[[LabelOptions], Told], tmp_path: Path) -> None:
+    """About an episode that is newer than the window, too."""
+    told = start(LabelOptions(annotator="ann", steps=5, budget=0))
+    told.until(lambda: "whoever learns" in str(told.status.get("words")))
+    newer = write_episode(tmp_path / "bags", episode("e9"), CONTRACT)
+    with Ledger(tmp_path / "ledger.db") as ledger:
+        ledger.ask(Query("q1", "pair", (Segment("e0", 0, 5), Segment(newer.name, 2, 7)), (0, 1)))
+        told.until(lambda: "q1" in told.open)
+        assert told.answer(told.open["q1"], "right").done
+        assert [answer.ranks for answer in ledger.active().values() if isinstance(answer, Ranking)] == [(1, 0)]
+        assert list(ledger.history().queries) == ["q1"]

@@ -98,7 +98,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypat
     (["--env", ENV, "--policy", "rlpd"], "rlpd looks through cameras(.|\n)*--reward preference takes --policy sac"),
     (["--env", ENV, "--policy", "iql", "--reward", "true"], "Policy 'iql' learns from demonstrations, and there are none"),
     (["--env", ENV, "--policy", "bc"], "Policy 'bc' learns from demonstrations, and there are none"),
-    (["--env", ENV, "--teacher", "human"], "'human' cannot be shown state vectors(.|\n)*simulated"),
+    (["--env", ENV, "--teacher", "human"], "Point-v0 cannot be drawn(.|\n)*simulated"),
     (["--env", ENV, "--teacher", "simulate"], "no teacher named 'simulate'(.|\n)*Did you mean 'simulated'"),
     (["--env", ENV, "--strategy", "random"], "no query strategy named 'random'(.|\n)*uniform"),
     (["--env", ENV, "--answers", "0"], "--answers is 0(.|\n)*at least 1"),

@@ -44,7 +44,7 @@ class Stopping(Point):
 def _env() -> None:
     Stopping.at_step = Stopping.taken = 0
     if ENV not in gymnasium.registry:
-        gymnasium.register(ENV, entry_point=Stopping)
+        gymnasium.register(ENV, entry_point=lambda **given: Stopping(**given))
 
 
 def train(tmp_path: Path, **settings: Any) -> Path:

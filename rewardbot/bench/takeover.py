@@ -49,7 +49,7 @@ PATIENCE = 2.5
 FRESH = 1000
 """Seeds from which on those of the evaluation that counts are."""
 
-SETTLED_S = 60.0
+SETTLED_S = 20.0
 """Expected time of work that must be done before the pace of it says something [s]."""
 
 WATCHED = 1.5

@@ -73,7 +73,7 @@ def test_the_time_that_is_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch)
     clock = Clock(lambda share, what: told.append((share, what)), [300.0, 900.0])
     clock.tell(0, 0.0, "a")
     now[0] += 60.0
-    clock.tell(0, 0.1, "b")  # too little to judge by
+    clock.tell(0, 0.05, "b")  # too little to judge by
     now[0] += 540.0
     clock.tell(1, 0.0, "c")
-    assert told == [(0.0, "a; about 20 min left"), (30.0 / 1200.0, "b; about 20 min left"), (0.25, "c; about 30 min left")]
+    assert told == [(0.0, "a; about 20 min left"), (15.0 / 1200.0, "b; about 20 min left"), (0.25, "c; about 30 min left")]

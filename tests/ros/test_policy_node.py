@@ -197,6 +197,11 @@ def test_an_operator_takes_over_for_the_observations_that_he_answers(robot: Robo
     answers = {decode.stamp_ns(message): message.twist.linear.x for message in robot.commands}
     speed = CONTRACT.action_scale * CONTRACT.control_hz
     assert [answers[stamp] == 0.5 * speed for stamp in driven] == list(driven.values())
+    answer = robot.client.call(Trigger, "episode/failure", Trigger.Request())  # the operator has thought about it
+    assert answer.success and "is a failure now" in answer.message
+    robot.client.wait(lambda: decode.episode_event(robot.events[-1]).kind == "verdict", "his word")
+    late = decode.episode_event(robot.events[-1])
+    assert (late.info.id, late.info.success, late.stamp_ns) == (end.info.id, False, end.stamp_ns)
 
 
 def test_a_robot_whose_clock_begins_anew_is_another_one(robot: Robot) -> None:

@@ -1,6 +1,7 @@
 """A ROS node in a thread of its own, behind Qt's signals. The only file that imports both rclpy and Qt.
 
-The node's callbacks only emit signals, which Qt delivers in the thread of the window, and nothing that a window calls here waits.
+The node's callbacks only emit signals, which Qt delivers in the thread of the window. What a window says is put into a queue from
+which the node's thread takes it: no call of ROS is made in the thread of the window.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -87,6 +88,7 @@ class Bridge(QObject, Generic[C]):
         self._kind, self._wire, self._arguments = settings, wire, arguments
         self._node: _Node
         self._waiting: dict[str, deque[Any]] = {}
+        self._jobs: deque[Callable[[], None]] = deque()
         self._ready, self._asked = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, args=(name,), name=name, daemon=True)
         self._arrived.connect(self._deliver)
@@ -100,23 +102,22 @@ class Bridge(QObject, Generic[C]):
         return True
 
     def close(self) -> None:
-        """Takes the node down; returns when it is. May be called twice."""
+        """Publishes what waits, and takes the node down; returns when it is. May be called twice, and nothing else after it is done."""
         self._asked.set()
         self._thread.join()
 
     def publish(self, topic: str, message: Any) -> None:
-        """Publishes on one of the topics that the wiring speaks."""
-        self._node.publish(self._node.speaking[topic], message)
+        """Publishes on one of the topics that the wiring speaks; returns at once."""
+        self._do(partial(self._node.publish, self._node.speaking[topic], message))
 
     def call(self, service: str) -> None:
         """Calls one of the wiring's services; `answered` comes in any case, at the latest after `PATIENCE_S`."""
-        client = self._node.clients_of[service]
-        if not client.service_is_ready():
-            self.answered.emit(service, False, f"Nobody offers '{service}' now.")
-            return
-        future = client.call_async(Trigger.Request())
-        self._node.asked[future] = service, time.monotonic() + PATIENCE_S
-        future.add_done_callback(self._on_answer)
+        self._do(partial(self._node.call, service))
+
+    def _do(self, job: Callable[[], None]) -> None:
+        if self._thread.is_alive() and not self._asked.is_set():
+            self._jobs.append(job)
+            self._node.wake.trigger()
 
     # In the node's thread ------------------------------------------------------------------------------------------------
 
@@ -141,11 +142,6 @@ class Bridge(QObject, Generic[C]):
         self._waiting[topic].append(message)
         self._arrived.emit(topic)
 
-    def _on_answer(self, future: Future[Any]) -> None:
-        if (asked := self._node.asked.pop(future, None)) is not None:
-            answer: Any = future.result()
-            self.answered.emit(asked[0], answer.success, answer.message)
-
     # In the window's thread ----------------------------------------------------------------------------------------------
 
     def _deliver(self, topic: str) -> None:
@@ -160,6 +156,7 @@ class _Node(RewardbotNode):
     """The node; says itself when a service has not answered in time.
 
     Attributes:
+        wake: ends its waiting, for what is in the queue; may be triggered in any thread.
         asked: future answer -> service and when to give it up.
     """
 
@@ -169,11 +166,38 @@ class _Node(RewardbotNode):
         self.speaking: dict[str, Any] = {}
         self.clients_of: dict[str, Any] = {}
         self.asked: dict[Future[Any], tuple[str, float]] = {}
+        self.wake = self.create_guard_condition(lambda: None)
 
     def work(self) -> float:
         self._bridge._ready.set()  # from here on it spins
+        self._work_off()
         for future, (service, until) in list(self.asked.items()):
             if time.monotonic() > until and self.asked.pop(future, None) is not None:
-                self.clients_of[service].remove_pending_request(future)
+                # Another one: what DDS knows of a server that was killed ends with the client.
+                self.destroy_client(self.clients_of[service])
+                self.clients_of[service] = self.create_client(Trigger, service)
                 self._bridge.answered.emit(service, False, f"'{service}' has not answered for {PATIENCE_S:.0f} s.")
         return LONGEST_WAIT_S
+
+    def close(self) -> None:
+        self._work_off()
+
+    def call(self, service: str) -> None:
+        """See `Bridge.call`."""
+        client = self.clients_of[service]
+        if not client.service_is_ready():
+            self._bridge.answered.emit(service, False, f"Nobody offers '{service}' now.")
+            return
+        future = client.call_async(Trigger.Request())
+        self.asked[future] = service, time.monotonic() + PATIENCE_S
+        future.add_done_callback(self._on_answer)
+
+    def _on_answer(self, future: Future[Any]) -> None:
+        if (asked := self.asked.pop(future, None)) is not None:
+            answer: Any = future.result()
+            self._bridge.answered.emit(asked[0], answer.success, answer.message)
+
+    def _work_off(self) -> None:
+        jobs = self._bridge._jobs
+        while jobs:
+            jobs.popleft()()

@@ -97,8 +97,12 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
         except DataError as error:
             window.notice(str(error), "bad")
 
+    def answer(service: str, success: bool, text: str) -> None:
+        session.answered({STOP: "stop", CLEAR: "clear"}.get(service, "calm"), success)
+        window.notice(text, "plain" if success else "bad")
+
     bridge.heard.connect(hear)
-    bridge.answered.connect(lambda service, success, text: window.notice(text, "plain" if success else "bad"))
+    bridge.answered.connect(answer)
     application.aboutToQuit.connect(shelf.close)
     return window
 

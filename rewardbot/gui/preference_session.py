@@ -7,6 +7,7 @@ shown, and the request is sent again and again.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -95,6 +96,7 @@ class PreferenceSession:
         progress: of this sitting.
         status: what the desk told last.
         safety: what is known of it.
+        stopping: a Stop was asked for, and nobody has answered yet.
         trouble: why the last request was refused, until one is stored.
         said, level, count: what has happened last, how much that matters, and how many such things there were.
     """
@@ -114,7 +116,7 @@ class PreferenceSession:
         self.interval: Interval | None = None
         self.last: Stored | None = None
         self.status: Values = {}
-        self.trouble = ""
+        self.trouble, self.stopping, self._stop_again = "", False, math.inf
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
@@ -229,6 +231,11 @@ class PreferenceSession:
         if watch or who in self._heard:
             self._heard[who] = self._clock()
 
+    def answered(self, what: str, done: bool) -> None:
+        """What came of asking for `stop`, `clear` or `calm`. A Stop that nobody has heard is asked for until somebody does."""
+        if what == "stop" and self.stopping:
+            self.stopping, self._stop_again = not done, self._clock() + RETRY_S
+
     def told(self, text: str, level: Level) -> None:
         """Something happened that a person should know."""
         self._say(text, level)
@@ -280,6 +287,8 @@ class PreferenceSession:
             case "why":
                 self.why = not self.why
             case "stop" | "clear" | "calm":
+                if what != "calm":
+                    self.stopping, self._stop_again = what == "stop", math.inf
                 self._ask(what)
             case _:
                 self._play(what, number)
@@ -305,6 +314,9 @@ class PreferenceSession:
         if self._ready:
             self.playback.tick(now - self._beat_at)
         self._beat_at = now
+        if self.stopping and now >= self._stop_again:
+            self._stop_again = math.inf
+            self._ask("stop")
         for id, sent in list(self._sent.items()):
             if now >= sent.again:
                 self._sent[id] = replace(sent, again=now + RETRY_S)
@@ -434,6 +446,7 @@ class PreferenceSession:
         if (ask := self._asks[what]) is not None:
             ask()
         else:
+            self.stopping = False
             self._say("There is no robot here: these are recordings.", "plain")
 
     def _put(self, response: Response, question: Question | None) -> None:

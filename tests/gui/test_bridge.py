@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PyQt5.QtCore import QThread
+from PyQt5.QtWidgets import QApplication
 from std_msgs.msg import Bool, Float32
 from std_srvs.srv import Trigger
 
@@ -85,15 +86,42 @@ def test_every_call_is_answered_and_none_waits(bridge: Any, client: Any, qtbot: 
     client.node.create_service(Trigger, "silent", answering)  # nobody spins it meanwhile
     client.wait(lambda: all(bridge._node.clients_of[name].service_is_ready() for name in ("answering", "silent")), "services")
     bridge.call("nobody")
+    assert not answers, "it did not wait"
+    qtbot.waitUntil(lambda: len(answers) == 1)
     assert answers == [("nobody", False, "Nobody offers 'nobody' now.")]
     bridge.call("silent")
     qtbot.waitUntil(lambda: len(answers) == 2)
     assert answers[1][:2] == ("silent", False) and "has not answered" in answers[1][2]
+    monkeypatch.setattr("rewardbot.gui.bridge.PATIENCE_S", 20.0)
     bridge.call("answering")
     assert len(answers) == 2, "it did not wait"
-    client.wait(lambda: not bridge._node.asked, "the answer")
-    qtbot.waitUntil(lambda: len(answers) == 3)
+
+    def answered() -> bool:
+        QApplication.processEvents()
+        return len(answers) == 3
+
+    client.wait(answered, "the answer")
     assert answers[2] == ("answering", True, "done")
+
+
+def test_what_was_said_before_it_closes_goes_out_and_by_the_nodes_thread(domain: int, client: Any, qapp: Any) -> None:
+    bridge = Bridge("closing", Settings, wire, arguments=[])
+    assert bridge.start()
+    said = client.collect(Bool, "said", qos.EVENTS)
+    client.wait(lambda: bridge._node.speaking["said"].get_subscription_count() > 0, "the test")
+    publish, threads = bridge._node.publish, []
+
+    def watched(publisher: Any, message: Any) -> None:
+        threads.append(threading.current_thread().name)
+        publish(publisher, message)
+
+    bridge._node.publish = watched
+    for _ in range(5):
+        bridge.publish("said", Bool(data=True))
+    bridge.close()
+    bridge.publish("said", Bool(data=False))
+    client.wait(lambda: len(said) == 5, "its last words")
+    assert set(threads) == {"closing"} and said == [Bool(data=True)] * 5
 
 
 def test_a_wrong_parameter_is_told_and_the_window_does_not_open(

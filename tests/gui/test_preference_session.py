@@ -332,6 +332,24 @@ def test_stop_works_in_every_state_and_without_a_robot_it_says_so() -> None:
     assert "no robot here" in sitting.session.said
 
 
+def test_a_stop_that_nobody_heard_is_asked_for_until_somebody_does_or_it_is_cleared() -> None:
+    sitting = Sitting(question("a"))
+    sitting.press("stop")
+    sitting.wait(10.0)
+    assert sitting.robot == ["stop"] and sitting.session.stopping, "no second one while the first is on its way"
+    for asked in (2, 3):
+        sitting.session.answered("stop", False)
+        sitting.wait(RETRY_S + 0.1)
+        assert sitting.robot == ["stop"] * asked
+    sitting.session.answered("stop", True)
+    sitting.wait(10.0)
+    assert sitting.robot == ["stop"] * 3 and not sitting.session.stopping
+    sitting.press("stop", "clear")
+    sitting.session.answered("stop", False)
+    sitting.wait(10.0)
+    assert sitting.robot[3:] == ["stop", "clear"]
+
+
 def test_whoever_says_nothing_for_two_seconds_is_silent_and_answering_goes_on() -> None:
     sitting = Sitting(question("a"))
     sitting.look(SILENT_S - 0.1)

@@ -110,6 +110,16 @@ def test_when_the_display_is_lost_what_was_acknowledged_is_there(bags: Path, tmp
         assert len(answers(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("arguments", [
+    ["-m", "rewardbot.gui.preference_window", "--ros-args", "-p", "annotator:=ann"],
+    ["-m", "rewardbot", "up", "preferences", "teacher:=human"]])
+def test_without_a_screen_the_programs_say_so_and_end(arguments: list[str]) -> None:
+    ended = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60,
+                           env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": ":4711"})
+    assert ended.returncode == 2 and "There is no screen: DISPLAY is ':4711'." in ended.stderr, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_what_cannot_be_used_is_told_before_a_window_opens(bags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="holds no episode that can be asked about"):
         label(tmp_path, tmp_path / "ledger.db", LabelOptions())

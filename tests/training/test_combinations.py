@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,53 +51,62 @@ SETTINGS: dict[str, Any] = {
                    "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 2,
                    "perturbed": 1, "longest": 10}},
     "rewardbot.training.cloning_job": {"bc": {"hidden": 8}},
+    "rewardbot.training.self_play_job": {"play": {"together": 5, "setter": LOOP, "reacher": LOOP}, "evaluations": 1},
 }
+
+
+WHERE: dict[Place, dict[str, Any]] = {"env": {"env": POINT}, "state": {"task": "reach", "state": True}}
 
 
 @dataclass(frozen=True)
 class World:
-    """An environment, another to judge in, the options that name it, and files beside."""
+    """An environment, another to judge in, and a file of demonstrations in it."""
 
     env: Env
     judge: Env
-    place: dict[str, Any]
-    folder: Path
+    demos: str
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Place, World]]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+    """The world of an environment's name, made once."""
     if POINT not in gymnasium.registry:
         gymnasium.register(POINT, entry_point=Point)
-    options: dict[Place, dict[str, Any]] = {"env": {"env": POINT}, "state": {"task": "reach", "state": True}}
-    found = {place: World(make_env(environment(StateOptions(**of))), make_env(environment(StateOptions(**of))), of,
-                          tmp_path_factory.mktemp(place)) for place, of in options.items()}
-    draw = np.random.default_rng(0)
-    for world in found.values():
-        shown = demonstrate(world.env, lambda state, size=world.env.action_space.shape: draw.uniform(-1.0, 1.0, size), range(3),
-                            longest=10)
-        (world.folder / "demos").write_bytes(shown.to_bytes())
-        for module, settings in SETTINGS.items():
-            (world.folder / f"{module}.yaml").write_text(yaml.safe_dump(settings))
-    yield found
-    for world in found.values():
-        world.env.close()
-        world.judge.close()
+    draw, made = np.random.default_rng(0), dict[str, World]()
+
+    def by_chance(state: np.ndarray, actions: tuple[int, ...]) -> np.ndarray:
+        return draw.uniform(-1.0, 1.0, actions)
+
+    def named(name: str) -> World:
+        if name not in made:
+            env, demos = make_env(name), tmp_path_factory.mktemp("world") / "demos"
+            demos.write_bytes(demonstrate(env, partial(by_chance, actions=env.action_space.shape), range(3), longest=10).to_bytes())
+            made[name] = World(env, make_env(name), str(demos))
+        return made[name]
+
+    yield named
+    for one in made.values():
+        one.env.close()
+        one.judge.close()
 
 
 @pytest.mark.parametrize("one", [one for one in combinations.combinations() if one.place in STATES], ids=str)
-def test_every_combination_of_state_vectors_starts(one: Combination, worlds: dict[Place, World], tmp_path: Path) -> None:
-    world, module = worlds[one.place], REWARDS[one.reward].module
-    demos = (str(world.folder / "demos"),) if combinations.needs_demonstrations(one.reward, one.policy) else ()
-    options = StateOptions(**world.place, reward=one.reward, policy=one.policy, demos=demos, steps=STEPS, answers=4, episodes=1,
-                           config=str(world.folder / f"{module}.yaml"), run_dir=str(tmp_path))
+def test_every_combination_of_state_vectors_starts(one: Combination, world: Callable[[str], World], tmp_path: Path) -> None:
+    module = REWARDS[one.reward].module
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(SETTINGS[module]))
+    options = StateOptions(**WHERE[one.place], reward=one.reward, policy=one.policy, steps=STEPS, answers=4,
+                           config=str(tmp_path / "settings.yaml"))
+    here = world(environment(options))
+    if combinations.needs_demonstrations(one.reward, one.policy):
+        options = replace(options, demos=(here.demos,))
     told: list[tuple[int, Metrics]] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewEffectiveSamples)
-        trained = state_job.learn(options, state_job.resolve(options, ("demos",) if demos else ()), world.env, world.judge, tmp_path,
-                                  lambda metrics, steps: told.append((steps, metrics)))
-    assert trained.steps == STEPS
-    assert module == "rewardbot.training.cloning_job" or ("true_return" in told[-1][1] and told[-1][0] == STEPS)
-    state_job.state_policy_to_bytes(trained.agent, {"env": options.env})
+        trained = state_job.learn(options, state_job.resolve(options, ["demos"] if options.demos else []), here.env, here.judge,
+                                  tmp_path, lambda metrics, steps: told.append((steps, metrics)))
+    assert STEPS <= trained.steps < STEPS + 10  # a round of self-play is not cut off
+    assert module == "rewardbot.training.cloning_job" or ("true_return" in told[-1][1] and told[-1][0] == trained.steps)
+    state_job.state_policy_to_bytes(trained.agent, {"env": here.env.spec.id if here.env.spec else ""})
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -11,12 +13,21 @@ import pytest
 import yaml
 
 from rewardbot import cli
+from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.policies.bc import BCConfig
+from rewardbot.training import advancing
+from rewardbot.training.cloning_job import Cloned
+from rewardbot.training.offline_loop import OfflineLoop
+from rewardbot.training.on_policy_loop import OnPolicyLoop
+from rewardbot.training.settled import clone
 from rewardbot.training.state_job import environment
+from rewardbot.training.state_loop import StateLoop
 from rewardbot.training.state_options import StateOptions, is_state_run
-from rewardbot.training.state_policy import StatePolicy
+from rewardbot.training.state_policy import StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary
+from rewardbot.training.visiting import demonstrate
 from tests.training.point import Point
 
 ENV = "tests/Point-v0"
@@ -125,3 +136,71 @@ def test_help_says_where_the_other_half_is(capsys: pytest.CaptureFixture[str]) -
         with pytest.raises(SystemExit):
             cli.run(["train", *arguments])
         assert shown in capsys.readouterr().out
+
+
+# Rewards that are there before the policy ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demos(tmp_path: Path) -> str:
+    draw = np.random.default_rng(0)
+    shown = demonstrate(Point(), lambda state: draw.uniform(-1.0, 1.0, 1), range(4))
+    (tmp_path / "demos").write_bytes(dataclasses.replace(shown, env=ENV).to_bytes())
+    return str(tmp_path / "demos")
+
+
+SETTLED = {
+    "loop": SETTINGS["loop"], "on_policy": {"rollout": 50, "ppo": {"hidden": 8, "epochs": 1}}, "evaluations": 1,
+    "offline": {"iql": {"batch": 16, "hidden": 8}, "together": 40}, "reward": {"episodes": 3}}
+
+
+@pytest.mark.filterwarnings("ignore::rewardbot.rewards.partition.FewEffectiveSamples")
+@pytest.mark.parametrize(("policy", "reward", "learns"), [
+    ("iql", "true", OfflineLoop), ("sac", "relative_entropy_irl", StateLoop), ("ppo", "relative_entropy_irl", OnPolicyLoop)])
+def test_such_a_run_goes_on_to_the_same_policy(
+    policy: str, reward: str, learns: Any, demos: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settled.yaml").write_text(yaml.safe_dump(SETTLED))
+    arguments = ["--reward", reward, "--policy", policy, "--demos", demos]
+
+    def begin() -> None:
+        cli.run(["train", "--env", ENV, "--steps", "150", "--episodes", "2", "--config", str(tmp_path / "settled.yaml"),
+                 "--run-dir", str(tmp_path / "runs"), *arguments])
+
+    begin()
+    whole = (tmp_path / "runs" / "latest" / "policy.safetensors").read_bytes()
+    advance = learns.advance
+
+    def stopped(self: Any) -> None:
+        advance(self)
+        if self.steps >= 100:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(advancing, "SAVE_EVERY_S", -1.0)
+        patch.setattr(learns, "advance", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    run = (tmp_path / "runs" / "latest").resolve()
+    cli.run(["train", "--resume", str(run)])
+    assert (run / "policy.safetensors").read_bytes() == whole
+
+
+def test_a_clone_needs_no_reward_and_is_stored_as_the_others_are(demos: str, tmp_path: Path) -> None:
+    (tmp_path / "cloning.yaml").write_text("bc: {hidden: 8}\n")
+    for policy in ("bc", "filtered_bc"):
+        cli.run(["train", "--env", ENV, "--policy", policy, "--demos", f"{demos},{demos}", "--steps", "100", "--episodes", "2",
+                 "--config", str(tmp_path / "cloning.yaml"), "--run-dir", str(tmp_path / "runs")])
+        run = (tmp_path / "runs" / "latest").resolve()
+        assert (StateSummary.read(run / "summary.json").reward, StateSummary.read(run / "summary.json").policy) == ("none", policy)
+    cloning = clone(StateDemonstrations.read(Path(demos)), BCConfig(steps=20, hidden=8), seed=0)
+    stored = StatePolicy(state_policy_to_bytes(Cloned(cloning), {"env": ENV}))
+    for x in (-0.7, 0.0, 0.4):
+        np.testing.assert_allclose(stored.act(np.array([x], np.float32)), cloning.act(np.array([x])), atol=1e-5)
+
+
+def test_demonstrations_of_another_environment_are_refused_at_the_start(demos: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"states and actions of \(1, 1\) numbers(.|\n)*Pendulum-v1 has \(3, 1\)"):
+        cli.run(["train", "--env", "Pendulum-v1", "--policy", "iql", "--reward", "true", "--demos", demos, "--run-dir",
+                 str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()

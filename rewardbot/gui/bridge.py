@@ -102,7 +102,7 @@ class Bridge(QObject, Generic[C]):
         return True
 
     def close(self) -> None:
-        """Publishes what waits, and takes the node down; returns when it is. May be called twice, and nothing else after it is done."""
+        """Publishes what waits, and takes the node down; returns when it is. May be called twice; what is said later is dropped."""
         self._asked.set()
         self._thread.join()
 

@@ -219,7 +219,7 @@ class PreferenceWidget(QWidget):
             widget.installEventFilter(self)
 
     def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
-        button = QPushButton(text if text[: len(key)] == key else f"{text}  ({preference_keys.shown(key)})")
+        button = QPushButton(text if text[: len(key)] == key else f"{text} ({preference_keys.shown(key)})")
         button.setObjectName(action)
         button.setToolTip(tip)
         button.setAutoDefault(False)

@@ -205,7 +205,7 @@ def test_stop_is_escape_everywhere_and_never_called_e_stop(window: Window) -> No
     toasts = window.widget.toasts
     assert not QRect(toasts.mapTo(window.widget, QPoint()), toasts.size()).intersects(
         QRect(stop.mapTo(window.widget, QPoint()), stop.size())), "no toast hides the button"
-    assert [button.text() for button in window.widget.findChildren(QPushButton) if "top" in button.text()] == ["Stop  (Esc)"]
+    assert [button.text() for button in window.widget.findChildren(QPushButton) if "top" in button.text()] == ["Stop (Esc)"]
     assert "hardware e-stop: unknown" in window.said()
 
 

@@ -148,7 +148,7 @@ class StateDemonstrations:
             raise DataError(f"Cannot read {path}: {error.strerror}.") from None
         except (safetensors.SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
             raise DataError(f"{path} holds no {KIND} ({type(error).__name__}: {error}).",
-                            next_step="rewardbot demonstrate makes such a file from a trained policy.") from None
+                            next_step="rewardbot eval RUN --demos FILE makes such a file from a trained policy.") from None
 
 
 def _episodes(arrays: dict[str, NDArray[np.generic]]) -> list[StateEpisode]:

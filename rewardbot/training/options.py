@@ -78,7 +78,7 @@ class EvalOptions:
     actor: str = setting("rl", "who acts: bc, bc_tuned or rl")
     task: str = setting("", "task; the checkpoint's own if not given")
     video: str = setting("", "MP4 file for the first episodes")
-    demos: str = setting("", "of a policy of state vectors: file for the episodes, as demonstrations for --reward gail, airl or gcl")
+    demos: str = setting("", "of a policy of state vectors: file for the episodes, for --demos of `rewardbot train`")
 
 
 TeacherName = Literal["human", "simulated", "model"]

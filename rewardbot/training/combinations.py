@@ -103,19 +103,17 @@ WHY_NOT: Mapping[tuple[Source, Manner], str] = {
     (ANSWERS, ROLLOUTS): "{policy} keeps its newest steps only, and each answer to {reward} changes the worth of all that was done",
     **{(source, OFFLINE): _STANDS_STILL for source in (ANSWERS, CONTEST)},
     **{(source, SEES): _FOR_CAMERAS for source in _LEARNED},
-    **{(source, manner): _NO_REWARD for source in (*_LEARNED, IMAGES) for manner in (CLONES, ASKS)},
+    **{(source, manner): _NO_REWARD for source in (*_LEARNED, IMAGES, GOALS, PRAISE) for manner in (CLONES, ASKS)},
     **{(IMAGES, manner): _ONLY_CAMERAS for manner in (REPLAYS, ROLLOUTS, OFFLINE)},
     **{(NOTHING, manner): "{policy} learns from a reward" for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
     **{(PRAISE, manner): "{reward} says how good an action is all in all, and {policy} would add that up over time"
        for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
-    **{(PRAISE, manner): _NO_REWARD for manner in (CLONES, ASKS)},
     **{(GOALS, manner): _PLAYED for manner in (ROLLOUTS, OFFLINE)}, (GOALS, SEES): _GOALS_ARE_STATES,
-    **{(GOALS, manner): _NO_REWARD for manner in (CLONES, ASKS)},
 }
 
 ELSEWHERE: Mapping[str, str] = {
     "tamer": "a program of yours acts on it: `Tamer.best(candidates)`",
-    **dict.fromkeys(("preference",), "over cameras: `rewardbot up preferences`, with `rlpd`"),
+    "preference": "over cameras: `rewardbot up preferences`, with `rlpd`",
     **dict.fromkeys(("vice", "goal_classifier"), "over ROS 2: `rewardbot demo`, `rewardbot up sim`")}
 """Other ways to some of them."""
 

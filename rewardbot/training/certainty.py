@@ -17,6 +17,9 @@ SCALE = 5.0
 
 FEATURES = 200
 
+ROUGHNESS = 1.5
+"""nu of Matern's kernel: rewards have a slope everywhere, and it may change at once, as that of a distance does at the goal."""
+
 
 @torch.no_grad()
 def sampled_returns(
@@ -25,10 +28,14 @@ def sampled_returns(
     """Returns of `clips` under samples of the rewards that explain the answers, (count, C).
 
     The samples are of a Gaussian process on what the reward sees: half of it linear, half, by random Fourier features, with
-    a length scale that is a typical distance of steps (Rahimi and Recht 2007; Chu and Ghahramani 2005; Biyik et al. 2020,
-    Active preference-based Gaussian process regression). Three networks are too few to bound anything, and linear rewards
-    on a network's last layer, as Bayesian REX has them, know only what the network has learned to see: where the truth was
-    another they promised too much.
+    of Matern's kernel, whose length scale is a typical distance of steps (Rahimi and Recht 2007; Rasmussen and Williams 2006,
+    section 4.2; Chu and Ghahramani 2005; Biyik et al. 2020, Active preference-based Gaussian process regression). Under the
+    Gaussian kernel every reward is smooth, and where the truth was not, the bound was too small more often. Three networks are
+    too few to bound anything, and linear rewards on a network's last layer, as Bayesian REX has them, know only what the network
+    has learned to see: where the truth was another they promised too much.
+
+    What no answer was about nobody knows: under a truth that is the same nearly everywhere and much better in one place, the bound
+    is too small until a clip of that place was compared.
 
     Args:
         reward: a fitted one, of which the scale of the inputs is taken and what makes a clip good.
@@ -39,7 +46,8 @@ def sampled_returns(
     """
     rng = np.random.default_rng(seed)
     size = reward.size
-    frequencies = torch.from_numpy(rng.normal(size=(size, FEATURES)) / size**0.5).float().to(reward.device)
+    tails = np.sqrt(rng.chisquare(2.0 * ROUGHNESS, FEATURES) / (2.0 * ROUGHNESS))  # of Student's distribution
+    frequencies = torch.from_numpy(rng.normal(size=(size, FEATURES)) / size**0.5 / tails).float().to(reward.device)
     phases = torch.from_numpy(rng.uniform(0.0, 2.0 * np.pi, FEATURES)).float().to(reward.device)
     seen, asked = (_features(reward, some, frequencies, phases) for some in (data.clips, clips))
     pairs, wins, weights = _pairs(data)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 import torch
 
 from rewardbot.feedback.meter import losses, value_at_risk
@@ -39,22 +42,44 @@ def test_the_samples_explain_the_answers_and_narrow() -> None:
     assert right[1] > 0.9 > right[0] and bounds[1] < 0.7 * bounds[0]
 
 
-def test_the_bound_covers_the_regret_under_a_reward_that_is_not_linear() -> None:
-    """Over 30 problems; a share of .95 is seen as less than .83 in less than one case of a hundred."""
+def waves(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    return torch.sin(x) @ torch.randn(4, generator=draw)
+
+
+def products(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    return torch.einsum("ni,ij,nj->n", x, torch.randn(4, 4, generator=draw), x)
+
+
+def network(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    return torch.tanh(1.5 * x @ torch.randn(4, 16, generator=draw)) @ torch.randn(16, generator=draw)
+
+
+def nearness(x: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    return -(x - 0.7 * torch.randn(4, generator=draw)).norm(dim=-1)
+
+
+@pytest.mark.parametrize("answers", [25, 100])
+@pytest.mark.parametrize("truth", [waves, products, network, nearness])
+def test_the_bound_covers_the_regret_under_a_reward_that_is_not_linear(
+    truth: Callable[[torch.Tensor, torch.Generator], torch.Tensor], answers: int
+) -> None:
+    """Over 20 problems; of a share of .95 less than .8 is seen in three cases of a thousand."""
     covered = []
-    for seed in range(30):
+    for seed in range(20):
         draw = torch.Generator().manual_seed(seed)
-        x, w = torch.randn(40, 1, 4, generator=draw), 3.0 * torch.randn(4, generator=draw)
-        good = (torch.sin(x[:, 0]) @ w).numpy().astype(np.float64)
-        options = torch.stack([torch.randperm(40, generator=draw)[:2] for _ in range(25)])
+        x = torch.randn(40, 1, 4, generator=draw)
+        good = truth(x[:, 0], draw)
+        good = (4.0 * (good - good.mean()) / good.std()).numpy().astype(np.float64)
+        options = torch.stack([torch.randperm(40, generator=draw)[:2] for _ in range(answers)])
         utility = torch.from_numpy(good)[options]
         place = ranked(utility, draw)
         clips = pad(list(x))
-        returns = sampled_returns(PreferenceReward(CONFIG, 4), Comparisons(clips, options, place, torch.ones(25)), clips, seed=seed)
+        returns = sampled_returns(PreferenceReward(CONFIG, 4), Comparisons(clips, options, place, torch.ones(answers)), clips,
+                                  seed=seed)
         best = returns.mean(0).argmax()
         bound, _ = value_at_risk(losses(returns[:, best], returns), 0.95, 0.95)
         covered.append(losses(good[[best]], good[None])[0] <= bound)
-    assert np.mean(covered) >= 0.83
+    assert np.mean(covered) >= 0.8
 
 
 def test_rankings_ties_and_clips_of_other_lengths() -> None:

@@ -163,6 +163,13 @@ def test_what_is_refused_at_the_start(tmp_path: Path, arguments: tuple[str, ...]
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("reward", ["preference", "pebble"])
+def test_over_cameras_it_is_refused_with_the_ways_that_there_are(reward: str) -> None:
+    with pytest.raises(ConfigError, match=r"--task NAME --state") as refused:
+        cli.run(["train", "--reward", reward, "--task", "lift"])
+    assert reward != "preference" or "rewardbot up preferences" in str(refused.value)
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tests/Blind-v0 cannot be drawn(.|\n)*--teacher simulated"):
         train(tmp_path, "--teacher", "human", env=BLIND)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from rewardbot.training.state_loop import Env, StateLoop, StateLoopConfig, evalu
 from rewardbot.training.state_options import StateOptions
 
 TRUE = "true"
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +47,7 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> SettledConfig
 
 def train(options: StateOptions, config: SettledConfig, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
     """See `state_job.Job`. The reward of a run that is gone on with is found again: it is the same."""
-    found: Settled | None = None
-    if options.reward != TRUE:
-        found = find(options.reward, config.reward, read_shown(options.demos, env), env, seed=options.seed)
+    found = None if options.reward == TRUE else _found(options, config.reward, env)
     learning = _loop(options, config, env, found)
     fitted = {f"reward_{name}": value for name, value in found.metrics.items()} if found else {}
 
@@ -57,6 +58,13 @@ def train(options: StateOptions, config: SettledConfig, env: Env, judge: Env, fo
 
     advance_to(learning, options.steps, tell, every=config.report_every, checkpoint=folder / CHECKPOINT)
     return Trained(learning.agent, learning.steps)
+
+
+def _found(options: StateOptions, config: SettledRewardConfig, env: Env) -> Settled:
+    """The reward; few effective samples are said in one line."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *where, **more: _log.warning(str(message))
+        return find(options.reward, config, read_shown(options.demos, env), env, seed=options.seed)
 
 
 def _loop(options: StateOptions, config: SettledConfig, env: Env, found: Settled | None) -> StateLoop | OnPolicyLoop | OfflineLoop:

@@ -186,6 +186,14 @@ def test_such_a_run_goes_on_to_the_same_policy(
     assert (run / "policy.safetensors").read_bytes() == whole
 
 
+def test_few_effective_samples_are_said(demos: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "settled.yaml").write_text(yaml.safe_dump(SETTLED))
+    cli.run(["train", "--env", ENV, "--reward", "relative_entropy_irl", "--policy", "iql", "--demos", demos, "--steps", "100",
+             "--episodes", "1", "--config", str(tmp_path / "settled.yaml"), "--run-dir", str(tmp_path / "runs")])
+    assert "effective of 3 samples" in caplog.text
+    assert "reward_effective_sample_size" in (tmp_path / "runs" / "latest" / "metrics.csv").read_text()
+
+
 def test_a_clone_needs_no_reward_and_is_stored_as_the_others_are(demos: str, tmp_path: Path) -> None:
     (tmp_path / "cloning.yaml").write_text("bc: {hidden: 8}\n")
     for policy in ("bc", "filtered_bc"):

@@ -118,7 +118,8 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
     Console().print(return_table(f"{options.env}, {options.reward}", summary.returns, summary.successes))
     answers = f", {summary.answers} answers" if summary.answers else ""
     print(f"{summary.steps} steps{answers}; {summary.total_s:.0f} s.")
-    files = [name for name in ("summary.json", "curves.png", "policy.safetensors", "ledger.sqlite") if (run.path / name).exists()]
+    names = ("summary.json", "curves.png", "policy.safetensors", "shield.safetensors", "ledger.sqlite")
+    files = [name for name in names if (run.path / name).exists()]
     print(f"{run.path}: {', '.join(files)}")
 
 
@@ -254,6 +255,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
 
 
 def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None:
+    from rewardbot.training.safety import guarded
     from rewardbot.training.state_job import judge_policy, successes
     from rewardbot.training.state_loop import make_env
     from rewardbot.training.state_policy import StatePolicy
@@ -263,7 +265,7 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
     if options.task or options.video:
         raise ConfigError(f"{path} acts on state vectors of {name}: it has no other task and no video.",
                           next_step="Leave --task and --video out.")
-    env = make_env(name)
+    env = guarded(make_env(name), path.parent)
     try:
         if not options.demos:
             found = judge_policy(data, env, options.seed, options.episodes)

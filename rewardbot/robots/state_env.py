@@ -11,11 +11,13 @@ import math
 from typing import Any, cast
 
 import gymnasium
+import mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rewardbot.robots.mujoco import START_TOOL, MujocoRobot
+from rewardbot.robots.resimulation import STATE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import task_names
 
@@ -81,6 +83,19 @@ class StateEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
     def close(self) -> None:
         """Closes the robot. May be called twice."""
         self.robot.close()
+
+    def seen(self, states: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What would have been observed of an episode, (T + 1, S), from MuJoCo's states of it, see `Resimulation`; ends the present
+        one.
+        """
+        found, robot = list[NDArray[np.float32]](), self.robot
+        for state in states:
+            before = robot.tool
+            mujoco.mj_setState(robot.model, robot.data, state, STATE)
+            mujoco.mj_forward(robot.model, robot.data)
+            self._before = before if found else robot.tool
+            found.append(self._state())
+        return np.stack(found)
 
     def _state(self) -> NDArray[np.float32]:
         robot, data = self.robot, self.robot.data

@@ -1,150 +1,241 @@
-"""Safe reinforcement learning with a person in the loop: what a person marked as unsafe becomes a cost and a shield.
+"""Safe reinforcement learning with a person in the loop: what a person marked as unsafe becomes a shield in front of the policy.
+
+    guard = SafeLearning(env, config, folder, steps=options.steps)
+    loop = StateLoop(guard.env, ...)            # whatever learns, whatever from
 
 A person is shown episodes, as many as a budget allows, those first of which the cost is least sure, and marks unsafe intervals with
-a reason. Each step of an interval is an example of what is unsafe, every other step of what was shown of what is not:
+a reason. From then on the shield (`shield.py`) changes what the policy asks for on its way to the world. The policy, and its
+replay, know what was asked and what came of it: behind the shield the world is another one, in which an action into danger is worth
+what the shield makes of it, and so the policy learns to go round. The cost learns from what was done, and is added into no reward.
 
-    c(s, a) = P(unsafe | s, a)          shield: of the actions that a policy proposes, the first with c <= limit, else the least c
-
-The cost is no reward model and is added into none: a reward that outweighs it would buy the accident. The limits of the arm itself
-stand behind all this, see `robots/safety.py`, and nothing that is learned touches them.
+Questions, answers and clips are on the disk; a process that is started again makes the same shield of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rewardbot.config import setting
-from rewardbot.data.transitions import Transitions
-from rewardbot.errors import DataError
-from rewardbot.feedback.feedback import UnsafeInterval
+from rewardbot.data.episode_replay import EpisodeReplay
+from rewardbot.errors import ConfigError, DataError
+from rewardbot.feedback.feedback import Query
+from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.schedule import Schedule, due
-from rewardbot.nets.optimisation import train
-from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
+from rewardbot.feedback.teachers.recorded import Recorded
+from rewardbot.feedback.teachers.watcher import Watcher
+from rewardbot.training.kept_clips import KeptClips
+from rewardbot.training.marked import CLIPS, marked
+from rewardbot.training.shield import Shield, ShieldConfig, fit_shield
+from rewardbot.training.state_loop import Env, Spaces, vector
 from rewardbot.types import Metrics, Segment
 
-NETWORK = DiscriminatorConfig(hidden=64, dropout=0.0, noise=0.05, smoothing=0.02, mixup=False)
+LEDGER = "ledger.sqlite"
+RECENT = 10_000
+"""Newest steps whose episodes may be asked about."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """What truly is unsafe, for a simulated person: a step to where these entries of the observation are all within bounds."""
+
+    entries: tuple[int, ...] = setting((), "entries of the observation, from 0", min=0)
+    low: tuple[float, ...] = setting((), "lower bound of each")
+    high: tuple[float, ...] = setting((), "upper bound of each")
+
+    def __post_init__(self) -> None:
+        if not len(self.entries) == len(self.low) == len(self.high):
+            raise ConfigError(f"The zone has {len(self.entries)} entries, {len(self.low)} lower and {len(self.high)} upper bounds.",
+                              valid="As many of each.")
+
+    def holds(self, states: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Whether each of (N, S) states is in it, (N,)."""
+        of = states[:, list(self.entries)]
+        return np.all((of >= np.array(self.low)) & (of <= np.array(self.high)), axis=1)
 
 
 @dataclass(frozen=True)
 class SafetyConfig:
-    """Hyper-parameters."""
+    """Who is asked how much, and what is made of it."""
 
-    schedule: Schedule = setting(Schedule(budget=20, first=3, per_minute=2.0, waiting=3), "of the episodes that a person is shown")
-    network: DiscriminatorConfig = setting(NETWORK, "of the cost")
-    steps: int = setting(300, "gradient steps of each fit", min=1)
-    limit: float = setting(0.3, "largest probability of being unsafe that an action may have", min=0.0, max=1.0)
-    proposals: int = setting(16, "actions that the policy proposes", min=1)
+    schedule: Schedule = setting(Schedule(budget=20, first=3, per_minute=math.inf, waiting=3),
+                                 "of the episodes that a person is shown, whether they mark anything or not")
+    zone: Zone = setting(Zone(), "what truly is unsafe, for a simulated person")
+    shield: ShieldConfig = setting(ShieldConfig(), "of the shield")
+
+
+def check(config: SafetyConfig, sizes: Spaces) -> None:
+    """Checks what can be known before a simulated person is asked.
+
+    Raises:
+        ConfigError: they do not know what is unsafe, or are never asked.
+    """
+    zone = config.zone
+    if not zone.entries or max(zone.entries) >= sizes.states:
+        raise ConfigError(f"What is unsafe is where the entries {list(zone.entries)} of the observation are within bounds.",
+                          valid=f"One entry or more, of 0 to {sizes.states - 1}.",
+                          next_step="In the file of --config: shield: {zone: {entries: [0], low: [0.5], high: [1.0]}}")
+    if not config.schedule.budget:
+        raise ConfigError("Whoever marks what is unsafe is shown 0 episodes.", valid="shield.schedule.budget: 1 or more.")
+
+
+class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment behind a shield, asked anew at each step; None lets everything through.
+
+    Attributes:
+        state: the last observation, float32 (S,).
+        done: what was done in the last step, float32 (A,) in [-1, 1].
+        steps, refused: how many there were, and in how many of them something else was done than was asked for.
+    """
+
+    def __init__(self, env: Env, shield: Callable[[], Shield | None]) -> None:
+        super().__init__(env)
+        self._sizes, self._shield = Spaces.of(env), shield
+        self.state, self.done = np.zeros(self._sizes.states, np.float32), np.zeros(self._sizes.actions, np.float32)
+        self.steps = self.refused = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """See gymnasium."""
+        observation, info = super().reset(seed=seed, options=options)
+        self.state = vector(observation)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """See gymnasium; `info` holds "refused" (bool)."""
+        low, high = self._sizes.low, self._sizes.high
+        asked, shield = (2.0 * (np.asarray(action) - low) / (high - low) - 1.0).astype(np.float32), self._shield()
+        self.done = asked if shield is None else shield.filter(self.state, asked)
+        refused = self.done is not asked
+        observation, reward, terminated, truncated, info = super().step(self._sizes.action(self.done) if refused else action)
+        self.state = vector(observation)
+        self.steps += 1
+        self.refused += refused
+        return observation, reward, terminated, truncated, {**info, "refused": refused}
 
 
 class SafeLearning:
-    """See the module.
+    """See the module; a simulated person is asked.
 
     Args:
+        env: to learn in.
         config: see `SafetyConfig`.
-        transitions: the steps of an episode, such as `EpisodeReplay.transitions`.
+        folder: where ledger and clips are. What is there is gone on with.
+        steps: of the run, over which the questions are spread.
         seed: of the network.
+        say: told what is the matter, once each time it changes.
 
     Attributes:
-        shown: what a person has looked at.
-        fitted: how many fits there were; before the first, nothing is known to be unsafe.
-        refused: how many proposals the shield did not let through.
+        env: to learn in instead.
+        shield: None before anything was marked.
+        asked: how many episodes were shown.
+        unsafe: how many steps truly were, of this process.
+
+    Raises:
+        ConfigError: see `check`.
+        LedgerError: the ledger cannot be used.
     """
 
-    def __init__(self, config: SafetyConfig, transitions: Callable[[Segment], Transitions], *, seed: int = 0) -> None:
-        self.config, self._transitions, self.seed = config, transitions, seed
-        self.shown: list[Segment] = []
-        self.fitted = self.refused = 0
-        self._waiting: list[Segment] = []
-        self._steps: list[Tensor] = []
-        self._unsafe: list[Tensor] = []
-        self._network: Discriminator | None = None
+    def __init__(
+        self, env: Env, config: SafetyConfig, folder: Path, *, steps: int, seed: int = 0, say: Callable[[str], object] = _log.warning
+    ) -> None:
+        sizes = Spaces.of(env)
+        check(config, sizes)
+        self.config, self.seed, self._total, self._say = config, seed, steps, say
+        self.env, self.shield = _Watched(env, self), None
+        self._ledger, self._clips = Ledger(folder / LEDGER), KeptClips(folder / CLIPS)
+        self._replay = EpisodeReplay(RECENT, sizes.states, sizes.actions)
+        self._teacher = Recorded(Watcher(self._truth), self._ledger)
+        self._name, self._episodes = f"{folder.parent.name}-{self._ledger.history().last}", 0
+        self._started, self._trouble, self.unsafe = time.monotonic(), "", 0
+        self.asked = len(self._ledger.history().queries)
+        self._answered()
 
-    def ask(self, episodes: Sequence[Segment], *, progress: float, minutes: float) -> list[Segment]:
-        """Episodes to show now, none that was shown before; as many as the budget has left for now.
+    def begin(self) -> None:
+        """A new episode: the one before it is over and may be asked about."""
+        self._ask()
+        self._replay.begin(f"{self._name}-{self._episodes}")
+        self._episodes += 1
 
-        Args:
-            episodes: to choose from.
-            progress: share of the run that is over.
-            minutes: since its start.
-        """
-        most = due(self.config.schedule, progress=progress, minutes=minutes, answered=len(self.shown), waiting=len(self._waiting))
-        fresh = [episode for episode in episodes if episode not in self.shown and episode not in self._waiting]
+    def add(self, state: NDArray[np.float32], done: NDArray[np.float32], after: NDArray[np.float32]) -> None:
+        """A step."""
+        if np.isfinite(after).all():  # else whoever learns says which step it was
+            self._replay.add(state, done, 0.0, after, terminated=False)
+            self.unsafe += int(self.config.zone.holds(after[None])[0])
+
+    def metrics(self) -> Metrics:
+        """What became of questions and steps so far, of this process; for people."""
+        steps = max(1, self.env.steps)
+        return {"unsafe_questions": float(self.asked), "refused_per_1000": 1000.0 * self.env.refused / steps,
+                "true_unsafe_per_1000": 1000.0 * self.unsafe / steps}
+
+    def close(self) -> None:
+        """Lets teacher and ledger go."""
+        self._teacher.close()
+        self._ledger.close()
+
+    def _ask(self) -> None:
+        history = self._ledger.history()
+        waiting = len(history.waiting())
+        before = {clip for query in history.queries.values() for clip in query.options}
+        most = due(self.config.schedule, progress=self.env.steps / self._total, minutes=(time.monotonic() - self._started) / 60.0,
+                   answered=self.asked - waiting, waiting=waiting)
+        fresh = [episode for episode in self._replay.episodes() if episode not in before and episode.start == 0]
         chosen = sorted(fresh, key=self._doubt, reverse=True)[:most]
-        self._waiting += chosen
-        return chosen
+        for clip in chosen:
+            self._clips.keep(clip, self._replay.transitions(clip))
+            self.asked += 1
+            self._teacher.ask(Query(f"u{self.asked}", "interval", (clip,), (0,), asked=time.time(), reason="what is unsafe in it?",
+                                    strategy="uniform" if self.shield is None else "doubt"))
+        if self._teacher.poll():
+            self._answered()
 
-    def answer(self, episode: Segment, intervals: Sequence[UnsafeInterval]) -> None:
-        """A person has looked at all of an episode that was asked about, and marked these intervals in it, or none.
-
-        Raises:
-            DataError: nobody asked about it, or an interval lies elsewhere.
-        """
-        if episode not in self._waiting:
-            raise DataError(f"Nobody asked about episode '{episode.episode_id}'.", next_step="Answer what `ask` gave.")
-        unsafe = torch.zeros(episode.stop - episode.start)
-        for marked in (interval.segment for interval in intervals):
-            if marked.episode_id != episode.episode_id or not episode.start <= marked.start < marked.stop <= episode.stop:
-                raise DataError(f"An unsafe interval is in {marked}, outside what was shown.", valid=f"{episode}.")
-            unsafe[marked.start - episode.start : marked.stop - episode.start] = 1.0
-        self._waiting.remove(episode)
-        self.shown.append(episode)
-        self._steps.append(self._transitions(episode).state_action)
-        self._unsafe.append(unsafe)
-
-    def fit(self) -> Metrics:
-        """Learns from all that was marked; returns the loss and the number of unsafe and of safe steps.
-
-        Raises:
-            DataError: there are no unsafe or no safe steps.
-        """
-        unsafe = torch.cat([torch.zeros(0), *self._unsafe]) > 0.5
-        if not bool(unsafe.any()) or bool(unsafe.all()):
-            raise DataError(f"{int(unsafe.sum())} of {len(unsafe)} steps that were shown are unsafe: there is nothing to tell apart.",
-                            next_step="Show more episodes.")
-        steps = torch.cat(self._steps)
-        bad, good = steps[unsafe], steps[~unsafe]
-        generator = torch.Generator().manual_seed(self.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            network = Discriminator(self.config.network, steps.shape[1])
-            network.set_scale(steps)
-
-            def loss() -> Tensor:
-                n = network.config.batch
-                return network.bce_loss(*(of[torch.randint(len(of), (n,), generator=generator)] for of in (bad, good)))
-
-            found = train(network, loss, steps=self.config.steps, rate=network.config.learning_rate * 10,
-                          weight_decay=network.config.weight_decay, progress=lambda share: None)
-        self._network = network
-        self.fitted += 1
-        return {"loss": found, "unsafe_steps": float(unsafe.sum()), "safe_steps": float((~unsafe).sum())}
-
-    @torch.no_grad()
-    def cost(self, state_action: Tensor) -> Tensor:
-        """P(unsafe | s, a), (N, S + A) -> (N,); 0 before the first fit."""
-        return torch.zeros(len(state_action)) if self._network is None else torch.sigmoid(self._network(state_action))
-
-    def act(self, state: NDArray[np.floating], propose: Callable[[], NDArray[np.floating]]) -> NDArray[np.float32]:
-        """What the shield lets the policy do in a state (S,), float32 (A,).
-
-        Args:
-            propose: an action of the policy, a new one each time; (A,).
-        """
-        actions = np.stack([propose() for _ in range(1 if self._network is None else self.config.proposals)]).astype(np.float32)
-        states = np.repeat(np.asarray(state, np.float32)[None], len(actions), axis=0)
-        cost = self.cost(torch.from_numpy(np.concatenate([states, actions], axis=1))).numpy()
-        safe = np.flatnonzero(cost <= self.config.limit)
-        chosen = int(safe[0]) if len(safe) else int(cost.argmin())
-        self.refused += chosen if len(safe) else len(actions)
-        return actions[chosen]
+    def _answered(self) -> None:
+        """Learns from all that counts; what cannot be learned from leaves the shield as it was."""
+        try:
+            found = marked(self._ledger.history(), self._clips.transitions)
+            if found is not None:
+                self.shield = fit_shield(self.config.shield, found.steps, found.unsafe, states=self._replay.states, seed=self.seed)
+            self._trouble = ""
+        except DataError as error:
+            if str(error) != self._trouble:
+                self._say(f"{error}\n  The shield stays as it was.")
+            self._trouble = str(error)
 
     def _doubt(self, episode: Segment) -> float:
-        """How unsure the cost is about its most doubtful step; alike before the first fit."""
-        cost = self.cost(self._transitions(episode).state_action)
+        """How unsure the cost is about its most doubtful step; alike before there is one."""
+        if self.shield is None:
+            return 0.0
+        cost = self.shield.cost(self._replay.transitions(episode).state_action)
         return float((cost * (1.0 - cost)).max())
+
+    def _truth(self, clip: Segment) -> NDArray[np.bool_]:
+        return self.config.zone.holds(self._clips.transitions(clip).next_state.numpy())
+
+
+class _Watched(Guarded):
+    """What `SafeLearning` looks at."""
+
+    def __init__(self, env: Env, learning: SafeLearning) -> None:
+        super().__init__(env, lambda: learning.shield)
+        self._learning = learning
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        self._learning.begin()
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        before = self.state
+        found = super().step(action)
+        self._learning.add(before, self.done, self.state)
+        return found

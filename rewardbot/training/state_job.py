@@ -23,6 +23,9 @@ from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check,
 from rewardbot.training.files import write_atomic
 from rewardbot.training.resuming import check_given
 from rewardbot.training.run import CONFIG, RunFolder
+from rewardbot.training.safe_learning import SafetyConfig
+from rewardbot.training.safety import SETTINGS as SHIELD_SETTINGS
+from rewardbot.training.safety import check_unsafe, guarding, settings_of
 from rewardbot.training.shown import read_shown
 from rewardbot.training.state_loop import Env, Outcome, Spaces, make_env, outcomes, start_seeds
 from rewardbot.training.state_options import COMMAND, StateOptions
@@ -34,7 +37,7 @@ from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
 NONE = "none"
-HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy")
+HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy", "true_unsafe_per_1000")
 """Metrics that the terminal shows, of those that there are."""
 
 
@@ -82,7 +85,7 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
 
     Raises:
         ConfigError: options that do not fit together, an unknown name, an environment that cannot be learned in, a wrong setting.
-        DataError: demonstrations that cannot be read, or of another environment.
+        DataError: demonstrations that cannot be read, or of another environment; unsafe intervals from which nothing can be learned.
         StorageError: the run folder cannot be made.
     """
     options = named(dataclasses.replace(options, env=environment(options)), given)
@@ -91,8 +94,11 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
     Spaces.of(env)
     if options.demos:
         read_shown(options.demos, env)
+    safety = safety_settings(options)
+    if options.unsafe:
+        check_unsafe(options.unsafe, safety, env)
     env.close()
-    saved = {"command": COMMAND, "options": to_mapping(options), "settings": to_mapping(config)}
+    saved = {"command": COMMAND, "options": to_mapping(options), "settings": to_mapping(config), SHIELD_SETTINGS: to_mapping(safety)}
     name = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in options.env)
     return options, config, RunFolder.create(Path(options.run_dir), name, options.seed, saved)
 
@@ -145,7 +151,23 @@ def resolve(options: StateOptions, given: Collection[str]) -> Any:
         who = f"Reward '{options.reward}'" if "demos" in source.options and options.reward != NONE else f"Policy '{options.policy}'"
         raise ConfigError(f"{who} learns from demonstrations, and there are none.", valid="--demos FILE.",
                           next_step=f"rewardbot train --env {options.env} --reward true and rewardbot eval --demos FILE make some.")
-    return _job(options).resolve(options, read_yaml(Path(options.config).expanduser()) if options.config else {})
+    return _job(options).resolve(options, {name: value for name, value in _settings(options).items() if name != SHIELD_SETTINGS})
+
+
+def safety_settings(options: StateOptions) -> SafetyConfig:
+    """The settings of a shield.
+
+    Raises:
+        ConfigError: wrong ones, some without a shield, or self-play with one.
+    """
+    changes = _settings(options).get(SHIELD_SETTINGS, {})
+    if options.unsafe and options.reward == SELF_PLAY:
+        raise ConfigError(f"'{SELF_PLAY}' has no shield: setter and reacher play in a world without one.",
+                          next_step="Leave --unsafe out.")
+    if changes and not options.unsafe:
+        raise ConfigError(f"{options.config} has settings of a shield, and there is none.",
+                          valid="--unsafe LEDGER, or --unsafe simulated.")
+    return settings_of(changes)
 
 
 def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | None = None) -> StateSummary:
@@ -160,10 +182,13 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
     """
     progress = Progress(f"rewardbot train: {options.env}, {options.reward}, seed {options.seed}", ("learning", "evaluation"))
     env, judge = Interruptible(make_env(options.env)), Interruptible(make_env(options.env))
+    safety = settings_of(yaml.safe_load((run.path / CONFIG).read_text()).get(SHIELD_SETTINGS, {}))
     try:
-        with listening(), View(progress, live=live) as view:
+        with (listening(), View(progress, live=live) as view,
+              guarding(options.unsafe, safety, env, judge, run.path, steps=options.steps, seed=options.seed) as guards):
 
             def report(metrics: Metrics, steps: int) -> None:
+                metrics = {**metrics, **guards.metrics()}
                 run.log(metrics, steps)
                 progress.values = {name: f"{metrics[name]:.3g}" for name in HEADLINES if name in metrics}
                 progress.share, progress.detail = steps / options.steps, f"{steps} steps"
@@ -171,12 +196,12 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
 
             progress.begin("learning")
             view.refresh()
-            trained = learn(options, config, env, judge, run.path, report)
+            trained = learn(options, config, guards.env, guards.judge, run.path, report)
             write_atomic(run.path / POLICY, state_policy_to_bytes(trained.agent, {
                 "env": options.env, "reward": options.reward, "seed": options.seed, "steps": trained.steps}))
             progress.begin("evaluation")
             view.refresh()
-            found = judge_policy((run.path / POLICY).read_bytes(), judge, options.seed, options.episodes)
+            found = judge_policy((run.path / POLICY).read_bytes(), guards.judge, options.seed, options.episodes)
     except Stopped:
         raise Stopped(f"Stopped. To go on with it:\n  rewardbot train --resume {run.path}") from None
     finally:
@@ -225,6 +250,10 @@ def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, Run
     options = from_mapping(StateOptions, saved["options"], where=CONFIG)
     check_given(path, options, given)
     return options, _job(options).resolve(options, saved["settings"]), RunFolder(path)
+
+
+def _settings(options: StateOptions) -> dict[str, Any]:
+    return read_yaml(Path(options.config).expanduser()) if options.config else {}
 
 
 def _job(options: StateOptions) -> Job:

@@ -42,6 +42,8 @@ class StateOptions:
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson")
     demos: tuple[str, ...] = setting((), "files of demonstrations, from rewardbot eval RUN --demos FILE")
+    unsafe: str = setting("", "ledger with unsafe intervals, from which a shield in front of the policy is learned; or simulated: a "
+                          "simulated person marks what the settings' shield.zone says, on the way")
 
 
 def is_state_run(path: Path) -> bool:

@@ -15,6 +15,8 @@ from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.files import atomic_path
 
 PANELS = (("true_success", "true success (not seen by the learner)"), ("true_return", "true return (not seen by the learner)"),
+          ("true_unsafe_per_1000", "truly unsafe steps in 1000"),
+          ("refused_per_1000", "steps in 1000 in which the shield stepped in"),
           ("answers", "answers that the reward was fitted to"), ("reward_accuracy", "share of the answers that the reward explains"))
 """Metrics of the curves that are drawn, of those that there are."""
 

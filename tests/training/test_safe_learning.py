@@ -1,117 +1,142 @@
-"""A cost and a shield from marked intervals, on a point that should not go beyond 0.6; and how often the person is bothered."""
+"""A shield learned on the way, on a point that should not go beyond 0.6: fewer unsafe steps, a person who is not bothered more than
+agreed, and what cannot be learned from."""
 
 from __future__ import annotations
 
-import inspect
+from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
-import torch
 
-from rewardbot.data.episode_replay import EpisodeReplay
-from rewardbot.errors import DataError
+from rewardbot.errors import ConfigError
 from rewardbot.feedback.feedback import UnsafeInterval
+from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.schedule import Schedule
-from rewardbot.rewards.base import RewardModel
-from rewardbot.training.safe_learning import SafeLearning, SafetyConfig
-from rewardbot.types import Segment
+from rewardbot.training.safe_learning import LEDGER, Guarded, SafeLearning, SafetyConfig, Zone, check
+from rewardbot.training.shield import Shield, ShieldConfig
+from rewardbot.training.state_loop import Spaces, evaluate
+from tests.training.point import Point
 
-EDGE = 0.6
-
-
-def wander(replay: EpisodeReplay, name: str, seed: int, learning: SafeLearning | None = None, steps: int = 40) -> Segment:
-    """x <- x + 0.2 a from 0, within [-1, 1], with actions that mostly go right."""
-    draw, x = np.random.default_rng(seed), np.zeros(1, np.float32)
-    replay.begin(name)
-
-    def propose() -> np.ndarray:
-        return draw.uniform(-0.7, 1.0, 1).astype(np.float32)
-
-    for _ in range(steps):
-        action = propose() if learning is None else learning.act(x, propose)
-        after = np.clip(x + 0.2 * action, -1.0, 1.0).astype(np.float32)
-        replay.add(x, action, 0.0, after, terminated=False)
-        x = after
-    return Segment(name, 0, steps)
+ZONE = Zone((0,), (0.6,), (1.0,))
 
 
-def person(replay: EpisodeReplay, episode: Segment) -> list[UnsafeInterval]:
-    """Marks each step that led beyond the edge."""
-    beyond = (replay.transitions(episode).next_state[:, 0] > EDGE).tolist()
-    return [UnsafeInterval(Segment(episode.episode_id, step, step + 1), "too near the edge")
-            for step, unsafe in enumerate(beyond) if unsafe]
+class Left(Point):
+    """Begins left of the middle."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.at = min(self.at, 0.0)
+        return np.array([self.at], np.float32), {}
 
 
-def unsafe_share(replay: EpisodeReplay, episodes: list[Segment]) -> float:
-    return float(np.mean([len(person(replay, episode)) / 40.0 for episode in episodes]))
+def schedule(budget: int, **more: Any) -> Schedule:
+    return Schedule(**{"budget": budget, "first": 3, "per_minute": float("inf"), "waiting": 3, **more})
 
 
-def taught(replay: EpisodeReplay, budget: int = 4) -> tuple[SafeLearning, list[Segment]]:
-    schedule = Schedule(budget=budget, first=budget, per_minute=0.0, waiting=budget)
-    learning = SafeLearning(SafetyConfig(schedule=schedule), replay.transitions)
-    episodes = [wander(replay, f"before-{seed}", seed) for seed in range(10)]
-    for episode in learning.ask(episodes, progress=1.0, minutes=100.0):
-        learning.answer(episode, person(replay, episode))
-    learning.fit()
-    return learning, episodes
+def learning(folder: Path, *, budget: int = 5, steps: int = 400, zone: Zone = ZONE, **more: Any) -> SafeLearning:
+    return SafeLearning(Left(), SafetyConfig(schedule(budget, **more), zone, ShieldConfig(steps=60)), folder, steps=steps)
 
 
-def test_fewer_unsafe_actions_at_equal_query_count() -> None:
-    """The same person said the same of the same four episodes; only one policy has a shield."""
-    replay = EpisodeReplay(4000, 1, 1)
-    learning, _ = taught(replay)
-    bare = [wander(replay, f"bare-{seed}", 100 + seed) for seed in range(10)]
-    shielded = [wander(replay, f"shielded-{seed}", 100 + seed, learning) for seed in range(10)]
-    assert unsafe_share(replay, bare) > 0.4
-    assert unsafe_share(replay, shielded) < 0.05
-    assert learning.refused > 0 and len(learning.shown) == 4
+def wander(env: gymnasium.Env[Any, Any], episodes: int, *, seed: int = 0) -> None:
+    """Mostly to the right."""
+    draw = np.random.default_rng(seed)
+    for episode in range(episodes):
+        env.reset(seed=episode)
+        over = False
+        while not over:
+            *_, over, _ = env.step(draw.uniform(-0.5, 1.0, 1).astype(np.float32))
 
 
-def test_the_cost_says_what_was_marked() -> None:
-    learning, _ = taught(EpisodeReplay(4000, 1, 1))
-    cost = learning.cost(torch.tensor([[0.9, 1.0], [0.55, 0.9], [0.0, 0.5], [-0.5, -0.5]]))
-    assert bool((cost[:2] > 0.7).all()) and bool((cost[2:] < 0.3).all())
+def test_fewer_unsafe_steps_of_the_same_policy_and_room_beside_the_zone(tmp_path: Path) -> None:
+    guard, bare = learning(tmp_path), learning(tmp_path / "bare")
+    bare._ask = lambda: None  # type: ignore[method-assign]
+    for one in (guard, bare):
+        wander(one.env, 20)
+    before = guard.unsafe, bare.unsafe
+    for one in (guard, bare):
+        wander(one.env, 20, seed=1)
+    assert bare.unsafe - before[1] > 40 and guard.unsafe - before[0] < 0.1 * (bare.unsafe - before[1])
+    assert guard.asked <= 5 and guard.env.refused > 40 and bare.env.refused == 0
+    right = evaluate(Guarded(Left(), lambda: guard.shield), lambda state: np.ones(1, np.float32), range(5))
+    assert np.mean(right) > -9.0, "it comes near the zone: at the other end it would be -20"
+    for one in (guard, bare):
+        one.close()
 
 
-def test_the_person_is_not_bothered_beyond_the_budget_nor_faster_than_agreed() -> None:
-    replay = EpisodeReplay(4000, 1, 1)
-    learning = SafeLearning(SafetyConfig(schedule=Schedule(budget=5, first=1, per_minute=1.0, waiting=2)), replay.transitions)
-    episodes = [wander(replay, f"{seed}", seed) for seed in range(20)]
-    asked = 0
-    for minute in range(12):
-        now = learning.ask(episodes, progress=minute / 11, minutes=float(minute))
-        asked += len(now)
-        assert len(now) <= 2 and asked <= min(5, 1 + minute)
-        for episode in now:
-            learning.answer(episode, person(replay, episode))
-    assert asked == 5 and len({episode.episode_id for episode in learning.shown}) == 5
+def test_the_policy_knows_what_it_asked_for_and_the_person_what_was_done(tmp_path: Path) -> None:
+    guard = learning(tmp_path, budget=20, waiting=20, first=20)
+    wander(guard.env, 3)
+    guard.env.reset(seed=9)
+    assert guard.shield is not None
+    guard.shield.config = ShieldConfig(limit=0.0)
+    *_, info = guard.env.step(np.array([0.7], np.float32))
+    assert info["refused"] and guard.env.done.tolist() == [0.0]
+    kept = guard._replay.newest(1)
+    assert kept.state_action[0, 1] == 0.0 and kept.state[0, 0] == kept.next_state[0, 0]
+    guard.close()
 
 
-def test_once_something_is_known_the_most_doubtful_episode_is_asked_about() -> None:
-    replay = EpisodeReplay(4000, 1, 1)
-    learning, _ = taught(replay, budget=4)
-    learning.config = SafetyConfig(schedule=Schedule(budget=5, first=5, per_minute=0.0, waiting=5))
-    others = [wander(replay, f"later-{seed}", 50 + seed, steps=10) for seed in range(5)]
-    doubts = [float((cost * (1.0 - cost)).max()) for cost in
-              (learning.cost(replay.transitions(episode).state_action) for episode in others)]
-    assert learning.ask(others, progress=1.0, minutes=1.0) == [others[int(np.argmax(doubts))]]
+def test_nobody_is_asked_beyond_the_budget_nor_faster_than_agreed(tmp_path: Path) -> None:
+    guard = learning(tmp_path, budget=4, first=1, waiting=1)
+    asked = []
+    for _ in range(45):
+        wander(guard.env, 1)
+        asked.append(guard.asked)
+    assert asked[1] == 1 and max(np.diff(asked)) == 1 and asked[-1] == 4
+    assert asked[20] < 4, "spread over the run of 400 steps"
+    guard.close()
+    slow = learning(tmp_path / "slow", budget=9, first=2, per_minute=0.0)
+    wander(slow.env, 20)
+    assert slow.asked == 2
+    slow.close()
 
 
-def test_it_is_no_reward_and_lets_everything_through_before_it_knows() -> None:
-    assert not issubclass(SafeLearning, RewardModel) and "reward" not in dict(inspect.getmembers(SafeLearning))
-    learning = SafeLearning(SafetyConfig(), EpisodeReplay(10, 1, 1).transitions)
-    assert learning.act(np.zeros(1), lambda: np.array([0.25])).tolist() == [0.25] and learning.refused == 0
+def test_it_goes_on_from_what_is_on_the_disk(tmp_path: Path) -> None:
+    guard = learning(tmp_path)
+    wander(guard.env, 30)
+    guard.close()
+    again = learning(tmp_path)
+    assert again.asked == guard.asked and again.shield is not None and guard.shield is not None
+    assert again.shield.to_bytes() == guard.shield.to_bytes()
+    wander(again.env, 2)
+    again.close()
+    with Ledger(tmp_path / LEDGER, read_only=True) as ledger:
+        answers = list(ledger.active().values())
+    assert answers and all(isinstance(one, UnsafeInterval) and one.reason for one in answers)
 
 
-def test_bad_answers() -> None:
-    replay = EpisodeReplay(400, 1, 1)
-    learning = SafeLearning(SafetyConfig(), replay.transitions)
-    episode = wander(replay, "one", 0)
-    with pytest.raises(DataError, match="Nobody asked about episode 'one'"):
-        learning.answer(episode, [])
-    learning.ask([episode], progress=0.0, minutes=0.0)
-    with pytest.raises(DataError, match="outside what was shown"):
-        learning.answer(episode, [UnsafeInterval(Segment("one", 39, 41), "late")])
-    learning.answer(episode, [])
-    with pytest.raises(DataError, match="0 of 40 steps that were shown are unsafe"):
-        learning.fit()
+def test_nothing_unsafe_leaves_everything_as_it_is_and_all_unsafe_is_said(tmp_path: Path) -> None:
+    never = learning(tmp_path / "never", zone=Zone((0,), (5.0,), (6.0,)))
+    wander(never.env, 40)
+    assert never.shield is None and 3 <= never.asked <= 5 and never.env.refused == 0
+    never.close()
+    said: list[str] = []
+    everywhere = SafetyConfig(schedule=schedule(5), zone=Zone((0,), (-9.0,), (9.0,)))
+    always = SafeLearning(Point(), everywhere, tmp_path / "always", steps=400, say=said.append)
+    wander(always.env, 5)
+    assert always.shield is None and "10 of 10 steps that were looked at are unsafe" in said[0]
+    always.close()
+
+
+def test_bounds_of_any_kind_are_kept() -> None:
+    env = Point()
+    env.action_space = gymnasium.spaces.Box(np.array([-2.0], np.float32), np.array([0.0], np.float32))
+    env.step = lambda action: (np.zeros(1), float(action[0]), False, False, {})  # type: ignore[method-assign]
+    hold = Shield(ShieldConfig(limit=0.0), 1, 1)
+    for shield, done in ((None, -0.5), (hold, -1.0)):
+        guard = Guarded(env, lambda shield=shield: shield)
+        assert guard.step(np.array([-0.5], np.float32))[1] == done
+
+
+@pytest.mark.parametrize(("config", "said"), [
+    (SafetyConfig(), r"the entries \[\] of the observation(.|\n)*0 to 0"),
+    (SafetyConfig(zone=Zone((1,), (0.0,), (1.0,))), r"the entries \[1\]"),
+    (SafetyConfig(zone=ZONE, schedule=Schedule(budget=0)), r"is shown 0 episodes(.|\n)*1 or more"),
+])
+def test_what_cannot_be_is_refused(config: SafetyConfig, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check(config, Spaces.of(Point()))
+    with pytest.raises(ConfigError, match="has 1 entries, 0 lower and 1 upper"):
+        Zone((0,), (), (1.0,))

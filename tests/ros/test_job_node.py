@@ -165,6 +165,12 @@ def test_a_stranger_in_the_graph_ends_the_job(
     assert "ROS_DOMAIN_ID" in str(caught.value) and os.environ["ROS_DOMAIN_ID"].isdigit()
 
 
+def test_an_operators_window_from_elsewhere_is_welcome(job: Any, pretender: Pretender) -> None:
+    node, _ = job
+    heard(node, pretender, "preference_window", "5000-a")
+    node.refuse_strangers()
+
+
 def test_who_is_absent_is_named_once_and_greeted(job: Any, pretender: Pretender, monkeypatch: pytest.MonkeyPatch) -> None:
     node, said = job
     monkeypatch.setattr("rewardbot.ros.job_node.SILENT_S", 0.5)

@@ -3,6 +3,9 @@
     c(s, a) = P(unsafe | s, a)      what was asked, if c <= limit; else of some actions around it, and its opposite, the nearest with
                                     c <= limit; else hold: the action in the middle of its bounds, which for the arm is no motion
 
+Where nothing is within the limit, the place itself is unsafe, or so the cost says: to hold is then to stay there. What is clearly
+safer than that is the way out, and is done; where nothing is, it holds.
+
 The cost is no reward model and is added into none: a reward that outweighs it would buy the accident. The limits of the arm itself
 stand behind all this, see `robots/safety.py`, and nothing that is learned touches them.
 """
@@ -24,6 +27,9 @@ from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
 
 KIND = "shield of state vectors"
 NETWORK = DiscriminatorConfig(hidden=64, dropout=0.0, noise=0.05, smoothing=0.02, mixup=False)
+
+CLEARLY = 0.1
+"""How much less likely to be unsafe the way out must be than holding."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,15 @@ class Shield:
         A state or an action with NaN is answered with holding.
         """
         asked = np.asarray(asked, np.float32)
-        if self._safe(state, asked[None])[0]:
+        if self._costs(state, asked[None])[0] <= self.config.limit:
             return asked
-        others = np.concatenate([np.clip(asked + self._around, -1.0, 1.0), -asked[None]])
-        safe = np.flatnonzero(self._safe(state, others))
-        return others[safe[0]] if len(safe) else np.zeros_like(asked)
+        hold = np.zeros_like(asked)
+        others = np.concatenate([np.clip(asked + self._around, -1.0, 1.0), -asked[None], hold[None]])
+        costs = self._costs(state, others)
+        if len(safe := np.flatnonzero(costs <= self.config.limit)):
+            return others[safe[0]]
+        least = int(costs.argmin())
+        return others[least] if costs[-1] - costs[least] > CLEARLY else hold
 
     def to_bytes(self) -> bytes:
         """For `read`."""
@@ -93,9 +103,9 @@ class Shield:
         load_into(shield.network, tensors, "cost")
         return shield
 
-    def _safe(self, state: NDArray[np.floating], actions: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def _costs(self, state: NDArray[np.floating], actions: NDArray[np.float32]) -> NDArray[np.float32]:
         states = np.repeat(np.asarray(state, np.float32)[None], len(actions), axis=0)
-        return (self.cost(torch.from_numpy(np.concatenate([states, actions], axis=1))) <= self.config.limit).numpy()
+        return self.cost(torch.from_numpy(np.concatenate([states, actions], axis=1))).numpy()
 
 
 def fit_shield(config: ShieldConfig, steps: Tensor, unsafe: Tensor, *, states: int, seed: int = 0) -> Shield:

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+import torch
 
 from rewardbot.errors import ConfigError
 from rewardbot.feedback.feedback import UnsafeInterval
@@ -70,7 +71,7 @@ def test_the_policy_knows_what_it_asked_for_and_the_person_what_was_done(tmp_pat
     wander(guard.env, 3)
     guard.env.reset(seed=9)
     assert guard.shield is not None
-    guard.shield.config = ShieldConfig(limit=0.0)
+    guard.shield.network.forward = lambda x: torch.full((len(x),), 9.0)  # type: ignore[method-assign]
     *_, info = guard.env.step(np.array([0.7], np.float32))
     assert info["refused"] and guard.env.done.tolist() == [0.0]
     kept = guard._replay.newest(1)
@@ -124,7 +125,8 @@ def test_bounds_of_any_kind_are_kept() -> None:
     env = Point()
     env.action_space = gymnasium.spaces.Box(np.array([-2.0], np.float32), np.array([0.0], np.float32))
     env.step = lambda action: (np.zeros(1), float(action[0]), False, False, {})  # type: ignore[method-assign]
-    hold = Shield(ShieldConfig(limit=0.0), 1, 1)
+    hold = Shield(ShieldConfig(), 1, 1)
+    hold.network.forward = lambda x: torch.full((len(x),), 9.0)  # type: ignore[method-assign]
     for shield, done in ((None, -0.5), (hold, -1.0)):
         guard = Guarded(env, lambda shield=shield: shield)
         assert guard.step(np.array([-0.5], np.float32))[1] == done

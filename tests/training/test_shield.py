@@ -39,9 +39,14 @@ def test_else_something_near_it_that_is_safe() -> None:
 def test_where_nothing_is_safe_it_holds() -> None:
     for state in (5.0, np.nan):
         assert above(0.5).filter(np.array([state]), np.array([0.7], np.float32)).tolist() == [0.0]
-    bare = Shield(ShieldConfig(around=0, limit=0.0), 1, 1)
-    assert bare.filter(np.zeros(1), np.array([0.7], np.float32)).tolist() == [0.0]
     assert above(0.5).filter(np.zeros(1), np.array([np.nan], np.float32)).tolist() == [0.0]
+
+
+def test_where_it_should_not_be_it_goes_the_clearly_safer_way() -> None:
+    """At 2.0 nothing is within the limit; back is better than to hold by far, or hardly."""
+    asked = np.array([1.0], np.float32)
+    assert above(0.5, slope=2.0).filter(np.array([2.0]), asked).tolist() == [-1.0]
+    assert above(0.5, slope=0.1).filter(np.array([20.0]), asked).tolist() == [0.0]
 
 
 def test_the_cost_says_what_was_marked_and_is_the_same_when_read_again() -> None:

@@ -2,7 +2,7 @@
 
 All arms of a task and seed have the same few demonstrations and begin with the same cloned policy. Time counts from there, without
 evaluations, until the policy that would be deployed succeeds in 95% of fresh episodes in which nobody helps: now and then it is
-tried in a few, and where all of those go well, in a hundred.
+tried until it fails, and where it has not failed in ten, in a hundred others.
 
 The arm with takeovers comes first. The others are given up after `PATIENCE` times what it took: then they have missed what was
 promised, by more than it takes to say so. So the ratio of minutes is an upper bound where an arm was given up.
@@ -64,7 +64,7 @@ class Trial:
         demonstrations: so few that behaviour cloning is weak.
         limit_s: time of learning after which an arm has failed, the longest of the main job [s].
         every_s: time of learning between two evaluations [s].
-        look, sure: episodes of an evaluation; the second so many only where all of the first so many went well.
+        look, sure: episodes of an evaluation, see `_success`.
         expected_s: what all arms of a seed usually take on a quiet processor core, with all evaluations [s].
         round_episodes, round_updates: of HG-DAgger: episodes in a round, gradient steps after it.
         trained: False: networks that are hardly trained, to show that it runs.
@@ -232,7 +232,8 @@ def _go_on(learner: Learner, robot: MujocoRobot, trial: Trial, found: Arm, opera
     found.helped += len(learner.demonstrations) - before
     found.steps, found.learn_s = learner.env_steps, learner.learn_s
     if found.mastered is None:
-        found.judge(_success(DeployedPolicy(learner.policy_weights()), robot, trial, learner.seed))
+        policy, last = DeployedPolicy(learner.policy_weights()), found.learn_s >= trial.limit_s
+        found.judge(_success(policy, robot, trial, learner.seed, last=last))
 
 
 def _imitate(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, trial: Trial, tell: Tell) -> Arm:
@@ -256,7 +257,7 @@ def _imitate(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, tri
         found.learn_s += time.monotonic() - started
         if found.learn_s >= min(judged_at + trial.every_s, trial.limit_s):
             judged_at = found.learn_s
-            found.judge(_success(deployed(cloning, robot), robot, trial, trained.seed))
+            found.judge(_success(deployed(cloning, robot), robot, trial, trained.seed, last=found.learn_s >= trial.limit_s))
             tell(found)
     return found
 
@@ -265,14 +266,14 @@ ARMS: dict[str, Callable[[Learner, Sequence[Episode], MujocoRobot, Trial, Tell],
     "takeovers": _with_takeovers, "nobody helps": _alone, "HG-DAgger": _imitate}
 
 
-def _success(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int) -> float:
-    """Its success in a few episodes without help; where all of them go well, in more and other ones, until it is clear that it
-    has not mastered the task.
+def _success(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int, *, last: bool) -> float:
+    """Its success without help, in episodes until one fails. Where the first few go well, or this is the last word on an arm, in
+    more and other ones: in as many as it takes to know that it has not mastered the task, or in all of them if it is the last.
     """
-    few = evaluate(robot, policy, actor="rl", episodes=trial.look, stream=STREAMS * seed + 2).rate
-    if few < 1.0:
+    few = evaluate(robot, policy, actor="rl", episodes=trial.look, stream=STREAMS * seed + 2, most_failures=0).rate
+    if few < 1.0 and not last:
         return few
-    most_failures = math.floor((1.0 - MASTERED) * trial.sure + 1e-9)
+    most_failures = None if last else math.floor((1.0 - MASTERED) * trial.sure + 1e-9)
     return evaluate(robot, policy, actor="rl", episodes=trial.sure, stream=_fresh(seed), most_failures=most_failures).rate
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rewardbot import cli
-from rewardbot.bench.takeover import ARMS, PATIENCE, QUICK, Arm, Clock, targets
+from rewardbot.bench import takeover
+from rewardbot.bench.takeover import ARMS, PATIENCE, QUICK, Arm, Clock, Trial, targets
+from rewardbot.training.evaluate import Evaluation
 
 
 def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
@@ -77,3 +80,30 @@ def test_the_time_that_is_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch)
     now[0] += 540.0
     clock.tell(1, 0.0, "c")
     assert told == [(0.0, "a; about 20 min left"), (15.0 / 1200.0, "b; about 20 min left"), (0.25, "c; about 30 min left")]
+
+
+@pytest.mark.parametrize(("fails", "last", "rate", "episodes"), [
+    ((3,), False, 2 / 3, 3),  # the first failure tells that it is no use to look on
+    ((3, 50), True, 0.99, 3 + 100),  # but an arm that is given up is described
+    ((20,), False, 0.99, 10 + 100),
+    ((11, 12, 13, 14, 15, 16), False, 0.0, 10 + 6),  # the sixth of a hundred
+    ((11, 12, 13, 14, 15, 16), True, 0.94, 10 + 100)])
+def test_a_policy_is_tried_until_it_is_known_whether_it_has_mastered_the_task(
+    monkeypatch: pytest.MonkeyPatch, fails: tuple[int, ...], last: bool, rate: float, episodes: int
+) -> None:
+    """Which of all episodes fail, counted from 1."""
+    done, streams = [0], set[int]()
+
+    def evaluate(robot: object, policy: object, *, actor: str, episodes: int, stream: int, most_failures: int | None) -> Evaluation:
+        streams.add(stream)
+        successes = failures = 0
+        while successes + failures < episodes and (most_failures is None or failures <= most_failures):
+            done[0] += 1
+            failures += done[0] in fails
+            successes += done[0] not in fails
+        return Evaluation.of(successes, successes + failures)
+
+    monkeypatch.setattr(takeover, "evaluate", evaluate)
+    nothing: Any = None
+    found = takeover._success(nothing, nothing, Trial(3, 60.0, 5.0), 1, last=last)
+    assert (found, done[0]) == (pytest.approx(rate), episodes) and len(streams) == (1 if episodes < 10 else 2)

@@ -166,7 +166,8 @@ def _learning(scene: Scene) -> None:
         learning.episode(EpisodeEvent("end", 1, info))
         learning.metrics("learner_node", {"rate_hz": 48.0, "reward": 0.1 + 0.01 * episode + 0.03 * rng.standard_normal()})
         learning.metrics("preference_node", {"rate_hz": 0.4, "reward_accuracy": 0.95 - 0.25 * 0.9**episode, **told})
-    learning.metrics("policy_node", {"rate_hz": 10.0})
+    for node, rate in {"policy_node": 10.0, "recorder_node": 0.1, "practice_node": 0.0, "preference_window": 0.0}.items():
+        learning.metrics(node, {"rate_hz": rate})
     learning.metrics("sim_node", {"rate_hz": 10.0, "stopped": 0.0, "estop": "none (simulated)"})
     learning.metrics("classifier_node", {"rate_hz": 10.0, "goal_probability": 0.83})
     learning.questions(scene.desk.questions())
@@ -213,15 +214,13 @@ def make_bags(folder: Path) -> None:
 
 
 def draw(bags: Path, out: Path, suffix: str) -> None:
-    """Pictures of all states in both looks; of the pair alone where pixels are small."""
+    """Pictures of all states in both looks; where pixels are small, in both of the pair alone."""
     application = make_application("preferences")
     library = Library([bags])
     library.refresh()
     with tempfile.TemporaryDirectory() as folder:
         for name, (kind, do) in STATES.items():
-            if suffix and name != "pair":
-                continue
-            for choice in ("dark", "light"):
+            for choice in ("dark",) if suffix and name != "pair" else ("dark", "light"):
                 looks = theme.looks(choice, application)
                 theme.apply(application, looks)
                 scene = Scene(looks, library, Path(folder), kind)

@@ -98,7 +98,7 @@ class Learning:
         if (meter := desk.get("meter")) not in (None, ""):
             found.append(("enough?", f"bound on the regret {meter:.3g}" if isinstance(meter, float) else str(meter), "plain"))
         alarm = desk.get("alarm")
-        found.append(("alarm", str(alarm), "bad") if alarm else ("alarm", "none", "good"))
+        found.append(("alarm", "the reward is frozen", "bad") if alarm else ("alarm", "none", "good"))
         return [*found, *self._safety.rows(), *self._rates()]
 
     def _rates(self) -> list[Row]:

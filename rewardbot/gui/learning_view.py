@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph
 from numpy.typing import NDArray
-from PyQt5.QtCore import QRect, Qt, QTimer
+from PyQt5.QtCore import QRect, QSize, Qt, QTimer
 from PyQt5.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PyQt5.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -34,10 +34,12 @@ class LearningView(QWidget):
         self.camera = ProbabilityView(looks, text)
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
+        self._rows.setVerticalSpacing(1)
         self._labels: list[tuple[QLabel, QLabel]] = []
         self._plots = {name: self._plot(title) for name, title in (
             ("success", "success, last episodes"), ("reward", "reward, by minutes"), ("accuracy", "answers explained"))}
-        self._lines = {name: plot.plot(pen=pyqtgraph.mkPen(looks.colours["good"], width=2)) for name, plot in self._plots.items()}
+        pen = pyqtgraph.mkPen(looks.colours["good"], width=2.0 * self.devicePixelRatioF())  # of the screen's own pixels
+        self._lines = {name: plot.plot(pen=pen) for name, plot in self._plots.items()}
         self._histogram = self._plot("rewards of the clips")
         self._bars = pyqtgraph.BarGraphItem(x=[0], height=[0], width=0.1, brush=looks.colours["warning"], pen=looks.edge)
         self._histogram.addItem(self._bars)
@@ -104,7 +106,8 @@ class LearningView(QWidget):
         plot = pyqtgraph.PlotWidget(self, background=self._looks.ground)
         plot.hide()
         plot.setTitle(title, color=self._looks.soft, size=f"{self._text - 1}px")
-        plot.setFixedHeight(125)
+        plot.setMinimumHeight(105)
+        plot.setMaximumHeight(125)
         font = self.font()
         font.setPixelSize(self._text - 3)
         plot.setMouseEnabled(x=False, y=False)
@@ -127,9 +130,13 @@ class ProbabilityView(QWidget):
         self._looks, self._text = looks, text
         self._image = QImage()
         self._probability: float | None = None
-        self.setFixedHeight(190)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumHeight(110)
+        self.setMaximumHeight(190)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.hide()
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 190)
 
     def show_pixels(self, pixels: NDArray[np.uint8]) -> None:
         """The newest picture, uint8 (H, W, 3) RGB."""

@@ -61,7 +61,7 @@ def test_rates_silence_safety_and_alarm() -> None:
     told.learning.metrics("preference_node", {"alarm": "the reward may be exploited"})
     assert told.row("learner_node") == ("silent for 2 s", "warning") and told.row("Stop") == ("Stopped", "bad")
     assert told.row("sim_node") == ("0.0 Hz, waits for policy_node", "warning")
-    assert told.row("alarm") == ("the reward may be exploited", "bad")
+    assert told.row("alarm") == ("the reward is frozen", "bad"), "the window says why"
 
 
 def test_the_queue_and_the_rewards_of_its_clips() -> None:
@@ -84,5 +84,10 @@ def test_it_is_drawn(qtbot: Any) -> None:
     said = "\n".join(label.text() for label in view.findChildren(QLabel))
     assert "1 pair" in said and view.camera.accessibleName().endswith("0.83")
     assert not view._plots["success"].isHidden() and view._plots["reward"].isHidden() and not view._histogram.isHidden()
+    for node in ("learner_node", "policy_node", "practice_node", "preference_node", "preference_window", "recorder_node", "sim_node"):
+        told.learning.metrics(node, {"rate_hz": 10.0, "words": "The robot collects episodes; there are 1, and questions begin with two."})
+    view.resize(view.width(), 698)  # what is left of a window of 720 pixels
+    view.refresh()
+    qtbot.waitUntil(lambda: all(view.rect().contains(label.geometry()) for label in view.findChildren(QLabel)))
     picture = view.grab().toImage()
     assert picture.width() == view.width()

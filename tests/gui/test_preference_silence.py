@@ -1,4 +1,4 @@
-"""Processes that hang while somebody answers: the window says who is silent, asks for a Stop until it is heard, and answering goes on."""
+"""Processes that hang while somebody answers: the window says who, asks for a Stop until it is heard, and answering goes on."""
 
 from __future__ import annotations
 

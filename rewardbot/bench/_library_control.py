@@ -62,7 +62,7 @@ WORLDS = {
     "Pendulum-v1": World(StateLoopConfig(steps=10_000, sac=SMALL), StateLoopConfig(steps=8_000, sac=SMALL), (*PROMISED, "gcl")),
     # It never falls: where an episode ends early, its end tells a learner most of the true reward.
     "HalfCheetah-v5": World(StateLoopConfig(steps=60_000, sac=MIDDLE),
-                            StateLoopConfig(steps=50_000, shown=0.5, sac=replace(MIDDLE, norm=True)), judged=5),
+                            StateLoopConfig(steps=30_000, shown=0.5, sac=replace(MIDDLE, norm=True)), judged=5),
 }
 QUICK = {"Pendulum-v1": replace(
     WORLDS["Pendulum-v1"], expert=StateLoopConfig(steps=120, start_steps=100, sac=SMALL),

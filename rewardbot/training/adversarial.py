@@ -8,6 +8,9 @@ optimisation, which learns from those of the present policy only. Beside the for
 too: with the newest alone it forgets that where the policy began is not where the expert ends, and the policy goes back there.
 Guided cost learning needs the density of its samples, and so the newest. Of the environment's own reward nothing that learns sees
 anything.
+
+Half of each batch of soft actor-critic are the expert's steps, with the present reward: the critics know where it is good long before
+the policy finds the way there (Ren et al. 2024, Hybrid Inverse Reinforcement Learning).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from rewardbot.data.state_demonstrations import StateDemonstrations, draw
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.policies.ppo import PPO
-from rewardbot.policies.sac import SAC
+from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.rewards.airl import AIRL, AIRLConfig
 from rewardbot.rewards.discriminator import Head, check_horizon
 from rewardbot.rewards.gail import GAIL, GAILConfig
@@ -48,7 +51,7 @@ PROBES = 3
 class AdversarialConfig:
     """How a policy and a reward learn against each other."""
 
-    loop: StateLoopConfig = setting(StateLoopConfig(), "of soft actor-critic")
+    loop: StateLoopConfig = setting(StateLoopConfig(shown=0.5, sac=SACConfig(norm=True)), "of soft actor-critic")
     on_policy: OnPolicyConfig = setting(OnPolicyConfig(), "of proximal policy optimisation")
     gail: GAILConfig = setting(GAILConfig(), "of GAIL")
     airl: AIRLConfig = setting(AIRLConfig(), "of AIRL")

@@ -76,7 +76,7 @@ def test_a_run_can_be_repeated() -> None:
 def test_clips_are_weighted_as_one() -> None:
     config = dataclasses.replace(CONFIG, gcl=GCLConfig(length=5), loop=dataclasses.replace(CONFIG.loop, steps=120))
     loop = learned("gcl", "sac", shown(2), config)
-    assert 1.0 <= float(loop.metrics["effective_samples"]) <= 64 // 5
+    assert 1.0 <= float(loop.metrics["effective_samples"]) <= 2 * (64 // 5), "clips of the expert count too"
 
 
 def test_one_demonstration_and_an_expert_that_is_random_are_learned_from() -> None:

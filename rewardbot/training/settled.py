@@ -1,7 +1,7 @@
 """Rewards that are there before a policy learns from them, found from demonstrations:
 
     relative_entropy_irl   what the demonstrations have and episodes of random actions have not
-    perturbation_irl       what the demonstrations have and the same actions with noise, from the same start, have not
+    perturbation_irl       what parts of the demonstrations have and the same actions with noise, from the same state, have not
     t_rex                  what a better demonstration has more of than a worse one
     b_rex                  the same, on the features that T-REX found: the mean of all weights that explain the order
     d_rex                  T-REX on what a clone of the demonstrations does with more and with less noise
@@ -55,7 +55,9 @@ class SettledRewardConfig:
     d_rex: DRexConfig = setting(DRexConfig(), "d_rex: episodes with noise")
     cloning: BCConfig = setting(BCConfig(steps=2000, dropout=0.0, proprio_noise=0.0), "d_rex: of the clone")
     episodes: int = setting(100, "relative_entropy_irl: episodes of random actions", min=2)
-    perturbed: int = setting(20, "perturbation_irl: episodes with noise for each demonstration", min=1)
+    clips: int = setting(4, "perturbation_irl: clips of each demonstration", min=1)
+    clip: int = setting(10, "perturbation_irl: longest clip [steps]", min=1)
+    perturbed: int = setting(10, "perturbation_irl: the same with noise, for each clip", min=1)
     noise: float = setting(0.3, "perturbation_irl: standard deviation of the noise on an action in [-1, 1]", min=0.001)
     longest: int = setting(1_000, "longest episode [steps]", min=1)
 
@@ -130,19 +132,28 @@ def _relative_entropy(config: SettledRewardConfig, shown: StateDemonstrations, e
 
 
 def _perturbation(config: SettledRewardConfig, shown: StateDemonstrations, env: Env, seed: int) -> Found:
+    """Noise is added for the steps of a clip alone: over a whole episode it would lead anywhere, and no sample would count."""
     draw = np.random.default_rng(seed)
 
-    def with_noise(episode: StateEpisode) -> Transitions:
-        actions = iter(episode.actions + config.noise * draw.standard_normal(episode.actions.shape))
-        again = visit(env, lambda state: next(actions), episode.seed, longest=len(episode.actions))
-        if not np.allclose(again.states[0], episode.states[0], atol=1e-4):
-            raise DataError(f"A demonstration begins at {episode.states[0]}, and {name_of(env)} with its seed at {again.states[0]}.",
-                            valid="Perturbation IRL acts again from where the demonstrations began.",
+    def with_noise(episode: StateEpisode, first: int, steps: int) -> Transitions:
+        """The clip, done again from the episode's start with noise from its first step on."""
+        actions = episode.actions[: first + steps].copy()
+        actions[first:] += config.noise * draw.standard_normal(actions[first:].shape)
+        following = iter(actions)
+        again = visit(env, lambda state: next(following), episode.seed, longest=len(actions))
+        before, meant = again.states[: first + 1], episode.states[: first + 1]
+        if before.shape != meant.shape or not np.allclose(before, meant, atol=1e-3):
+            raise DataError(f"{name_of(env)} does not go again as in a demonstration, from its seed and with its actions.",
+                            valid="Perturbation IRL adds noise to the actions from a step of a demonstration on.",
                             next_step="Use relative_entropy_irl, or demonstrations of `rewardbot eval RUN --demos FILE`.")
-        return again.transitions()
+        return _steps(again.transitions(), first, first + steps)
 
-    expert = [episode.transitions() for episode in shown.episodes]
-    perturbed = [[with_noise(episode) for _ in range(config.perturbed)] for episode in shown.episodes]
+    clips: list[tuple[StateEpisode, int, int]] = []
+    for episode in shown.episodes:
+        steps = min(config.clip, len(episode.actions))
+        clips += [(episode, int(first), steps) for first in draw.integers(len(episode.actions) - steps + 1, size=config.clips)]
+    expert = [_steps(episode.transitions(), first, first + steps) for episode, first, steps in clips]
+    perturbed = [[with_noise(*clip) for _ in range(config.perturbed)] for clip in clips]
     model = PerturbationIRL(config.perturbation_irl, shown.transitions())
     metrics = model.fit(expert, perturbed)
     return model, _joined([*expert, *(one for some in perturbed for one in some)]), metrics
@@ -208,10 +219,13 @@ def _clips(episodes: Sequence[StateEpisode]) -> tuple[list[Segment], Context]:
     steps: Mapping[str, Transitions] = {f"episode-{number}": one.transitions() for number, one in enumerate(episodes)}
 
     def look_up(clip: Segment) -> Transitions:
-        found = steps[clip.episode_id]
-        return Transitions(found.rows[clip.start : clip.stop], found.states, found.actions)
+        return _steps(steps[clip.episode_id], clip.start, clip.stop)
 
     return [Segment(name, 0, len(found.rows)) for name, found in steps.items()], Context(look_up)
+
+
+def _steps(of: Transitions, start: int, stop: int) -> Transitions:
+    return Transitions(of.rows[start:stop], of.states, of.actions)
 
 
 def _joined(episodes: Iterable[Transitions]) -> Transitions:

@@ -49,7 +49,7 @@ SETTINGS: dict[str, Any] = {
         "loop": LOOP, "on_policy": PPO, "offline": {"iql": SAC, "cql": {**SAC, "sampled": 2}, "together": 15}, "evaluations": 1,
         "reward": {"t_rex": {**NETWORK, "shortest": 2, "longest": 5}, "b_rex": {"burn_in": 5, "steps": 8, "thin": 2},
                    "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 2,
-                   "perturbed": 1, "longest": 10}},
+                   "clips": 1, "perturbed": 1, "longest": 10}},
     "rewardbot.training.cloning_job": {"bc": {"hidden": 8}},
     "rewardbot.training.self_play_job": {"play": {"together": 5, "setter": LOOP, "reacher": LOOP}, "evaluations": 1},
 }

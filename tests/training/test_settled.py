@@ -86,10 +86,10 @@ def test_demonstrations_of_one_return_cannot_be_ranked() -> None:
             find(name, CONFIG, shown(GOAL, episodes=1), GoingPoint())
 
 
-def test_noise_is_added_from_where_the_demonstrations_began() -> None:
+def test_noise_is_added_to_what_was_shown_alone() -> None:
     demonstrations = shown(GOAL, episodes=2)
     moved = replace(demonstrations, episodes=[replace(episode, seed=episode.seed + 1) for episode in demonstrations.episodes])
-    with pytest.raises(DataError, match=r"A demonstration begins at (.|\n)*relative_entropy_irl"):
+    with pytest.raises(DataError, match=r"GoingPoint does not go again as in a demonstration(.|\n)*relative_entropy_irl"):
         find("perturbation_irl", CONFIG, moved, GoingPoint())
 
 

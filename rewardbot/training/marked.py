@@ -38,11 +38,12 @@ class Marked:
     unsafe: Tensor
 
 
-def marked(history: History, transitions: Callable[[Segment], Transitions]) -> Marked | None:
+def marked(history: History, transitions: Callable[[Segment], Transitions], *, lead: int = 0) -> Marked | None:
     """All that counts in a ledger now; None if nobody marked anything.
 
     Args:
         transitions: the steps of a clip.
+        lead: steps before each interval that count as unsafe, too.
 
     Raises:
         DataError: a clip is missing or damaged.
@@ -55,7 +56,7 @@ def marked(history: History, transitions: Callable[[Segment], Transitions]) -> M
     for clip in clips:
         of = torch.zeros(clip.stop - clip.start, dtype=torch.bool)
         for one in (interval.segment for interval in intervals if interval.segment.episode_id == clip.episode_id):
-            of[max(0, one.start - clip.start) : max(0, one.stop - clip.start)] = True
+            of[max(0, one.start - lead - clip.start) : max(0, one.stop - clip.start)] = True
         found = transitions(clip)
         if not bool(torch.isfinite(found.rows).all()):
             raise DataError(f"Clip {clip} holds NaN or infinite numbers.",
@@ -65,12 +66,13 @@ def marked(history: History, transitions: Callable[[Segment], Transitions]) -> M
     return Marked(torch.cat(steps), torch.cat(unsafe))
 
 
-def read_marked(path: Path, env: Env) -> Marked:
+def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
     """What a ledger says of unsafe steps in an environment.
 
     Args:
         path: the ledger. The clips that it is about are beside it, in `CLIPS`, or it is beside bags of the environment's task.
         env: where they are to be avoided.
+        lead: see `marked`.
 
     Raises:
         LedgerError: there is no such ledger, or it cannot be read.
@@ -78,7 +80,7 @@ def read_marked(path: Path, env: Env) -> Marked:
     """
     with Ledger(path, read_only=True) as ledger:
         history = ledger.history()
-        found = marked(history, _clips_beside(path, env))
+        found = marked(history, _clips_beside(path, env), lead=lead)
     if found is None:
         raise DataError(f"Nobody marked anything unsafe in {path}: it holds {len(history.active())} answers of other kinds.",
                         next_step="In rewardbot label, B marks where an unsafe interval begins, and B where it ends.")

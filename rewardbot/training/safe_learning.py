@@ -203,7 +203,7 @@ class SafeLearning:
     def _answered(self) -> None:
         """Learns from all that counts; what cannot be learned from leaves the shield as it was."""
         try:
-            found = marked(self._ledger.history(), self._clips.transitions)
+            found = marked(self._ledger.history(), self._clips.transitions, lead=self.config.shield.lead)
             if found is not None:
                 self.shield = fit_shield(self.config.shield, found.steps, found.unsafe, states=self._replay.states, seed=self.seed)
             self._trouble = ""

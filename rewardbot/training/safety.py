@@ -116,5 +116,5 @@ def guarded(env: Env, folder: Path) -> Env:
 
 
 def _from_ledger(unsafe: str, config: SafetyConfig, env: Env, seed: int) -> Shield:
-    found = read_marked(Path(unsafe).expanduser(), env)
+    found = read_marked(Path(unsafe).expanduser(), env, lead=config.shield.lead)
     return fit_shield(config.shield, found.steps, found.unsafe, states=Spaces.of(env).states, seed=seed)

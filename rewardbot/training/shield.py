@@ -26,7 +26,8 @@ from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_byt
 from rewardbot.rewards.discriminator import Discriminator, DiscriminatorConfig
 
 KIND = "shield of state vectors"
-NETWORK = DiscriminatorConfig(hidden=64, dropout=0.0, noise=0.05, smoothing=0.02, mixup=False)
+# Smooth: a few clips of the same people and places are easily learned by heart.
+NETWORK = DiscriminatorConfig(hidden=64, dropout=0.0, noise=0.3, smoothing=0.02, mixup=False, weight_decay=1.0)
 
 CLEARLY = 0.1
 """How much less likely to be unsafe the way out must be than holding."""
@@ -37,6 +38,7 @@ class ShieldConfig:
     """Hyper-parameters."""
 
     network: DiscriminatorConfig = setting(NETWORK, "of the cost")
+    lead: int = setting(2, "steps before an interval that count as unsafe, too: what moves cannot stop at once", min=0)
     steps: int = setting(300, "gradient steps of each fit", min=1)
     limit: float = setting(0.3, "largest probability of being unsafe that an action may have", min=0.0, max=1.0)
     around: int = setting(64, "actions that are tried instead of one that is refused", min=0)

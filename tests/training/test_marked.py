@@ -53,6 +53,14 @@ def test_what_was_marked_beside_another_question_belongs_to_its_clip(tmp_path: P
     assert said is not None and len(said.steps) == 20 and said.steps[said.unsafe][:, 0].tolist() == [15, 16]
 
 
+def test_what_led_there_may_count_as_unsafe_too(tmp_path: Path) -> None:
+    with ledger(tmp_path) as found:
+        found.answer(unsafe(6, 8, "i"))
+        found.answer(unsafe(10, 11))
+        said = marked(found.history(), steps, lead=1)
+    assert said is not None and said.unsafe.tolist() == [True, True, True, False, True, True]
+
+
 def test_what_was_undone_does_not_count(tmp_path: Path) -> None:
     with ledger(tmp_path) as found:
         found.undo(found.answer(unsafe(6, 8, "i")), "ann")

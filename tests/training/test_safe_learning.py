@@ -37,7 +37,7 @@ def schedule(budget: int, **more: Any) -> Schedule:
 
 
 def learning(folder: Path, *, budget: int = 5, steps: int = 400, zone: Zone = ZONE, **more: Any) -> SafeLearning:
-    return SafeLearning(Left(), SafetyConfig(schedule(budget, **more), zone, ShieldConfig(steps=60)), folder, steps=steps)
+    return SafeLearning(Left(), SafetyConfig(schedule(budget, **more), zone, ShieldConfig(steps=60, lead=0)), folder, steps=steps)
 
 
 def wander(env: gymnasium.Env[Any, Any], episodes: int, *, seed: int = 0) -> None:

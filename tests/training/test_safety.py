@@ -35,7 +35,7 @@ def _env() -> None:
 
 def train(tmp_path: Path, unsafe: str, *arguments: str, **shield: Any) -> Path:
     path = tmp_path / "settings.yaml"
-    shield = {"shield": {"shield": {"steps": 60}, **shield}} if unsafe else shield
+    shield = {"shield": {"shield": {"steps": 60, "lead": 0}, **shield}} if unsafe else shield
     path.write_text(yaml.safe_dump({"loop": {"start_steps": 110, "sac": {"batch": 16, "hidden": 8}}, **shield}))
     cli.run(["train", "--env", ENV, "--reward", "true", "--steps", "120", "--episodes", "2", "--unsafe", unsafe, "--config",
              str(path), "--run-dir", str(tmp_path / "runs"), *arguments])

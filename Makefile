@@ -24,9 +24,9 @@ $(STAMP): constraints.txt setup.py setup.cfg tools/make_venv.sh
 sim: $(STAMP)
 	@$(PYTHON_IN) -m rewardbot demo --task lift $(ARGS)
 
-# A file of tests per processor core at a time; ARGS="-n 0" runs one after the other.
+# A few files of tests at a time, see tests/conftest.py; ARGS="-n 0" runs one after the other.
 test: $(STAMP)
-	$(PYTHON_IN) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTHON_IN) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP)
 	$(VENV)/bin/ruff check rewardbot tests examples setup.py

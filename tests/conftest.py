@@ -14,6 +14,11 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: nodes wait for each other a quarter of the time."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow computations first, so that no process is left alone with one of them in the end, and so that graphs of nodes
     do not have to share the processor with them.

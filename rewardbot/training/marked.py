@@ -1,7 +1,8 @@
 """The steps of unsafe intervals, and what is safe beside them: from a ledger and the clips that it is about.
 
 Each step of an interval is unsafe. Each other step of the clip in which it was marked is not: whoever marks a part of a clip has
-looked at the rest. Clips in which nobody marked anything say nothing, since "nothing unsafe" and "I cannot say" are one answer.
+looked at the rest. Where somebody was asked what is unsafe in a clip and skipped, nothing is: without that, the arm's cost held most
+of a world for unsafe of which it had only been told the worst.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
-from rewardbot.feedback.feedback import Query, UnsafeInterval
+from rewardbot.feedback.feedback import Query, Skip, UnsafeInterval
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
 from rewardbot.training.kept_clips import KeptClips
@@ -49,9 +50,11 @@ def marked(history: History, transitions: Callable[[Segment], Transitions], *, l
         DataError: a clip is missing or damaged.
     """
     intervals = [answer for answer in history.active().values() if isinstance(answer, UnsafeInterval)]
-    clips = dict.fromkeys(_clip(interval, history.queries) for interval in intervals)
-    if not clips:
+    if not intervals:
         return None
+    clips = dict.fromkeys(_clip(interval, history.queries) for interval in intervals)
+    skipped = (history.queries[answer.given.query] for answer in history.responses.values() if isinstance(answer, Skip))
+    clips |= dict.fromkeys(query.options[0] for query in skipped if query.kind == "interval")
     steps, unsafe = list[Tensor](), list[Tensor]()
     for clip in clips:
         of = torch.zeros(clip.stop - clip.start, dtype=torch.bool)

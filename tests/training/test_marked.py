@@ -36,14 +36,15 @@ def ledger(tmp_path: Path) -> Ledger:
     return found
 
 
-def test_the_rest_of_the_clip_is_safe_and_what_was_skipped_says_nothing(tmp_path: Path) -> None:
+def test_the_rest_of_the_clip_is_safe_and_so_is_one_in_which_nothing_was_unsafe(tmp_path: Path) -> None:
     with ledger(tmp_path) as found:
         found.answer(unsafe(6, 8, "i"))
         found.answer(Skip(Given("ann", "j")))
         found.answer(unsafe(10, 11))  # nobody asked for a second one
         said = marked(found.history(), steps)
     assert said is not None
-    assert said.steps[:, 0].tolist() == [5, 6, 7, 8, 9, 10] and said.unsafe.tolist() == [False, True, True, False, False, True]
+    assert said.steps[:, 0].tolist() == [5, 6, 7, 8, 9, 10, 0, 1, 2, 3]
+    assert said.unsafe.tolist() == [False, True, True, False, False, True, False, False, False, False]
 
 
 def test_what_was_marked_beside_another_question_belongs_to_its_clip(tmp_path: Path) -> None:

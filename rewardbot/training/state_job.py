@@ -141,7 +141,7 @@ def resolve(options: StateOptions, given: Collection[str]) -> Any:
     check(options.reward, options.policy, "state" if options.state else "env")
     source, shown = REWARDS[options.reward], needs_demonstrations(options.reward, options.policy)
     ours = {*source.options, *(["demos"] if shown else [])}
-    foreign = {name: kind.what for kind in reversed(REWARDS.values()) for name in kind.options if name not in ours}
+    foreign = {name: kind.what for kind in reversed(list(REWARDS.values())) for name in kind.options if name not in ours}
     for name in given:
         if name in foreign:
             raise ConfigError(f"--{name.replace('_', '-')} is for rewards from {foreign[name]}; '{options.reward}' learns from "

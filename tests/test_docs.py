@@ -55,9 +55,9 @@ def test_commands_and_their_options_exist(capsys: pytest.CaptureFixture[str]) ->
     commands = set(re.findall(r"rewardbot ([a-z]+(?:-[a-z]+)*)", section("Commands")))
     assert commands == set(cli.COMMANDS)
     texts = []
-    for command in commands:
+    for command in [*([name] for name in commands), ["train", "--env", "NAME"]]:
         with pytest.raises(SystemExit):
-            cli.run([command, "--help"])
+            cli.run([*command, "--help"])
         texts.append(capsys.readouterr().out)
     for option in re.findall(r"`(--[a-z-]+)", section("Commands")):
         assert any(option in text for text in texts) or option == "--help", option

@@ -23,7 +23,7 @@ from rewardbot.ros.keeping import Kept, change, keep
 
 _log = logging.getLogger(__name__)
 EARLIEST_S = 1.0
-"""How far a message may come before the start of the episode that it belongs to [s]."""
+"""How far messages may be ahead of the start of the episode that they belong to, by their stamps [s]."""
 
 LOOK_S = 1.0
 """Time between two looks at what is being recorded, and how late a message may be before it counts as missing [s]."""
@@ -34,10 +34,10 @@ GB = 1e9
 
 @dataclass
 class _Message:
-    """Time of arrival [s], stamp [ns] and content of a message; where it is an image to be compressed, what comes of that."""
+    """Stamp [ns] and the clock that it is of, see `EpisodeRecorder._clock_of`; content; what comes of an image to be compressed."""
 
-    arrived: float
     stamp: int
+    clock: int
     cdr: bytes
     packed: Future[bytes] | None = None
 
@@ -47,6 +47,7 @@ class _Open:
     """An episode that is being written.
 
     Attributes:
+        clock: what its stamps are of, see `EpisodeRecorder._clock_of`.
         from_ns: first stamp that is kept [ns].
         actions: how many actions of each kind the episode itself has so far.
         reached: newest stamp of each topic [ns].
@@ -58,6 +59,7 @@ class _Open:
 
     writer: BagWriter
     start: EpisodeEvent
+    clock: int
     from_ns: int
     end: EpisodeEvent | None = None
     ended_at: float = 0.0
@@ -116,8 +118,10 @@ class EpisodeRecorder:
         # A camera that runs freely gives the first observation a frame from just before it.
         self._half_period = round(0.5 / contract.control_hz * decode.NS_PER_S)
         self._pre_roll = round(pre_roll_s * decode.NS_PER_S)
-        self._sensors = [topic for topic in self._decoders if topic not in _ACTIONS]
         self._recent: dict[str, deque[_Message]] = {topic: deque() for topic in self._decoders}
+        self._clock, self._newest = 0, -1
+        self._reached: dict[str, int] = {}  # the newest stamp of each topic, in the clock that it is at
+        self._before: dict[str, int] = {}  # what the topics that have not gone back yet had reached when the first one did
         self._open: list[_Open] = []
         self._keeper = ThreadPoolExecutor(1, "bags")
         self._keeping: deque[Future[Kept]] = deque()
@@ -157,8 +161,9 @@ class EpisodeRecorder:
             DataError: the bag cannot be written (no permission, not a folder). A full disk is only told.
         """
         episode = next((known for known in self._open if known.start.info.id == event.info.id), None)
+        clock = self._clock_of(decode.EPISODE, event.stamp_ns) if event.kind in ("start", "end") else self._clock
         if event.kind == "start":
-            self._start(event, cdr)
+            self._start(event, clock, cdr)
         elif event.kind == "end":
             if episode is not None and episode.end is None:
                 episode.end, episode.ended_at = event, time.monotonic()
@@ -177,17 +182,18 @@ class EpisodeRecorder:
         Raises:
             DataError: the bag cannot be written. A full disk is only told.
         """
-        message = _Message(time.monotonic(), serialised.stamp_ns(cdr), cdr)
+        stamp = serialised.stamp_ns(cdr)
+        message = _Message(stamp, self._clock_of(topic, stamp), cdr)
         recent = self._recent[topic]
-        if recent and message.stamp < recent[-1].stamp - self._half_period:
-            self._clock_jumped(topic, message.stamp)
+        if recent and recent[-1].clock != message.clock:
+            recent.clear()
         recent.append(message)
         kept_from = message.stamp - self._pre_roll - round(EARLIEST_S * decode.NS_PER_S)
         while len(recent) > self._early and recent[0].stamp < kept_from:
             recent.popleft()
         if self._pre_roll:
             self._pack(topic, message)  # not all at once when an episode begins
-        for episode in list(self._open):
+        for episode in [known for known in self._open if known.clock == message.clock]:
             self._write(episode, topic, message)
         self.finish()
 
@@ -228,7 +234,7 @@ class EpisodeRecorder:
         if self._compressor is not None:
             self._compressor.close()
 
-    def _start(self, event: EpisodeEvent, cdr: bytes) -> None:
+    def _start(self, event: EpisodeEvent, clock: int, cdr: bytes) -> None:
         for episode in [known for known in self._open if known.end is None]:
             self._abandon(episode, f"was not ended when episode {event.info.id} started")
         if not self._wanted(event):
@@ -243,15 +249,12 @@ class EpisodeRecorder:
             writer.discard()
             self._refuse(event, low)
             return
-        episode = _Open(writer, event, event.stamp_ns - max(self._half_period, self._pre_roll))
+        episode = _Open(writer, event, clock, event.stamp_ns - max(self._half_period, self._pre_roll))
         self._open.append(episode)
         self._put(episode, decode.EPISODE, event.stamp_ns, cdr)
-        now = time.monotonic()
         for topic, messages in self._recent.items():
-            for early in messages:
-                # What came long ago and yet is later is of the time before the robot was started anew.
-                if early.stamp < event.stamp_ns or now - early.arrived < EARLIEST_S:
-                    self._write(episode, topic, early)
+            for early in [known for known in messages if known.clock == clock]:
+                self._write(episode, topic, early)
 
     def _write(self, episode: _Open, topic: str, message: _Message) -> None:
         stamp, before = message.stamp, episode.reached.get(topic, -1)
@@ -337,18 +340,39 @@ class EpisodeRecorder:
         return f"the disk is nearly full: {free / GB:.2f} GB are free in {folder}, {self._least_free / GB:g} GB must be"
 
     def _missing(self, episode: _Open) -> str:
-        assert episode.end is not None
-        late = [topic for topic in self._sensors if episode.reached.get(topic, -1) < episode.end.stamp_ns]
-        late += [topic for topic in _ACTIONS if episode.actions[topic] < episode.end.steps]
-        return ", ".join(late)
+        return ", ".join(topic for topic in self._decoders if self._waits_for(episode, topic))
 
-    def _clock_jumped(self, topic: str, stamp: int) -> None:
-        """The robot was started anew, and its clock with it. What waits for this topic in the old time waits in vain."""
-        self._recent[topic].clear()
-        for episode in list(self._open):
-            reached = episode.reached.get(topic, -1)
-            if reached > stamp and (episode.end is None or reached < episode.end.stamp_ns):
-                self._close(episode, "the robot's clock jumped back")
+    def _waits_for(self, episode: _Open, topic: str) -> bool:
+        if episode.end is None:
+            return True
+        if topic in _ACTIONS:
+            return episode.actions[topic] < episode.end.steps
+        return episode.reached.get(topic, -1) < episode.end.stamp_ns
+
+    def _clock_of(self, topic: str, stamp: int) -> int:
+        """Which of the robot's clocks a stamp is of: a robot that was started anew begins a new one, and its stamps go back.
+
+        Topics come independently. After the first has gone back, others may still bring messages of the clock before: those that
+        are not earlier than what they had reached there, as long as the new clock is not as far.
+        """
+        before = self._before.get(topic, -1)
+        if stamp >= before > self._newest:
+            return self._clock - 1
+        first = stamp < self._reached.get(topic, -1) - self._half_period and topic not in self._before
+        if first:
+            self._before = {name: reached for name, reached in self._reached.items() if name != topic}
+            self._clock, self._newest = self._clock + 1, -1
+        if first or self._before.pop(topic, None) is not None:
+            del self._reached[topic]
+            self._gone_back(topic)
+        self._reached[topic] = max(stamp, self._reached.get(topic, -1))
+        self._newest = max(stamp, self._newest)
+        return self._clock
+
+    def _gone_back(self, topic: str) -> None:
+        """What waits for a topic of a clock before waits in vain."""
+        for episode in [known for known in self._open if known.clock < self._clock and self._waits_for(known, topic)]:
+            self._close(episode, "the robot's clock jumped back")
 
     def _close(self, episode: _Open, rejection: str = "") -> None:
         """Has the bag of an episode finished; `rejection`: why it is broken off."""

@@ -24,13 +24,18 @@ def answer_to(name: str, number: int) -> Rating:
 
 def write(path: Path, name: str) -> None:
     """Answers until it is killed."""
-    print(os.getpid(), flush=True)
+    _tell(os.getpid())
     with Ledger(path) as ledger:
         for number in itertools.count():
             if number % AT_ONCE == 0:
                 ledger.ask(*(Query(f"{name}-{k}", "rating", (answer_to(name, k).segment,), (0,))
                              for k in range(number, number + AT_ONCE)))
-            print(ledger.answer(answer_to(name, number)), number, flush=True)
+            _tell(ledger.answer(answer_to(name, number)), number)
+
+
+def _tell(*numbers: int) -> None:
+    """A line that is there as a whole or not at all, whenever the process is killed."""
+    os.write(sys.stdout.fileno(), (" ".join(map(str, numbers)) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ import pytest
 from rewardbot.config import share_path
 from rewardbot.doctor import graph
 from rewardbot.doctor.finding import DoctorOptions, Finding
-from rewardbot.doctor.machine import SHM, dead_segments
+from rewardbot.doctor.machine import dead_segments
 from rewardbot.doctor.run import examine
+from rewardbot.ros.ports import SHARED_MEMORY
 from rewardbot.ros.probe import Link, segment_bytes
 
 pytestmark = pytest.mark.ros
@@ -130,10 +131,10 @@ def test_what_a_killed_process_leaves_is_found(own_profile: None) -> None:
         names = {line.split("/dev/shm/")[1].split()[0] for line in maps.splitlines() if "/dev/shm/fastdds_" in line}
         own = {name for name in names if "port" not in name}
         assert own and segment_bytes(maps) > 16e6
-        assert not own & {path.name for path in dead_segments(SHM)}
+        assert not own & {path.name for path in dead_segments(SHARED_MEMORY)}
         process.send_signal(signal.SIGKILL)
         process.wait()
-        dead = [path for path in dead_segments(SHM) if path.name.removesuffix("_el") in own]
+        dead = [path for path in dead_segments(SHARED_MEMORY) if path.name.removesuffix("_el") in own]
         assert {path.name for path in dead} == {*own, *(f"{name}_el" for name in own)}
         for path in dead:
             path.unlink()

@@ -58,7 +58,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(48):
             i, j = map(int, draw.choice(14, 2, replace=False))
             options = (Segment(f"e{i:02d}", 0, STEPS), Segment(f"e{j:02d}", 0, STEPS))
-            query = Query(f"q{n}", "pair", options, (0, 1), reward_version=1, predicted=(0.9, 0.1) if i > j else (0.2, 0.8))
+            query = Query(f"q{n}", "pair", options, (0, 1), strategy="uniform", reward_version=1,
+                          predicted=(0.9, 0.1) if i > j else (0.2, 0.8))
             ledger.ask(query)
             name = ("anna", "ben", "left|")[n % 3]
             ledger.answer(answer_pair(query, "left" if name == "left|" or i > j else "right", Given(name, query.id)))

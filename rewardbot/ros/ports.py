@@ -62,14 +62,16 @@ def fresh_participant(domain: int, folder: Path = SHARED_MEMORY) -> int | None:
     Returns:
         From 0 to 31; None if all are in use.
     """
-    locks = {number: folder / f"fastdds_port{user_port(domain, number)}_el" for number in range(PARTICIPANTS)}
-    if fresh := [number for number, lock in locks.items() if not lock.exists()]:
+    ports = {number: folder / f"fastdds_port{user_port(domain, number)}" for number in range(PARTICIPANTS)}
+    locks = {number: port.with_name(f"{port.name}_el") for number, port in ports.items()}
+    # Whoever notices that a reader is dead removes its lock and keeps its port.
+    if fresh := [number for number in ports if not ports[number].exists() and not locks[number].exists()]:
         return random.choice(fresh)
     died: dict[int, float] = {}
     for number, lock in locks.items():
         with suppress(FileNotFoundError):  # another process takes it over
-            if is_free(lock):
-                died[number] = lock.stat().st_mtime
+            if not lock.exists() or is_free(lock):
+                died[number] = ports[number].stat().st_mtime
     return min(died, key=died.__getitem__, default=None)
 
 

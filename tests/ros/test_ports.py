@@ -25,8 +25,13 @@ def locks(folder: Path, domain: int) -> list[Path]:
     made = [folder / f"fastdds_port{user_port(domain, number)}_el" for number in range(PARTICIPANTS)]
     for number, lock in enumerate(made):
         lock.touch()
-        os.utime(lock, (number, number))
+        port(lock).touch()
+        os.utime(port(lock), (number, number))
     return made
+
+
+def port(lock: Path) -> Path:
+    return lock.with_name(lock.name.removesuffix("_el"))
 
 
 def test_the_port_is_that_of_the_standard() -> None:
@@ -37,6 +42,8 @@ def test_a_number_that_nobody_had_comes_before_one_that_somebody_had(tmp_path: P
     assert fresh_participant(3, tmp_path) in range(PARTICIPANTS)
     made = locks(tmp_path, 3)
     made[17].unlink()
+    assert fresh_participant(3, tmp_path) == 0, "somebody still sends to 17"
+    port(made[17]).unlink()
     assert fresh_participant(3, tmp_path) == 17
     made[17].touch()
     assert fresh_participant(3, tmp_path) == 0

@@ -22,6 +22,7 @@ from rclpy.node import Node
 from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
 
 PATIENCE_S = 30.0
+RESEND_S = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +83,17 @@ class Client:
         return publisher
 
     def call(self, kind: Any, service: str, request: Any) -> Any:
-        """Calls a service and returns its answer."""
-        future = self.send(kind, service, request)
-        self.wait(future.done, f"an answer of {service}")
-        return future.result()
+        """Calls a service and returns its answer.
+
+        That it is ready means that we have found it, and not that it has found us: a request that comes before that is lost. So it
+        is sent again, as the job does.
+        """
+        for _ in range(int(PATIENCE_S / RESEND_S)):
+            future, begun = self.send(kind, service, request), time.monotonic()
+            self.wait(lambda: future.done() or time.monotonic() - begun > RESEND_S, f"an answer of {service}")  # noqa: B023
+            if future.done():
+                return future.result()
+        raise AssertionError(f"{service} has not answered for {PATIENCE_S} s")
 
     def send(self, kind: Any, service: str, request: Any) -> Any:
         """Calls a service without waiting: the future answer."""

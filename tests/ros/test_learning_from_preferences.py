@@ -29,7 +29,7 @@ QUICK = """/**:
     refit_s: 0.1
 """
 ASKING = ("-p", "teacher:=simulated", "-p", "asking.steps:=8", "-p", "asking.clips:=12", "-p", "asking.schedule.first:=4",
-          "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=0.01",
+          "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=100.0",
           "-p", "oversight.every:=4", "-p", "oversight.newest:=2", "-p", "oversight.stop_when_enough:=false")
 
 
@@ -91,7 +91,7 @@ def test_nodes_that_are_killed_go_on_and_the_reward_is_rebuilt_to_the_bit(start_
     publisher = client.node.create_publisher(DiagnosticArray, "metrics", qos.EVENTS)
 
     def finished() -> bool:
-        publisher.publish(convert.metrics("learner_node", {"learn_s": 60.0}, 1))  # all of its time is over, so all is due
+        publisher.publish(convert.metrics("learner_node", {"learn_s": 6000.0}, 1))  # all of its time is over, so all is due
         return graph.value("preference_node", "state") == "finished"
 
     client.wait(finished, "the end of the budget")

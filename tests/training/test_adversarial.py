@@ -219,7 +219,7 @@ TINY = dataclasses.replace(
     on_policy=dataclasses.replace(CONFIG.on_policy, steps=240, rollout=60), reward_steps=3)
 
 
-@pytest.mark.parametrize(("reward", "policy"), itertools.product(REWARDS, POLICIES))
+@pytest.mark.parametrize(("reward", "policy"), list(itertools.product(REWARDS, POLICIES)))
 def test_a_run_that_is_stopped_goes_on_as_if_nothing_had_happened(
     reward: str, policy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ from rewardbot.feedback import answers, queries
 from rewardbot.feedback.feedback import LEVELS, Feedback, Kind, Query, Skip
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
+from rewardbot.feedback.repeats import repeat
 from rewardbot.feedback.schedule import Schedule, due
 from rewardbot.feedback.teachers.base import Teacher
 from rewardbot.feedback.teachers.recorded import Human, Recorded
@@ -74,6 +75,7 @@ class AskingConfig:
     checks: float = setting(0.2, "share of a reward's questions that are pairs drawn by chance, a clip of the newest episodes and "
                             "one of before, by which the alarm measures agreement", min=0.0, max=1.0)
     newest: int = setting(10, "episodes that are the newest ones there", min=1)
+    repeats: int = setting(10, "answers after which a person is asked a pair again, with its sides swapped; 0: never", min=0)
     ties: float = setting(0.0, "how readily two clips alike are called equal, see `answers.pair`", min=0.0)
     schedule: Schedule = setting(Schedule(), "how many questions when")
 
@@ -178,7 +180,10 @@ class Asking:
         asked = 0
         if count:
             rng = np.random.default_rng([self._seed, len(history.queries)])
-            for query in self._questions(history, episodes, judge, count, version, rng):
+            questions = self._repeats(history)
+            if count > len(questions):
+                questions += self._questions(history, episodes, judge, count - len(questions), version, rng)
+            for query in questions:
                 with self._costing_only_answers():
                     for clip in query.options:
                         keep(clip)
@@ -236,6 +241,11 @@ class Asking:
             for pair, shares in zip(checks, probabilities("pair", judged.utility, rows, config.ties).mean(0), strict=True):
                 make("pair", pair, shares, CHECK)
         return made
+
+    def _repeats(self, history: History) -> list[Query]:
+        """At most one; a machine's consistency is known."""
+        again = repeat(history, self._config.repeats, self._seed, self._clock()) if isinstance(self._teacher, Human) else None
+        return [again] if again is not None and "pair" in self._config.kinds else []
 
     def _checks_due(self, history: History, count: int) -> int:
         """How many of so many questions are checks, so that their share is right over all that a reward has asked."""

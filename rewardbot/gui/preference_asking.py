@@ -26,7 +26,7 @@ from rewardbot.config import from_mapping
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
 from rewardbot.feedback.asking import ASKED, AskingConfig, draw_clips
-from rewardbot.feedback.feedback import Kind, Query, Ranking
+from rewardbot.feedback.feedback import Kind, Query
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
@@ -41,9 +41,6 @@ WAITING = 10
 
 BY_CHANCE: dict[Kind, str] = {"mark": "m", "interval": "i"}
 """Kinds of questions that no reward chooses, and how their ids begin."""
-
-AGAIN = "again-"
-"""How the id of a question begins that was asked before."""
 
 PAUSE_S = 0.5
 
@@ -62,7 +59,7 @@ class Asking:
         kinds: tuple[Kind, ...] = tuple(kind for kind in options.kinds if kind in ASKED) or ("pair",)
         config = AskingConfig(
             options.strategy if len(kinds) == 1 else "mutual_information", kinds=kinds, steps=options.steps, ranked=options.ranked,
-            checks=0.0, schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
+            checks=0.0, repeats=options.repeats, schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
         self._questioner = Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed,
                                       stale_after=10**9, say=lambda text: None)
         self._chooser = Chooser(ledger, self._library, seed=options.seed)
@@ -77,7 +74,6 @@ class Asking:
             history = self._ledger.history()
             questioner.look(progress=1.0, ask=any(kind in ASKED for kind in self._options.kinds))
             self._ask_by_chance(history)
-            self._repeat(history)
             questioner.desk.refresh()
             trouble = questioner.trouble
         except RewardbotError as error:
@@ -108,11 +104,6 @@ class Asking:
             self._ledger.ask(*(
                 Query(f"{BY_CHANCE[kind]}{len(history.queries) + number}", kind, (clip,), (0,), asked=time.time(),
                       strategy="uniform", reason="drawn by chance") for number, clip in enumerate(clips[: max(0, room)], 1)))
-
-    def _repeat(self, history: History) -> None:
-        query = repeat(history, self._annotator, self._options.repeats, self._options.seed)
-        if query is not None and len(history.active()) < self._options.budget:
-            self._ledger.ask(query)
 
 
 def main() -> None:
@@ -148,26 +139,6 @@ def _listen(words: queue.SimpleQueue[str]) -> None:
     for line in sys.stdin:
         words.put(line)
     words.put("")
-
-
-def repeat(history: History, annotator: str, every: int, seed: int) -> Query | None:
-    """A pair that `annotator` has answered, to be asked again with its sides swapped: one for `every` answers, not of the newest.
-
-    Returns:
-        The question; None if it is not time for one. `every` 0: it never is.
-    """
-    given = [one.given.query for one in history.active().values() if isinstance(one, Ranking) and one.given.annotator == annotator]
-    pairs = [history.queries[id] for id in given if id in history.queries and history.queries[id].kind == "pair"]
-    planted = sum(id.startswith(AGAIN) for id in history.queries)
-    if not every or len(pairs) < every * (planted + 1):
-        return None
-    first = [query for query in pairs[: len(pairs) - every // 2]
-             if not query.id.startswith(AGAIN) and f"{AGAIN}{query.id}" not in history.queries]
-    if not first:
-        return None
-    query = first[int(np.random.default_rng([seed, len(pairs)]).integers(len(first)))]
-    return Query(f"{AGAIN}{query.id}", "pair", query.options, query.order[::-1], asked=time.time(), strategy="repeat",
-                 reason="asked before, to see how consistent answers are")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from rewardbot.feedback.asking import (
 from rewardbot.feedback.feedback import Given, Kind, Query, Ranking, Response, Skip, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
+from rewardbot.feedback.repeats import AGAIN
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.recorded import Human
 from rewardbot.feedback.teachers.simulated import Simulated
@@ -105,6 +106,21 @@ def test_questions_are_asked_when_they_are_due_and_answers_go_to_the_ledger(ledg
         assert isinstance(answer, Ranking)
         better, worse = (true(clip).sum() for _, clip in sorted(zip(answer.ranks, answer.segments, strict=True)))
         assert better >= worse
+
+
+def test_a_person_is_asked_again_now_and_then_and_a_machine_is_not(ledger: Ledger) -> None:
+    config = replace(CONFIG, repeats=4)
+    asking = Asking(ledger, Human(ledger), config)
+    assert asking.ask(EPISODES, progress=0.0) == 6
+    for query in ledger.history().waiting():
+        ledger.answer(answer_pair(query, "left", Given("ann", query.id)))
+    asking.poll()
+    assert asking.ask(EPISODES, progress=1.0) == 6
+    again = [query for query in ledger.history().waiting() if query.strategy == "repeat"]
+    assert len(again) == 1 and len(ledger.history().waiting()) == 6
+    assert again[0].order == ledger.history().queries[again[0].id.removeprefix(AGAIN)].order[::-1]
+    machine = Asking(ledger, simulated(), config)
+    assert not machine._repeats(ledger.history())
 
 
 def test_a_question_says_where_it_comes_from(ledger: Ledger) -> None:

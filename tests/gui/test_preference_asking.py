@@ -1,4 +1,4 @@
-"""What is asked about recorded bags without a graph: questions, repeats, kinds that no reward chooses, a reward that is fitted."""
+"""What is asked about recorded bags without a graph: questions, kinds that no reward chooses, a reward that is fitted."""
 
 from __future__ import annotations
 
@@ -13,34 +13,11 @@ from rewardbot.data.library import Library
 from rewardbot.feedback.feedback import Given, Query, Ranking, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Receipt, Request
-from rewardbot.feedback.records import History, Record
-from rewardbot.gui.preference_asking import AGAIN, WAITING, repeat
+from rewardbot.gui.preference_asking import WAITING
 from rewardbot.gui.preference_desk import LocalDesk, Message
 from rewardbot.gui.preference_options import LabelOptions
 from rewardbot.types import Segment
 from tests.gui.bags import CONTRACT, episode, make_bags
-
-
-def pairs(count: int, annotator: str = "ann") -> History:
-    """So many pairs that were answered with left."""
-    history = History()
-    for number in range(count):
-        query = Query(f"q{number}", "pair", (Segment(f"a{number}", 0, 5), Segment(f"b{number}", 0, 5)), (1, 0))
-        for entry in (query, answer_pair(query, "left", Given(annotator, query.id))):
-            history.add(Record(history.last + 1, 0.0, annotator if isinstance(entry, Ranking) else "", entry))
-    return history
-
-
-def test_a_repeat_is_an_older_pair_with_its_sides_swapped_now_and_then() -> None:
-    assert repeat(pairs(9), "ann", 10, seed=0) is None and repeat(pairs(99), "ann", 0, seed=0) is None
-    history = pairs(10)
-    assert repeat(history, "bob", 10, seed=0) is None, "these are another's answers"
-    query = repeat(history, "ann", 10, seed=0)
-    assert query is not None and query.id.startswith(AGAIN)
-    asked = history.queries[query.id.removeprefix(AGAIN)]
-    assert (query.options, query.order) == (asked.options, (0, 1)) and int(asked.id[1:]) < 5
-    history.add(Record(history.last + 1, 0.0, "", query))
-    assert repeat(history, "ann", 10, seed=0) is None, "one for ten answers"
 
 
 class Told:

@@ -192,7 +192,7 @@ def test_a_ledger_that_cannot_be_read_is_trouble(library: Library, tmp_path: Pat
 
 # Questions ---------------------------------------------------------------------------------------------------------------
 
-ASKING = AskingConfig(steps=4, clips=10, schedule=Schedule(budget=14, first=14, waiting=14))
+ASKING = AskingConfig(repeats=0, steps=4, clips=10, schedule=Schedule(budget=14, first=14, waiting=14))
 
 
 def test_a_reward_chooses_questions_and_tells_of_each_step(library: Library, ledger: Ledger) -> None:

@@ -97,7 +97,7 @@ def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:
 
 def test_what_a_reward_foretells_when_it_asks_comes_true(library: Library, ledger: Ledger) -> None:
     data = learned(library, ledger)
-    config = AskingConfig(strategy="uniform", steps=4, clips=24, schedule=Schedule(budget=60, first=60, waiting=20))
+    config = AskingConfig(repeats=0, strategy="uniform", steps=4, clips=24, schedule=Schedule(budget=60, first=60, waiting=20))
     questioner = Questioner(library, ledger, Human(ledger), config)
     questioner.take_reward(data)
     assert questioner.look(progress=1.0) == 20

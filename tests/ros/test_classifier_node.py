@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool, Float32
 
@@ -39,6 +40,9 @@ def test_it_answers_with_the_weights_of_a_file(start_node: Any, client: Any, wei
     probabilities = client.collect(Float32, "goal_probability", qos.COMMANDS)
     successes = client.collect(Bool, "success", qos.COMMANDS)
     camera = client.publisher(Image, decode.camera_topic("webcam"), qos.IMAGES_OUT)
+    # We have found it. An answer that it gives before it has found us is lost, and it gives each one once.
+    metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
+    client.wait(lambda: bool(metrics) and convert.metrics_of(metrics[-1])["classifier_node"]["links_out"] == 3, "its topics to find us")
 
     def shown(bright: bool) -> None:
         before = len(successes)

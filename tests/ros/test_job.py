@@ -137,6 +137,9 @@ def job(domain: int, nodes: list[NodeStart]) -> Iterator[JobNode]:
 
 
 def test_nodes_have_the_topics_that_the_graph_says(job: JobNode, nodes: list[NodeStart]) -> None:
+    # Which node a topic is of comes over a topic of its own, later than the topic.
+    names = {(start.name, start.namespace) for start in nodes}
+    job.wait(lambda: names <= set(job.node.get_node_names_and_namespaces()), 30.0, "the nodes' names")
     for start in nodes:
         for find, expected in ((job.node.get_subscriber_names_and_types_by_node, start.subscribes),
                                (job.node.get_publisher_names_and_types_by_node, start.publishes)):

@@ -19,19 +19,11 @@ from rewardbot.ros import convert, qos
 from rewardbot.training.fitting import LEDGER
 from tests.gui.operators import Operator
 from tests.gui.xserver import x_server
-from tests.ros.recorded import record
+from tests.ros.recorded import QUICK, record
 
 pytestmark = [pytest.mark.ros, pytest.mark.gui]
 
 BUDGET = 10
-QUICK = """/**:
-  ros__parameters:
-    bc: {steps: 2}
-    plain_bc: {steps: 2}
-    classifier: {first_steps: 2}
-    preference: {steps: 10, hidden: 8}
-    refit_s: 0.1
-"""
 ASKING = ("-p", "asking.steps:=8", "-p", "asking.clips:=12", "-p", "asking.schedule.first:=4",
           "-p", f"asking.schedule.budget:={BUDGET}", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=0.01",
           "-p", "oversight.stop_when_enough:=false")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
 from rewardbot.errors import ConfigError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
@@ -18,17 +14,6 @@ def test_there_is_one_for_reach_and_push() -> None:
     assert goal_tasks() == ["push", "reach"] and goal_env_id("push") == "rewardbot/PushGoal-v0"
     with pytest.raises(ConfigError, match=r"The goal of task 'drawer' is not(.|\n)*push, reach"):
         GoalEnv("drawer")
-
-
-@pytest.mark.parametrize("task", ["push", "reach"])
-def test_gymnasiums_own_checks(task: str) -> None:
-    env = gymnasium.make(goal_env_id(task))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            check_env(env.unwrapped, skip_render_check=True)
-    finally:
-        env.close()
 
 
 def test_an_episode_begins_with_the_tasks_own_goal() -> None:

@@ -10,13 +10,14 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.goal_env import goal_env_id, goal_tasks
 from rewardbot.robots.state_env import StateEnv, state_env_id
 from rewardbot.robots.tasks import task_names
 
 
-@pytest.mark.parametrize("task", task_names())
-def test_gymnasiums_own_checks(task: str) -> None:
-    env = gymnasium.make(state_env_id(task))
+@pytest.mark.parametrize("name", [*map(state_env_id, task_names()), *map(goal_env_id, goal_tasks())])
+def test_gymnasiums_own_checks(name: str) -> None:
+    env = gymnasium.make(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -11,6 +11,16 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.types import Episode, EpisodeInfo, Source
 
+QUICK = """/**:
+  ros__parameters:
+    bc: {steps: 2}
+    plain_bc: {steps: 2}
+    classifier: {first_steps: 2}
+    preference: {steps: 10, hidden: 8}
+    refit_s: 0.1
+"""
+"""A parameter file of a learner that learns next to nothing, at once."""
+
 
 def record(run_folder: Path, count: int, *, steps: int = 10, first: int = 0, source: Source = "policy") -> list[Path]:
     """Bags of `lift` in which a hand wanders, and calls that a success."""

@@ -42,7 +42,7 @@ def test_it_answers_with_the_weights_of_a_file(start_node: Any, client: Any, wei
     camera = client.publisher(Image, decode.camera_topic("webcam"), qos.IMAGES_OUT)
     # We have found it. An answer that it gives before it has found us is lost, and it gives each one once.
     metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
-    client.wait(lambda: bool(metrics) and convert.metrics_of(metrics[-1])["classifier_node"]["links_out"] == 3, "its topics to find us")
+    client.wait(lambda: bool(metrics) and convert.metrics_of(metrics[-1])["classifier_node"]["links_out"] == 3, "it to find us")
 
     def shown(bright: bool) -> None:
         before = len(successes)

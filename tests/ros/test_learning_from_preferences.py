@@ -16,18 +16,10 @@ from rewardbot.config import share_path
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.ros import convert, qos
 from rewardbot.training.fitting import LEDGER
-from tests.ros.recorded import record
+from tests.ros.recorded import QUICK, record
 
 pytestmark = pytest.mark.ros
 
-QUICK = """/**:
-  ros__parameters:
-    bc: {steps: 2}
-    plain_bc: {steps: 2}
-    classifier: {first_steps: 2}
-    preference: {steps: 10, hidden: 8}
-    refit_s: 0.1
-"""
 ASKING = ("-p", "teacher:=simulated", "-p", "asking.steps:=8", "-p", "asking.clips:=12", "-p", "asking.schedule.first:=4",
           "-p", "asking.schedule.budget:=12", "-p", "asking.schedule.per_minute:=1000.0", "-p", "minutes:=100.0",
           "-p", "oversight.every:=4", "-p", "oversight.newest:=2", "-p", "oversight.stop_when_enough:=false")

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from rewardbot.errors import DataError
@@ -32,6 +31,7 @@ from rewardbot.feedback.records import Undo
 from rewardbot.gui.level import Level
 from rewardbot.gui.playback import SCRUB_S, Playback
 from rewardbot.gui.preference_entry import REASONS, Interval, Order
+from rewardbot.gui.preference_outbox import RETRY_S, Outbox, Sent, Stored
 from rewardbot.gui.preference_progress import Progress
 from rewardbot.gui.safety import Safety, Values
 from rewardbot.gui.silence import SILENT_S
@@ -39,37 +39,8 @@ from rewardbot.gui.silence import SILENT_S
 LOOK_S = 0.15
 """An answer that comes sooner after its clips is none [s]: nobody can have seen them. A key is being hammered."""
 
-RETRY_S, LATE_S = 1.0, 1.0
-"""When a request is sent again, and when the person is told that it is late [s]."""
-
 Phase = Literal["waiting", "loading", "asking", "storing"]
 """No question; its clips are being read; it can be answered; an answer is on its way to the disk."""
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A request on its way.
-
-    Attributes:
-        since, again: when it was sent first, and is sent once more.
-        question: what it answers; None of an unsafe interval that nobody asked for.
-        undone: what it takes back.
-    """
-
-    request: Request
-    since: float
-    again: float
-    question: Question | None = None
-    undone: Stored | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An answer on the disk: number of its record, what was asked, and what was said."""
-
-    record: int
-    question: Question | None
-    response: Response
 
 
 class PreferenceSession:
@@ -97,7 +68,7 @@ class PreferenceSession:
         status: what the desk told last.
         safety: what is known of it.
         stopping: a Stop was asked for, and nobody has answered yet.
-        trouble: why the last request was refused, until one is stored.
+        outbox: what is on its way to the disk.
         said, level, count: what has happened last, how much that matters, and how many such things there were.
     """
 
@@ -106,7 +77,8 @@ class PreferenceSession:
         clear: Callable[[], None] | None = None, calm: Callable[[], None] | None = None, watched: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time,
     ) -> None:
-        self.annotator, self._send, self._clock, self._wall = annotator, send, clock, wall
+        self.annotator, self._clock, self._wall = annotator, clock, wall
+        self.outbox = Outbox(annotator, send, clock)
         self._asks = {"stop": stop, "clear": clear, "calm": calm}
         self.safety = Safety(clock)
         self.question: Question | None = None
@@ -116,12 +88,11 @@ class PreferenceSession:
         self.interval: Interval | None = None
         self.last: Stored | None = None
         self.status: Values = {}
-        self.trouble, self.stopping, self._stop_again = "", False, math.inf
+        self.stopping, self._stop_again = False, math.inf
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
         self._closed: dict[str, str] = {}
-        self._sent: dict[str, Sent] = {}
         self._stored: list[Stored] = []
         self._done: set[str] = set()  # questions that are answered or cannot be shown, whatever the desk still says
         self._first = ""
@@ -141,33 +112,16 @@ class PreferenceSession:
     @property
     def phase(self) -> Phase:
         """See `Phase`."""
-        if any(sent.question is not None or sent.undone is not None for sent in self._sent.values()):
+        if self.outbox.holds:
             return "storing"
         if self.question is None:
             return "waiting"
         return "asking" if self._ready else "loading"
 
     @property
-    def sending(self) -> Response | None:
-        """The answer to the question on the screen that is on its way to the disk."""
-        entry = next((sent.request.entry for sent in self._sent.values() if sent.question is not None), None)
-        return entry if isinstance(entry, Response) else None
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._sent
-
-    @property
     def typing(self) -> bool:
         """Whether the reason of an unsafe interval is asked for."""
         return self.interval is not None and self.interval.end is not None
-
-    @property
-    def late(self) -> float:
-        """For how long the oldest request has been on its way, if that is too long [s]; else 0."""
-        waited = max((self._clock() - sent.since for sent in self._sent.values()), default=0.0)
-        return waited if waited > LATE_S else 0.0
 
     @property
     def robot(self) -> bool:
@@ -202,18 +156,13 @@ class PreferenceSession:
     def receipt(self, receipt: Receipt) -> None:
         """What came of a request, perhaps of another window's."""
         self.heard("desk")
-        sent = self._sent.get(receipt.request)
+        before = self.outbox.trouble
+        sent = self.outbox.take(receipt)
+        if self.outbox.trouble not in ("", before):
+            self._say(f"Not stored: {self.outbox.trouble}", "bad")
         if sent is None:
             return
-        if not receipt.done and receipt.retry:
-            self._sent[receipt.request] = replace(sent, again=self._clock() + RETRY_S)
-            if self.trouble != receipt.said:
-                self.trouble = receipt.said
-                self._say(f"Not stored: {receipt.said}", "bad")
-            return
-        del self._sent[receipt.request]
         if receipt.done:
-            self.trouble = ""
             self._acknowledged(sent, receipt.record)
         else:
             self._say(f"Refused: {receipt.said}", "bad")
@@ -265,7 +214,7 @@ class PreferenceSession:
         self._say(f"Skipped: {why}", "warning")
         self._done.add(query)
         now = self._wall()
-        self._put(Skip(Given(self.annotator, query, now, now)), None)
+        self.outbox.post(Skip(Given(self.annotator, query, now, now)))
         self._settle()
 
     # From the person -----------------------------------------------------------------------------------------------------------
@@ -317,10 +266,7 @@ class PreferenceSession:
         if self.stopping and now >= self._stop_again:
             self._stop_again = math.inf
             self._ask("stop")
-        for id, sent in list(self._sent.items()):
-            if now >= sent.again:
-                self._sent[id] = replace(sent, again=now + RETRY_S)
-                self._send(sent.request)
+        self.outbox.beat()
 
     # Inside ------------------------------------------------------------------------------------------------------------------
 
@@ -340,7 +286,7 @@ class PreferenceSession:
             return
         response = self._response(self.question.query, what, number)
         if response is not None:
-            self._put(response, self.question)
+            self.outbox.post(response, question=self.question)
 
     def _response(self, query: Query, what: str, number: str) -> Response | None:
         given, clip = self._given(query), query.options[0]
@@ -403,7 +349,7 @@ class PreferenceSession:
             self._say(str(error).replace("\n ", ""), "warning")
             return
         self.interval = None
-        self._put(response, question if asked_for else None)
+        self.outbox.post(response, question=question if asked_for else None)
         self._settle()
 
     def _leave(self) -> None:
@@ -414,13 +360,13 @@ class PreferenceSession:
     def _undo(self) -> None:
         if self.interval is not None:
             self._leave()
-        elif self._sent:
+        elif not self.outbox.empty:
             self._say("The last answer is still being stored; then it can be undone.", "plain")
         elif not self._stored:
             self._say("There is nothing of this sitting to undo. Older answers: rewardbot ledger undo.", "plain")
         else:
             stored = self._stored[-1]
-            self._post(Undo(stored.record), undone=stored)
+            self.outbox.post(Undo(stored.record), undone=stored)
 
     def _play(self, what: str, number: str) -> None:
         play = self.playback
@@ -448,15 +394,6 @@ class PreferenceSession:
         else:
             self.stopping = False
             self._say("There is no robot here: these are recordings.", "plain")
-
-    def _put(self, response: Response, question: Question | None) -> None:
-        self._post(response, question=question)
-
-    def _post(self, entry: Response | Undo, *, question: Question | None = None, undone: Stored | None = None) -> None:
-        now = self._clock()
-        request = Request(uuid.uuid4().hex, self.annotator, entry)
-        self._sent[request.id] = Sent(request, now, now + RETRY_S, question, undone)
-        self._send(request)
 
     def _acknowledged(self, sent: Sent, record: int) -> None:
         if sent.undone is not None:

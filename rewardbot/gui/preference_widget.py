@@ -355,7 +355,7 @@ class PreferenceWidget(QWidget):
         if session.last is not None and session.last.record != self._stored_record:
             self._stored_record = session.last.record
             self.shown.emit("stored", session.last.question.query.id if session.last.question else "")
-        if self._closing is not None and (session.settled or time.monotonic() > self._closing):
+        if self._closing is not None and (session.outbox.empty or time.monotonic() > self._closing):
             self.close()
 
     def _painted(self) -> None:
@@ -450,7 +450,7 @@ class PreferenceWidget(QWidget):
 
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """Waits a little for an answer that is on its way."""
-        if a0 is None or self._session.settled or (self._closing is not None and time.monotonic() > self._closing):
+        if a0 is None or self._session.outbox.empty or (self._closing is not None and time.monotonic() > self._closing):
             self._camera.close()
             return
         if self._closing is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rewardbot.feedback.export import in_words
 from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
 from rewardbot.gui.level import Level
+from rewardbot.gui.preference_outbox import Stored
 from rewardbot.gui.preference_progress import expected
-from rewardbot.gui.preference_session import PreferenceSession, Stored
+from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.silence import lasting
 
 ASKS: dict[Kind, str] = {
@@ -21,10 +22,10 @@ Text = tuple[str, Level]
 
 def headline(session: PreferenceSession) -> Text:
     """What to do now."""
-    if session.trouble:
-        return f"Not stored yet: {session.trouble.splitlines()[0]}", "bad"
-    if session.late:
-        return f"Not stored yet: no word from the desk for {lasting(session.late)}. It is sent again.", "warning"
+    if session.outbox.trouble:
+        return f"Not stored yet: {session.outbox.trouble.splitlines()[0]}", "bad"
+    if session.outbox.late:
+        return f"Not stored yet: no word from the desk for {lasting(session.outbox.late)}. It is sent again.", "warning"
     if session.typing:
         return "Why is it unsafe? A digit, or type it and press Enter", "plain"
     if session.interval is not None:
@@ -115,7 +116,7 @@ def place(number: int, of: int) -> str:
 
 def verdict(session: PreferenceSession, number: int) -> str:
     """What is said of the clip at a place, while it is on its way or being typed; empty for nothing."""
-    query, response = session.query, session.sending
+    query, response = session.query, session.outbox.answer
     if query is None:
         return ""
     if response is None:

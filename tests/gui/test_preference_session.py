@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from rewardbot.feedback.feedback import Ranking, Rating, Skip, SuccessMark, UnsafeInterval
 from rewardbot.feedback.messages import Question
-from rewardbot.gui.preference_session import LATE_S, LOOK_S, RETRY_S, PreferenceSession
+from rewardbot.gui.preference_outbox import LATE_S, RETRY_S
+from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import Segment
 from tests.gui.desk import FakeDesk, question
@@ -106,13 +107,13 @@ def test_a_desk_that_was_gone_gets_the_same_request_again() -> None:
     sitting.desk.gone = True
     sitting.press("right")
     sitting.wait(LATE_S + 0.1)
-    assert sitting.session.phase == "storing" and sitting.session.late > LATE_S
+    assert sitting.session.phase == "storing" and sitting.session.outbox.late > LATE_S
     sitting.desk.gone = False
     sitting.wait(RETRY_S)
     sitting.wait(RETRY_S)
     assert len(sitting.desk.requests) == 2 and len({request.id for request in sitting.desk.requests}) == 1
     sitting.store()
-    assert len(sitting.desk.stored()) == 1 and sitting.on_screen == "b" and sitting.session.late == 0.0
+    assert len(sitting.desk.stored()) == 1 and sitting.on_screen == "b" and sitting.session.outbox.late == 0.0
 
 
 def test_what_cannot_be_stored_stays_on_the_screen_and_is_told_once() -> None:
@@ -124,11 +125,11 @@ def test_what_cannot_be_stored_stays_on_the_screen_and_is_told_once() -> None:
     for _ in range(3):
         sitting.store()
         sitting.wait(RETRY_S)
-    assert sitting.session.trouble == "The ledger is read-only." and sitting.session.count == told + 1
+    assert sitting.session.outbox.trouble == "The ledger is read-only." and sitting.session.count == told + 1
     assert sitting.session.phase == "storing" and sitting.session.progress.answered == 0
     sitting.desk.trouble = ""
     sitting.store()
-    assert sitting.session.trouble == "" and sitting.session.progress.answered == 1
+    assert sitting.session.outbox.trouble == "" and sitting.session.progress.answered == 1
 
 
 def test_undo_is_a_record_and_asks_the_same_again() -> None:

@@ -8,11 +8,10 @@ same for all methods; what differs is the reward, which questions it asks, and w
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rewardbot.bench._kept import COMMIT, Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
 from rewardbot.config import from_mapping, merge
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
@@ -37,6 +37,9 @@ METHODS: Mapping[str, tuple[str, str]] = {
 """Name -> reward and query strategy. An answer orders two clips, and five in the last, which takes a person three times as long."""
 
 RANKINGS = "rankings of five"
+
+CHANCE, TRUE = "chance", "true reward"
+"""The yardsticks: a share of 0 and one of 1."""
 
 STRATEGIES = ("uniform", "disagreement", "mutual_information")
 """Which differ in their questions only."""
@@ -102,66 +105,131 @@ QUICK = Trial("Pendulum-v1", 6, {
 
 
 @dataclass(frozen=True)
+class Job:
+    """A policy that is learned, or acts by chance.
+
+    Attributes:
+        method: of `METHODS`, or one of the yardsticks.
+        answers: to ask for.
+    """
+
+    task: str
+    method: str
+    answers: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task}, seed {self.seed}, {self.method}" + (f", {self.answers} answers" if self.answers else "")
+
+
+@dataclass(frozen=True)
 class Result:
-    """What came of a run.
+    """What came of a job.
 
     Attributes:
         value: true return, mean over evaluation episodes.
         answers: that counted in the end.
         accuracy: share of them that the reward explains; None where nothing was fitted.
         seconds: what it took.
+        commit: of the code that made it, if that was another.
     """
 
     value: float
     answers: int = 0
     accuracy: float | None = None
     seconds: float = 0.0
+    commit: str = ""
 
 
 def run(options: BenchOptions, report: Report) -> BenchResult:
-    """Each method on each task and seed, one after the other."""
+    """Each job that is not done yet, one after the other. What is done stays in the run folder."""
     torch.set_num_threads(1)
     trials = {"pendulum": QUICK} if options.quick else TRIALS
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    jobs = [(seed, task, *job) for seed, (task, trial) in itertools.product(seeds, trials.items()) for job in jobs_of(trial)]
-    rows: list[dict[str, Cell]] = []
-    shares: dict[tuple[str, str, int], list[float]] = defaultdict(list)
-    low = high = expected = 0.0
+    kept = Kept(Path(options.run_dir).expanduser() / "preferences")
+    jobs = [job for task, trial in trials.items() for job in jobs_of(task, trial, seeds)]
     report(0.0, "how long will it take?")
-    costs = expected_seconds(trials, [(task, method) for _, task, method, _ in jobs])
-    whole = sum(costs)
+    costs = expected_seconds(trials, jobs, kept)
+    whole, expected = max(sum(costs), 1e-9), 0.0
     report = with_time_left(report, whole)
-    for (seed, task, method, answers), cost in zip(jobs, costs, strict=True):
-        report(expected / whole, f"{task}, seed {seed}, {method}" + (f", {answers} answers" if answers else ""))
+    found: dict[Job, Result] = {}
+    for job, cost in zip(jobs, costs, strict=True):
+        report(expected / whole, str(job))
         expected += cost
-        trial = trials[task]
-        if method == "chance":
-            low = by_chance(trial, seed).value
-            continue
-        found = from_true_reward(trial, seed) if method == "true reward" else from_preferences(trial, method, answers, seed)
-        high = found.value if method == "true reward" else high
-        share = (found.value - low) / (high - low) if high > low else None
-        rows.append({"task": task, "seed": seed, "method": method, "answers": found.answers, "return": found.value,
-                     "share of the true reward's": share, "answers explained": found.accuracy, "by chance": low,
-                     "minutes": found.seconds / 60.0})
-        if share is not None:
-            shares[task, method, answers].append(share)
+        if not known_already(job, trials[job.task], found):
+            found[job] = result(job, trials[job.task], kept)
+    rows, shares = table(found)
     return BenchResult(seeds, rows, targets(trials, shares, len(seeds)))
 
 
-def jobs_of(trial: Trial) -> list[tuple[str, int]]:
-    """Methods and numbers of answers, the yardsticks first."""
-    fewer = [(strategy, answers) for strategy in STRATEGIES for answers in trial.fewer]
-    return [("chance", 0), ("true reward", 0), *((method, trial.answers) for method in METHODS), *fewer]
+def jobs_of(task: str, trial: Trial, seeds: Sequence[int]) -> list[Job]:
+    """The yardsticks first, then one method after the other on all seeds, and last whether fewer answers do."""
+    pairs = [(CHANCE, 0), (TRUE, 0), *((method, trial.answers) for method in METHODS),
+             *((strategy, answers) for strategy in STRATEGIES for answers in sorted(trial.fewer))]
+    return [Job(task, method, answers, seed) for method, answers in pairs for seed in seeds]
 
 
-def expected_seconds(trials: Mapping[str, Trial], jobs: Sequence[tuple[str, str]]) -> list[float]:
-    """What each job, a task and a method, takes on this machine [s]; what chance does is done at once."""
-    whole = {}
-    for task, trial in trials.items():
-        config = from_mapping(StateLoopConfig, trial.settings["loop"])
-        whole[task] = config.steps * seconds_per_step(trial.env, config)
-    return [0.0 if method == "chance" else whole[task] * (1.0 if method == "true reward" else LEARNED) for task, method in jobs]
+def known_already(job: Job, trial: Trial, found: Mapping[Job, Result]) -> bool:
+    """Whether fewer answers than those of the job did on all seeds, so that it would tell nothing of how many are needed."""
+    _, shares = table(found)
+    return job.answers in trial.fewer and any(mean(shares.get((job.task, job.method, fewer), (0.0,))) >= LEVEL
+                                              for fewer in trial.fewer if fewer < job.answers)
+
+
+def result(job: Job, trial: Trial, kept: Kept) -> Result:
+    """What comes of a job, or came of it."""
+
+    def make() -> dict[str, Cell]:
+        made = (by_chance(trial, job.seed) if job.method == CHANCE else from_true_reward(trial, job.seed) if job.method == TRUE
+                else from_preferences(trial, job.method, job.answers, job.seed))
+        return {name: value for name, value in asdict(made).items() if name != COMMIT}
+
+    return Result(**kept.part(name_of(job), settings(job, trial), make))  # type: ignore[arg-type]
+
+
+def name_of(job: Job) -> str:
+    """Of the file in which its result is kept."""
+    return f"{job.task}-{job.method.replace(' ', '_')}-{job.answers}-{job.seed}"
+
+
+def settings(job: Job, trial: Trial) -> object:
+    """What decides what comes of it."""
+    if job.method in (CHANCE, TRUE):
+        return trial.env, trial.judged, () if job.method == CHANCE else trial.settings["loop"]
+    return trial.env, trial.judged, METHODS[job.method], config_of(trial, job.method, job.answers)
+
+
+def table(found: Mapping[Job, Result]) -> tuple[list[dict[str, Cell]], dict[tuple[str, str, int], list[float]]]:
+    """A line of each result but chance's, and the shares of each method, by task, method and answers to ask for."""
+    rows: list[dict[str, Cell]] = []
+    shares: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+    for job, of in found.items():
+        if job.method == CHANCE:
+            continue
+        low, high = (found[Job(job.task, yardstick, 0, job.seed)].value for yardstick in (CHANCE, TRUE))
+        share = (of.value - low) / (high - low) if high > low else None
+        rows.append({"task": job.task, "seed": job.seed, "method": job.method, "answers": of.answers, "return": of.value,
+                     "share of the true reward's": share, "answers explained": of.accuracy, "by chance": low,
+                     "minutes": of.seconds / 60.0} | ({COMMIT: of.commit[:12]} if of.commit else {}))
+        if share is not None:
+            shares[job.task, job.method, job.answers].append(share)
+    return rows, shares
+
+
+def expected_seconds(trials: Mapping[str, Trial], jobs: Sequence[Job], kept: Kept) -> list[float]:
+    """What each job takes on this machine [s], at most; what chance does is done at once, and what is kept is done."""
+    whole: dict[str, float] = {}
+
+    def seconds(job: Job) -> float:
+        trial = trials[job.task]
+        if job.method == CHANCE or kept.has(name_of(job), settings(job, trial)):
+            return 0.0
+        if job.task not in whole:
+            config = from_mapping(StateLoopConfig, trial.settings["loop"])
+            whole[job.task] = config.steps * seconds_per_step(trial.env, config)
+        return whole[job.task] * (1.0 if job.method == TRUE else LEARNED)
+
+    return [seconds(job) for job in jobs]
 
 
 def by_chance(trial: Trial, seed: int) -> Result:

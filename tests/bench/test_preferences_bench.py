@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rewardbot.bench import preferences
-from rewardbot.bench.preferences import METHODS, RANKINGS, TRIALS, Trial, config_of, jobs_of, needed, targets
+from rewardbot.bench.preferences import (
+    CHANCE,
+    METHODS,
+    RANKINGS,
+    STRATEGIES,
+    TRIALS,
+    TRUE,
+    Job,
+    Result,
+    Trial,
+    config_of,
+    jobs_of,
+    known_already,
+    needed,
+    targets,
+)
 from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.preferences import check
 from rewardbot.training.state_loop import Spaces, make_env
@@ -16,25 +30,51 @@ from rewardbot.training.state_loop import Spaces, make_env
 TRIAL = Trial("Pendulum-v1", 100, {}, 0.95, (20, 50))
 
 
-def test_the_smoke_version_runs_every_method(tmp_path: Path) -> None:
-    path = tmp_path / "found.json"
-    run_bench("preferences", BenchOptions(json=str(path), quick=True))
-    found = json.loads(path.read_text())
+def bench(folder: Path) -> dict[str, Any]:
+    return run_bench("preferences", BenchOptions(run_dir=str(folder), quick=True))
+
+
+def test_the_smoke_version_runs_every_method_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    found = bench(tmp_path)
     assert {row["method"] for row in found["rows"]} == {"true reward", *METHODS}
     assert {row["answers"] for row in found["rows"]} == {0, 2, 6}
     assert [target["target"] for target in found["targets"]] == [">= 0.95", ">= 0.95", "<= 0.6"]
+    files = sorted((tmp_path / "preferences").iterdir())
+    assert len(files) == 2 + len(METHODS) + len(STRATEGIES)
+    written = {file: file.stat().st_mtime_ns for file in files}
+    gone = next(file for file in files if file.name.startswith("pendulum-surf-6-0"))
+    gone.unlink()
+    again = bench(tmp_path)
+    for row in found["rows"] + again["rows"]:
+        assert row.pop("minutes") >= 0.0
+    assert again == found, "what was made anew came out the same"
+    assert {file for file in files if file.stat().st_mtime_ns != written[file]} == {gone}
 
 
-def test_the_yardsticks_come_first() -> None:
-    assert jobs_of(TRIAL)[:2] == [("chance", 0), ("true reward", 0)]
-    assert jobs_of(TRIAL)[2:9] == [(method, 100) for method in METHODS]
-    assert jobs_of(TRIAL)[9:11] == [("uniform", 20), ("uniform", 50)]
+def test_the_yardsticks_come_first_and_fewer_answers_last() -> None:
+    jobs = jobs_of("t", TRIAL, (3, 4))
+    assert [(job.method, job.answers, job.seed) for job in jobs[:4]] == [
+        ("chance", 0, 3), ("chance", 0, 4), ("true reward", 0, 3), ("true reward", 0, 4)]
+    assert [(job.method, job.answers) for job in jobs[4:18:2]] == [(method, 100) for method in METHODS]
+    assert [(job.method, job.answers, job.seed) for job in jobs[18:22]] == [
+        ("uniform", 20, 3), ("uniform", 20, 4), ("uniform", 50, 3), ("uniform", 50, 4)]
+
+
+def test_more_answers_are_not_tried_where_fewer_did() -> None:
+    def known(job: Job, *values: float) -> bool:
+        found = {Job("t", method, 0, seed): Result(value) for method, value in ((CHANCE, 0.0), (TRUE, 10.0)) for seed in (0, 1)}
+        found |= {Job("t", job.method, 20, seed): Result(value) for seed, value in enumerate(values)}
+        return known_already(job, TRIAL, found)
+
+    more, whole = Job("t", "uniform", 50, 1), Job("t", "uniform", 100, 1)
+    assert known(more, 9.5, 8.8) and not known(more, 9.5, 8.0), "the mean counts"
+    assert not known(more) and not known(whole, 9.9, 9.9), "all answers are always tried"
 
 
 def test_answers_that_are_needed() -> None:
     shares = {("t", "uniform", 20): [0.2, 0.4], ("t", "uniform", 50): [0.85, 0.97], ("t", "uniform", 100): [1.0, 1.0],
               ("t", "disagreement", 20): [0.9, 0.9], ("t", "mutual_information", 100): [0.1, 0.1]}
-    assert [needed("t", strategy, TRIAL, shares) for strategy in preferences.STRATEGIES] == [50, 20, None]
+    assert [needed("t", strategy, TRIAL, shares) for strategy in STRATEGIES] == [50, 20, None]
     shares["t", RANKINGS, 100] = [1.0, 1.2]
     share, ranked, fewer = targets({"t": TRIAL}, shares, 2)
     assert (share.value, share.met) == (1.0, True) and "(uniform)" in share.name

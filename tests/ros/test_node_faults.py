@@ -80,8 +80,8 @@ class Cell:
                     self.heard.append(episode)
 
     def told(self, node: str, before: str) -> None:
-        """Waits until the present process of a node is heard of; `before` is the one before."""
-        self.job.wait(lambda: self.job.process(node) not in ("", before), 30.0, node)
+        """Waits until the present process of a node is heard of and has found the others; `before` is the one before."""
+        self.job.wait(lambda: self.job.process(node) not in ("", before) and self.job.connected(node), 30.0, node)
 
     def ask(self, mode: str, first: int, *, episodes: int = 0, stream: int = 6) -> int:
         self.job.set_parameters("sim_node", {"seed": stream, "first_episode": first})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 def weights(kind: str, processes: int, folder: Path) -> list[dict[str, Tensor]]:
     start = TORCHRUN if processes > 1 else ()
     command = [sys.executable, *start, WORKER, kind, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    traced = {**os.environ, "PYTHONFAULTHANDLER": "1"}  # an abort within a library says where
+    done = subprocess.run(command, env=traced, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return [torch.load(folder / f"{kind}-{processes}-{rank}.pt", weights_only=True) for rank in range(processes)]
 

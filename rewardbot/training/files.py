@@ -11,11 +11,12 @@ from pathlib import Path
 from rewardbot.errors import RewardbotError
 
 _NEXT_STEPS = {
-    errno.ENOSPC: "Free some space, or name a folder on another disk with --run-dir.",
-    errno.EDQUOT: "Your quota is used up: free some space, or name another folder with --run-dir.",
-    errno.EROFS: "The disk is mounted read-only: name another folder with --run-dir.",
-    errno.EACCES: "You may not write there: name another folder with --run-dir, or mend its permissions.",
-    errno.EPERM: "You may not write there: name another folder with --run-dir, or mend its permissions.",
+    errno.ENOENT: "Make that folder first, or name {elsewhere}.",
+    errno.ENOSPC: "Free some space, or name {elsewhere}, on another disk.",
+    errno.EDQUOT: "Your quota is used up: free some space, or name {elsewhere}.",
+    errno.EROFS: "The disk is mounted read-only: name {elsewhere}.",
+    errno.EACCES: "You may not write there: name {elsewhere}, or mend its permissions.",
+    errno.EPERM: "You may not write there: name {elsewhere}, or mend its permissions.",
 }
 
 
@@ -24,15 +25,20 @@ class StorageError(RewardbotError):
 
 
 @contextlib.contextmanager
-def storing(path: Path) -> Iterator[None]:
-    """Turns an OSError of the body into a StorageError that names `path` and says what to do."""
+def storing(path: Path, elsewhere: str = "another place") -> Iterator[None]:
+    """Turns an OSError of the body into a StorageError that names its file, or `path`, and says what to do.
+
+    Args:
+        path: what the body writes.
+        elsewhere: what to name instead, in words, such as an option.
+    """
     try:
         yield
     except OSError as error:
         raise StorageError(
             f"Cannot write {error.filename or path}: {error.strerror or error}.",
             valid="What was stored before is still there.",
-            next_step=_NEXT_STEPS.get(error.errno or 0, "Name another folder with --run-dir."),
+            next_step=_NEXT_STEPS.get(error.errno or 0, "Name {elsewhere}.").format(elsewhere=elsewhere),
         ) from error
 
 
@@ -43,6 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: it cannot be written; `path` is as it was.
     """
+    _refuse_folder(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     with storing(path):
         try:
@@ -50,6 +57,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             temporary.replace(path)
+        except OSError as error:
+            if error.filename == str(temporary):
+                error.filename = str(path)  # the one that somebody knows
+            raise
         finally:
             # Gone already when all went well.
             with contextlib.suppress(OSError):
@@ -73,9 +84,15 @@ def try_out(path: Path) -> None:
     Raises:
         StorageError: it cannot.
     """
+    _refuse_folder(path)
     probe = path.with_name(f".{path.name}.probe")
-    write_atomic(probe, "")
-    probe.unlink()
+    with storing(path):
+        try:
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            error.filename = str(path)
+            raise
 
 
 def link_atomic(link: Path, target: str) -> None:
@@ -101,3 +118,8 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder.", next_step="Name a file.")

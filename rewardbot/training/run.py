@@ -73,7 +73,7 @@ class RunFolder:
         """
         runs = runs.expanduser()
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{task}-{seed}"
-        with storing(runs):
+        with storing(runs, "another folder with --run-dir"):
             runs.mkdir(parents=True, exist_ok=True)
             path = _make_unique(runs, name)
         head = {"rewardbot": rewardbot.__version__, "revision": revision()}

@@ -101,7 +101,7 @@ def test_a_disk_that_fills_up_says_so_and_keeps_the_rest(tmp_path: Path):
     (full / "metrics.csv").symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"No space left") as caught:
         RunFolder(full)
-    assert isinstance(caught.value, RewardbotError) and "--run-dir" in caught.value.next_step
+    assert isinstance(caught.value, RewardbotError) and "on another disk" in caught.value.next_step
     assert len((run.path / "metrics.csv").read_text().splitlines()) == 2
 
 

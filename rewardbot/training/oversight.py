@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rewardbot.config import setting
 from rewardbot.data.library import Library
+from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
 from rewardbot.feedback.alarm import Reading as AlarmReading
 from rewardbot.feedback.ledger import Ledger
@@ -107,8 +108,12 @@ class Oversight:
         others = [segment for segment, of_policy in whole if not of_policy][: self._config.others]
         history = History(self._ledger.records())  # the ledger's own may change meanwhile
         answers = [answer for answer in learned_from(history) if all(one.episode_id in library for one in clips_in(answer))]
-        if self._watch.look(reward.reward, history, Context(clips.transitions), own, others, answers=answers,
-                            progress=progress):
+
+        def transitions(segment: Segment) -> Batch:
+            progress(0.0)  # an episode that nobody has seen before is read, which takes its time
+            return clips.transitions(segment)
+
+        if self._watch.look(reward.reward, history, Context(transitions), own, others, answers=answers, progress=progress):
             self._save()
 
     def _save(self) -> None:

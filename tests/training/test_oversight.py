@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
@@ -23,6 +24,7 @@ from rewardbot.training.choosing import Chooser
 from rewardbot.training.clips import BagClips
 from rewardbot.training.oversight import Oversight, OversightConfig
 from rewardbot.training.questioner import Questioner
+from rewardbot.training.stopping import Stopped
 from rewardbot.types import Episode, Segment
 
 COUNT, STEPS = 12, 6
@@ -88,6 +90,23 @@ def test_a_reward_that_is_surely_wrong_about_better_and_better_episodes_rings(li
     ledger.path.with_name("feedback.db.oversight").write_text("{")
     with pytest.raises(DataError, match="Delete it"):
         Oversight(library, ledger, CONFIG)
+
+
+def test_a_look_that_is_ended_reads_no_further_episode(library: Library, ledger: Ledger) -> None:
+    reward, read = DeployedPreference(learned(library, ledger)), list[str]()
+
+    def embed(episode: Episode) -> torch.Tensor:
+        read.append(episode.info.id)
+        return reward.embed(episode)
+
+    def end_after_three(share: float) -> None:
+        if len(read) == 3:
+            raise Stopped
+
+    oversight = Oversight(library, ledger, CONFIG)
+    with pytest.raises(Stopped):
+        oversight.look(reward, BagClips(library, embed), end_after_three)
+    assert len(read) == 3 and oversight.meter is None and oversight.alarm is None
 
 
 def test_few_answers_say_nothing(library: Library, ledger: Ledger) -> None:

@@ -226,8 +226,8 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
+    from rewardbot.robots.start_states import STREAMS
     from rewardbot.training.evaluate import evaluate as judge
-    from rewardbot.training.streams import STREAMS
     from rewardbot.training.view import bar
 
     if options.demos:
@@ -309,7 +309,7 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
-    from rewardbot.training.streams import STREAMS, start_seed
+    from rewardbot.robots.start_states import STREAMS, start_seed
     from rewardbot.training.video import side_by_side, write_video
 
     policy = DeployedPolicy(policy_path.read_bytes())

@@ -24,8 +24,8 @@ from rewardbot.policies.bc import BCConfig, BehaviourCloning
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import RobotContract, load_contract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
-from rewardbot.training.streams import start_seed
 from rewardbot.types import PROPRIO_NAMES
 
 TASK = "lift"

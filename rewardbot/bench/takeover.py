@@ -23,6 +23,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.bc import demonstration_set
 from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.collect import demonstrate
@@ -32,7 +33,6 @@ from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import JobOptions
 from rewardbot.training.preparing import learner_config
-from rewardbot.training.streams import STREAMS
 from rewardbot.types import Episode
 
 SEEDS = (0, 1, 2)

@@ -19,6 +19,7 @@ from rewardbot.config import share_path
 from rewardbot.errors import RobotError
 from rewardbot.robots.robot import Robot, RobotContract, load_contract
 from rewardbot.robots.safety import SafetyLimits
+from rewardbot.robots.start_states import EvenlySpread, is_of_demonstrations
 from rewardbot.robots.tasks import load_task
 from rewardbot.types import Observation
 
@@ -98,7 +99,7 @@ class MujocoRobot(Robot):
         self.data.qpos[self._qpos] = joints
         self.data.qpos[[self._finger, self._finger + 1]] = self.contract.gripper_open
         self.data.ctrl[:7], self.data.ctrl[7] = joints, self.contract.gripper_open
-        self.task.randomise(self.model, self.data, rng)
+        self.task.randomise(self.model, self.data, EvenlySpread(seed) if is_of_demonstrations(seed) else rng)
         mujoco.mj_forward(self.model, self.data)
         self.safety.reset(joints)
         self._time_offset = self._last_stamp + self.period

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rewardbot.errors import RewardbotError
+from rewardbot.robots.start_states import STRIDE, start_seed
 from rewardbot.ros.job_node import JobNode
-from rewardbot.training.streams import STRIDE, start_seed
 
 STALLED_S = 120.0
 """Time without any progress after which a job gives up [s]; nodes may be started again and pretrain again in it."""

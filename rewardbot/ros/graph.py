@@ -12,11 +12,11 @@ from typing import Any, Literal, get_args
 from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.teleop.devices import HELP as DEVICE_HELP
 from rewardbot.teleop.devices import DeviceName
 from rewardbot.teleop.driving import Frame
 from rewardbot.training.options import PICTURES_HELP, SETTINGS_FILES, Pictures, TeacherName
-from rewardbot.training.streams import STREAMS
 
 Value = bool | int | float | str
 Restart = Literal["never", "on-failure"]

@@ -22,6 +22,7 @@ from rewardbot.config import setting
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header
 from rewardbot.errors import DataError, RewardbotError, RobotError
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
@@ -32,7 +33,6 @@ from rewardbot.training.files import StorageError
 from rewardbot.training.loop import JUDGED, RECENT
 from rewardbot.training.options import ACTORS, phases
 from rewardbot.training.record import JobRecord, RecordKeeper
-from rewardbot.training.streams import STREAMS
 from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo
 

@@ -29,9 +29,9 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import RewardbotNode, start, take_all
-from rewardbot.training.streams import start_seed
 from rewardbot.types import Observation
 
 NAMED_AFTER_S = 5.0
@@ -57,7 +57,7 @@ class SimSettings:
 class SimState:
     """Parameters that may be set at any time."""
 
-    seed: int = setting(0, "stream of start states, see training/streams.py; setting it begins the sequence again", min=0,
+    seed: int = setting(0, "stream of start states, see robots/start_states.py; setting it begins the sequence again", min=0,
                         max=2**31 - 1)
     first_episode: int = setting(0, "index of the start state where the sequence begins; setting it begins it again", min=0,
                                  max=1_000_000)

@@ -14,8 +14,8 @@ from rewardbot.errors import RewardbotError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.play import RandomPlay
+from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
-from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 STAY, EVERY, LIFT = 4, 3, 3

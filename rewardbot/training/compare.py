@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import UPDATES_PER_STEP, learn
 from rewardbot.training.oracle import OracleLearner
-from rewardbot.training.streams import STREAMS
 from rewardbot.types import Episode
 
 ARMS = ("frozen", "frozen_offline", "oracle")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.training.streams import start_seed
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training.summary import ClassifierErrors, wilson
 
 ImageCheck = Callable[[dict[str, NDArray[np.uint8]], bool], None]

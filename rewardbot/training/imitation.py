@@ -18,9 +18,9 @@ from rewardbot.policies.base import DeployedPolicy, policy_to_bytes
 from rewardbot.policies.bc import BCConfig, BehaviourCloning, DemonstrationSet, cloning_loss, demonstration_set, join
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.collect import run_episode
-from rewardbot.training.streams import start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 

@@ -16,6 +16,7 @@ from rewardbot.data.episodes import DEMONSTRATIONS
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.checkpoint import CHECKPOINT, POLICY
 from rewardbot.training.evaluate import evaluate
 from rewardbot.training.files import storing, write_atomic
@@ -26,7 +27,6 @@ from rewardbot.training.learner import LearnerConfig
 from rewardbot.training.options import FILTERED, JobOptions
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
-from rewardbot.training.streams import STREAMS
 from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics

@@ -17,12 +17,12 @@ from rewardbot.policies.dagger import dagger, geometric
 from rewardbot.policies.filtered_bc import top_share
 from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.device import choose, memory
 from rewardbot.training.imitation import Imitation
 from rewardbot.training.learner import LearnerConfig
 from rewardbot.training.loop import RECENT
 from rewardbot.training.options import FILTERED, ROUNDS, JobOptions
-from rewardbot.training.streams import STREAMS
 from rewardbot.types import PROPRIO_NAMES, Episode, Metrics
 
 CLONED = "bc_tuned"

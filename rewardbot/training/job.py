@@ -15,6 +15,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate, play
@@ -26,7 +27,6 @@ from rewardbot.training.options import ACTORS, JobOptions, phases
 from rewardbot.training.pretraining import pretrain
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
-from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.summary import Summary, wilson
 from rewardbot.training.view import Progress, View
 from rewardbot.types import Metrics

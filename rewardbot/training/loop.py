@@ -13,13 +13,13 @@ from rewardbot.nets import parallel
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.collect import run_episode
 from rewardbot.training.evaluate import error_rates
 from rewardbot.training.learner import Learner
 from rewardbot.training.oracle import OracleLearner
-from rewardbot.training.streams import start_seed
 from rewardbot.types import EpisodeInfo, Metrics
 
 UPDATES_PER_STEP = 1.0

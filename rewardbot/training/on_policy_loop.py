@@ -18,9 +18,9 @@ from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
 from rewardbot.policies.ppo import PPO, PPOConfig
+from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.state_loop import Env, Reward, Spaces, name_of, vector
-from rewardbot.training.streams import STREAMS, start_seed
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,11 @@ from rewardbot.rewards.mrn import CriticBatch, MetaRewardNet, MRNConfig
 from rewardbot.rewards.pebble import PEBBLE, StateEntropy, StateEntropyConfig
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.rewards.surf import Surf, SurfConfig
+from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.training import stopping
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
-from rewardbot.training.streams import STREAMS, start_seed
 from rewardbot.training.watch import Watch, WatchConfig
 from rewardbot.training.weighting import fit_weighted, learned_from
 from rewardbot.types import Metrics, Segment

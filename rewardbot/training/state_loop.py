@@ -37,7 +37,7 @@ from rewardbot.data.episode_replay import EpisodeReplay
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.sac import SAC, SACConfig
-from rewardbot.training.streams import STREAMS, start_seed
+from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.types import Segment
 
 _MODULES, _OPTIMISERS = ("actor", "critic", "target"), ("critic_optimiser", "actor_optimiser")

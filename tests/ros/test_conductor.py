@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rewardbot.errors import RewardbotError
+from rewardbot.robots.start_states import STRIDE, start_seed
 from rewardbot.ros import conductor as module
 from rewardbot.ros.conductor import Conductor, Task, index_in
-from rewardbot.training.streams import STRIDE, start_seed
 
 pytestmark = pytest.mark.ros
 

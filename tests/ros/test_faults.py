@@ -19,8 +19,8 @@ import pytest
 from rewardbot.bench.faults import NODES, nodes_of, recorded, taken, visited
 from rewardbot.config import from_mapping
 from rewardbot.data.episodes import list_episodes, read_header
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training.record import JobRecord
-from rewardbot.training.streams import start_seed
 from rewardbot.training.summary import Summary
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

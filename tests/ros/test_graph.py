@@ -13,8 +13,8 @@ import pytest
 
 from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.ros.graph import GRAPHS, NodeStart, links, load_graph, resolve
-from rewardbot.training.streams import STREAMS
 
 
 class Recorded:

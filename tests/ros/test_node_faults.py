@@ -20,12 +20,12 @@ from rewardbot.nets.encoders import Encoder
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, qos
 from rewardbot.ros.graph import load_graph, resolve
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import take_all
 from rewardbot.ros.policy_node import GONE_S, NAMED_AFTER_S
-from rewardbot.training.streams import start_seed
 from rewardbot.types import PROPRIO_NAMES, Episode
 
 pytestmark = pytest.mark.ros

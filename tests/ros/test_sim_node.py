@@ -17,8 +17,8 @@ from std_srvs.srv import SetBool, Trigger
 
 from rewardbot.data import decode
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, qos
-from rewardbot.training.streams import start_seed
 
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract()

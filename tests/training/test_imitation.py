@@ -17,9 +17,9 @@ from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.imitation import Imitation
-from rewardbot.training.streams import start_seed
 from rewardbot.types import Episode
 
 SMALL = BCConfig(steps=3, batch=8, latent=4, hidden=8)

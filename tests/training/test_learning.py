@@ -9,11 +9,11 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.bc import BCConfig
 from rewardbot.policies.rlpd import RLPDConfig
 from rewardbot.robots.mujoco import MujocoRobot
+from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import evaluate
 from rewardbot.training.learner import ClassifierConfig, Learner, LearnerConfig
 from rewardbot.training.loop import learn
-from rewardbot.training.streams import STREAMS
 
 SEED = 0
 STEPS = 5000

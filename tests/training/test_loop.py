@@ -13,13 +13,13 @@ from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import RewardbotError
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training import collect
 from rewardbot.training.compare import arm_config
 from rewardbot.training.evaluate import ClassifierCounts, Evaluation, error_rates, evaluate
 from rewardbot.training.learner import Learner, LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.oracle import OracleLearner
-from rewardbot.training.streams import start_seed
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 Make = Callable[..., Episode]

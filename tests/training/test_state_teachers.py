@@ -20,12 +20,12 @@ from rewardbot.data.episodes import read_episode
 from rewardbot.errors import ConfigError
 from rewardbot.feedback.feedback import Given, Ranking, answer_pair
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.robots.start_states import start_seed
 from rewardbot.training import state_teachers
 from rewardbot.training.drawn_episodes import DrawnEpisodes
 from rewardbot.training.preferences import LEDGER
 from rewardbot.training.state_loop import StateLoop, StateLoopConfig
 from rewardbot.training.state_teachers import SHOWN, Window, asked
-from rewardbot.training.streams import start_seed
 from rewardbot.types import Segment
 from tests.training.point import Point
 

@@ -1,0 +1,57 @@
+"""Which start state an episode begins from: the same states for a run over ROS, a run in one process, and an evaluation later."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, TypeGuard
+
+import numpy as np
+
+STREAMS = 3
+"""Demonstrations, learning and evaluation of seed s start from the streams 3 s, 3 s + 1 and 3 s + 2."""
+
+STRIDE = 1_000_003
+
+MOST_DRAWS = 12
+"""Numbers that one start state may need."""
+
+
+def start_seed(stream: int, episode: int) -> int:
+    """The seed of the start state of an episode in a stream of start states; streams do not meet below a million episodes."""
+    return stream * STRIDE + episode
+
+
+def is_of_demonstrations(seed: int | None) -> TypeGuard[int]:
+    """Whether `start_seed` made the seed for a demonstration."""
+    return seed is not None and seed // STRIDE % STREAMS == 0
+
+
+class EvenlySpread(np.random.Generator):
+    """Draws the start states of demonstrations: over a stream they fill the space evenly, as a person lays things out who shows
+    a robot what to do. Thirty that are drawn independently leave corners of the table in which nothing was ever shown.
+
+    Episode n of stream s takes the n-th point of a scrambled Halton sequence (Owen 2017, "A randomized Halton algorithm in R"),
+    whose scrambling is drawn with s. Each single start state is as likely as any other.
+
+    Args:
+        seed: see `start_seed`.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(seed))
+        from scipy.stats.qmc import (
+            Halton,  # here, because loading it takes a third of a second, and only demonstrations need it
+        )
+
+        stream, episode = divmod(seed, STRIDE)
+        sequence = Halton(MOST_DRAWS, rng=np.random.default_rng(stream))
+        self._point = iter(sequence.fast_forward(episode).random(1)[0])
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        """As of any generator; a start state may ask for `MOST_DRAWS` numbers altogether."""
+        shape = np.broadcast_shapes(np.shape(low), np.shape(high)) if size is None else size
+        count = int(np.prod(shape))
+        drawn = np.array(list(itertools.islice(self._point, count)))
+        if len(drawn) < count:
+            raise ValueError(f"A start state needs more than {MOST_DRAWS} numbers; raise MOST_DRAWS in {__name__}.")
+        return (np.asarray(low) + (np.asarray(high) - low) * drawn.reshape(shape))[()]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 import rewardbot
 from rewardbot import bag_commands, commands, label_commands, ledger_commands, reward_commands
 from rewardbot.arguments import Parser, add_options, parse
+from rewardbot.config import user_path
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
@@ -47,7 +49,7 @@ def _train(parser: Parser, argv: Sequence[str]) -> None:
     seen = vars(peek.parse_known_args(list(argv))[0])
     again = seen["resume"] is not None and (seen["resume"] or f"{seen['run_dir'] or JobOptions.run_dir}/{LATEST}")
     named = any(argument.partition("=")[0] in ("--env", "--state") for argument in argv)
-    if named or (again and is_state_run(Path(again).expanduser())):
+    if named or (again and is_state_run(user_path(again))):
         _train_from_states(parser, argv)
         return
     parser.epilog = "From state vectors and preferences: rewardbot train --env NAME --help"
@@ -189,6 +191,9 @@ def run(argv: Sequence[str]) -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not after nohup
+            signal.signal(number, _leave)
     try:
         run(sys.argv[1:])
         sys.stdout.flush()
@@ -204,3 +209,9 @@ def main() -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(0)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Python would end on the spot, and what was started go on without us. A second signal does not wait."""
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(128 + number)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,26 @@ def test_each_thing_that_is_gone_counts(run: Path) -> None:
     (run / "job.json").unlink()
     shutil.rmtree(run / CHECKPOINT)
     assert seen.lost(run) == 1 + 3 + 2
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+def test_a_signal_to_end_it_ends_what_it_has_started(tmp_path: Path) -> None:
+    bench = subprocess.Popen([sys.executable, "-m", "rewardbot", "bench", "faults", "--quick", "--run-dir", str(tmp_path)],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60.0
+        while not list(tmp_path.glob("faults-*/unbroken/latest")):  # the job has made it
+            assert bench.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        (job,) = children(bench.pid)
+    finally:
+        bench.terminate()
+        _, said = bench.communicate(timeout=60.0)
+    assert bench.returncode == 128 + signal.SIGTERM and not said, said
+    assert not Path(f"/proc/{job}").exists()
 
 
 def test_a_run_that_never_began(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import shutil
 import uuid
 from pathlib import Path
 
+from rewardbot.config import user_path
 from rewardbot.doctor.finding import DoctorOptions, Finding
-from rewardbot.ros.ports import SHARED_MEMORY, is_free
+from rewardbot.ros.segments import SHARED_MEMORY, dead_segments
 
 GB = 1e9
 SEGMENT_MB = 18
@@ -38,7 +39,7 @@ def busy(cores: int, memory_gb: float, load: float) -> Finding:
 
 def disk(options: DoctorOptions) -> list[Finding]:
     """Whether run folders can be written, and how much fits."""
-    return [disk_of(Path(options.run_dir).expanduser(), options.free_gb)]
+    return [disk_of(user_path(options.run_dir), options.free_gb)]
 
 
 def disk_of(folder: Path, least_gb: float) -> Finding:
@@ -95,18 +96,6 @@ def leftovers_of(folder: Path) -> Finding:
         return Finding(name, "ok", f"none in {folder}", values={"files": 0, "mb": 0})
     found = f"{len(dead)} files ({size:.0f} MB) of dead processes in {folder}"
     names = sorted({f"{path.name.split('_')[0]}_*" for path in dead})
-    mend = f"While no ROS program runs: cd {folder} && rm -f {' '.join(names)} {' '.join(f'sem.{item}' for item in names)}"
+    mend = ("The next node that starts removes those of your own programs. All of them, while no ROS program runs: "
+            f"cd {folder} && rm -f {' '.join(names)} {' '.join(f'sem.{item}' for item in names)}")
     return Finding(name, "warning", found, mend, {"files": len(dead), "mb": round(size)})
-
-
-def dead_segments(folder: Path) -> list[Path]:
-    """Files of Fast DDS in `folder` that no living process holds: each has a lock file `<name>_el` that its owner keeps locked.
-
-    Files of other users that cannot be opened are left out.
-    """
-    dead: list[Path] = []
-    for lock in sorted([*folder.glob("fastdds_*_el"), *folder.glob("fastrtps_*_el")]):
-        segment = lock.with_name(lock.name.removesuffix("_el"))
-        if is_free(lock):
-            dead += [path for path in (segment, lock) if path.exists()]
-    return dead

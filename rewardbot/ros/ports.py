@@ -8,9 +8,9 @@ request again, while everything that it sends itself arrives (eProsima/Fast-DDS 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,8 +18,7 @@ from tempfile import NamedTemporaryFile
 
 from rewardbot.config import share_path
 from rewardbot.ros.environment import DOMAIN_VARIABLE, PROFILE, PROFILE_VARIABLES, check_domain
-
-SHARED_MEMORY = Path("/dev/shm")
+from rewardbot.ros.segments import LOCK, SHARED_MEMORY, is_free, remove_dead_segments
 
 PARTICIPANTS = 32
 """Discovery on one machine looks for so many participants, and not beyond."""
@@ -29,65 +28,75 @@ PARTICIPANTS = 32
 def own_ports() -> Iterator[None]:
     """Around the making of the only participant of this process; without effect where the user has named a DDS profile.
 
-    The profile is loaded once per process, so this is for programs, not for tests with several participants.
+    What dead processes left of shared memory is removed first. The profile is loaded once per process, so this is for programs,
+    not for tests with several participants.
 
     Raises:
         ConfigError: ROS_DOMAIN_ID is not one.
     """
     check_domain()
+    remove_dead_segments()
     variable, profile = PROFILE_VARIABLES[0], share_path(PROFILE)
-    number = fresh_participant(int(os.environ.get(DOMAIN_VARIABLE, "").strip() or 0))
-    if os.environ.get(variable) != str(profile) or number is None:
-        yield
-        return
+    domain = int(os.environ.get(DOMAIN_VARIABLE, "").strip() or 0)
     with ExitStack() as stack:
-        with suppress(OSError):  # no shared memory here, or no room in it: no ports in it either
-            file = stack.enter_context(NamedTemporaryFile("w", prefix="rewardbot-", suffix=".xml", dir=SHARED_MEMORY))
-            file.write(profile.read_text().replace("<rtps>", f"<rtps><participantID>{number}</participantID>", 1))
-            file.flush()
-            stack.callback(os.environ.update, {variable: str(profile)})
-            os.environ[variable] = file.name
+        number = stack.enter_context(participant(domain))
+        if os.environ.get(variable) == str(profile) and number is not None:
+            with suppress(OSError):  # no shared memory here, or no room in it: no ports in it either
+                file = stack.enter_context(NamedTemporaryFile("w", prefix="rewardbot-", suffix=".xml", dir=SHARED_MEMORY))
+                file.write(profile.read_text().replace("<rtps>", f"<rtps><participantID>{number}</participantID>", 1))
+                file.flush()
+                stack.callback(os.environ.update, {variable: str(profile)})
+                os.environ[variable] = file.name
         yield
 
 
-def fresh_participant(domain: int, folder: Path = SHARED_MEMORY) -> int | None:
-    """A participant number whose port no dead process has had, or else the one that died first.
+@contextmanager
+def participant(domain: int, folder: Path | None = None) -> Iterator[int | None]:
+    """A participant number from 0 to 31 that no other program of ours gets meanwhile; None if all are in use.
 
-    One of several, by chance, since nodes are started at the same time; two that meet are told apart by Fast DDS.
+    Its port is one that no dead process has had, or else the one that was taken longest ago.
 
     Args:
         domain: the ROS_DOMAIN_ID.
-        folder: where the segments are.
-
-    Returns:
-        From 0 to 31; None if all are in use.
+        folder: where the ports are; the machine's if not given.
     """
-    ports = {number: folder / f"fastdds_port{user_port(domain, number)}" for number in range(PARTICIPANTS)}
-    locks = {number: port.with_name(f"{port.name}_el") for number, port in ports.items()}
-    # Whoever notices that a reader is dead removes its lock and keeps its port.
-    if fresh := [number for number in ports if not ports[number].exists() and not locks[number].exists()]:
-        return random.choice(fresh)
-    died: dict[int, float] = {}
-    for number, lock in locks.items():
-        with suppress(FileNotFoundError):  # another process takes it over
-            if not lock.exists() or is_free(lock):
-                died[number] = ports[number].stat().st_mtime
-    return min(died, key=died.__getitem__, default=None)
+    folder = folder or SHARED_MEMORY
+    ports = _free_ports(domain, folder)
+    with ExitStack() as stack:
+        number = next((number for number, port in ports.items() if _claim(port.name, stack)), None)
+        if number is not None:
+            with suppress(OSError):  # nobody has had it, or another user
+                os.utime(ports[number])
+        yield number
 
 
-def is_free(lock: Path) -> bool:
-    """Whether nobody holds a lock file of Fast DDS: each process keeps those of its segments and ports locked."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _claim(name: str, stack: ExitStack) -> bool:
+    """Whether a name is ours until the stack is left. It is one in the kernel and no file, so that it goes with its process.
+
+    Whoever does not see it is told apart by Fast DDS.
+    """
+    with suppress(OSError):
+        stack.enter_context(socket.socket(socket.AF_UNIX)).bind(f"\0rewardbot-{name}")
         return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
+    return False
+
+
+def _free_ports(domain: int, folder: Path) -> dict[int, Path]:
+    """Participant numbers that nobody has now, and their ports, the best first. Those that are alike come by chance."""
+    ports: dict[int, Path] = {}
+    fresh: list[int] = []
+    taken: dict[int, float] = {}
+    for number in range(PARTICIPANTS):
+        port = ports[number] = folder / f"fastdds_port{user_port(domain, number)}"
+        lock = port.with_name(f"{port.name}{LOCK}")
+        # Whoever notices that a reader is dead removes its lock and keeps its port.
+        if not port.exists() and not lock.exists():
+            fresh.append(number)
+        elif not lock.exists() or is_free(lock):
+            with suppress(FileNotFoundError):  # another process takes it over
+                taken[number] = port.stat().st_mtime
+    best = random.sample(fresh, len(fresh)) + sorted(taken, key=taken.__getitem__)
+    return {number: ports[number] for number in best}
 
 
 def user_port(domain: int, participant: int) -> int:

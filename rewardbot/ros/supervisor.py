@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from rewardbot.errors import RewardbotError
 from rewardbot.ros.environment import PARENT_VARIABLE, STARTER_VARIABLE, set_defaults
 from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, resolve
+from rewardbot.ros.segments import remove_dead_segments
 from rewardbot.teleop.terminal import kept
 
 READY = "ready:"
@@ -179,6 +180,7 @@ class Supervisor:
                 process.popen.wait()
                 process.reader.join(timeout=2.0)
         self._processes.clear()
+        remove_dead_segments()
 
     def __enter__(self) -> Supervisor:
         return self

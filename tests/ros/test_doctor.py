@@ -15,10 +15,9 @@ import pytest
 from rewardbot.config import share_path
 from rewardbot.doctor import graph
 from rewardbot.doctor.finding import DoctorOptions, Finding
-from rewardbot.doctor.machine import dead_segments
 from rewardbot.doctor.run import examine
-from rewardbot.ros.ports import SHARED_MEMORY
 from rewardbot.ros.probe import Link, segment_bytes
+from rewardbot.ros.segments import SHARED_MEMORY, dead_segments, remove_dead_segments
 
 pytestmark = pytest.mark.ros
 
@@ -117,7 +116,7 @@ def test_another_graph_is_named(client: Any) -> None:
     assert alone.level == "ok"
 
 
-def test_what_a_killed_process_leaves_is_found(own_profile: None) -> None:
+def test_what_a_killed_process_leaves_is_removed(own_profile: None) -> None:
     """A living participant's segment is none of it. Without discovery, so that the process holds its own segments only."""
     program = ("import sys, rclpy; from rewardbot.ros.environment import set_defaults; set_defaults(); rclpy.init();"
                "node = rclpy.create_node('short_lived'); print(open('/proc/self/maps').read(), flush=True); sys.stdin.read()")
@@ -132,12 +131,12 @@ def test_what_a_killed_process_leaves_is_found(own_profile: None) -> None:
         own = {name for name in names if "port" not in name}
         assert own and segment_bytes(maps) > 16e6
         assert not own & {path.name for path in dead_segments(SHARED_MEMORY)}
+        remove_dead_segments()
+        assert all((SHARED_MEMORY / f"{name}{end}").exists() for name in own for end in ("", "_el"))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        dead = [path for path in dead_segments(SHARED_MEMORY) if path.name.removesuffix("_el") in own]
-        assert {path.name for path in dead} == {*own, *(f"{name}_el" for name in own)}
-        for path in dead:
-            path.unlink()
+        remove_dead_segments()
+        assert not any((SHARED_MEMORY / f"{name}{end}").exists() for name in own for end in ("", "_el"))
     finally:
         process.kill()
         process.communicate()

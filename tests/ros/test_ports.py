@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
 from rewardbot.ros import ports
 from rewardbot.ros.environment import PROFILE
-from rewardbot.ros.ports import PARTICIPANTS, fresh_participant, is_free, own_ports, user_port
+from rewardbot.ros.ports import PARTICIPANTS, own_ports, participant, user_port
 
 VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
 
@@ -38,29 +39,46 @@ def test_the_port_is_that_of_the_standard() -> None:
     assert (user_port(0, 0), user_port(0, 1), user_port(1, 0)) == (7411, 7413, 7661)
 
 
-def test_a_number_that_nobody_had_comes_before_one_that_somebody_had(tmp_path: Path) -> None:
-    assert fresh_participant(3, tmp_path) in range(PARTICIPANTS)
-    made = locks(tmp_path, 3)
+@pytest.fixture
+def domain_of_its_own() -> int:
+    """That nobody else on this machine takes numbers in; it need not be one."""
+    return 1000 + os.getpid()
+
+
+def first(domain: int, folder: Path) -> int | None:
+    """The number that a process gets, if it then does not use it. It counts as taken now."""
+    with participant(domain, folder) as number:
+        return number
+
+
+def test_a_number_that_nobody_had_comes_before_one_that_somebody_had(domain_of_its_own: int, tmp_path: Path) -> None:
+    made = locks(tmp_path, domain_of_its_own)
     made[17].unlink()
-    assert fresh_participant(3, tmp_path) == 0, "somebody still sends to 17"
+    assert first(domain_of_its_own, tmp_path) == 0, "somebody still sends to 17"
     port(made[17]).unlink()
-    assert fresh_participant(3, tmp_path) == 17
+    assert first(domain_of_its_own, tmp_path) == 17
     made[17].touch()
-    assert fresh_participant(3, tmp_path) == 0
-    with made[0].open() as held:
+    with made[1].open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert not is_free(made[0])
-        assert fresh_participant(3, tmp_path) == 1
-    assert fresh_participant(4, tmp_path) in range(PARTICIPANTS)
+        assert first(domain_of_its_own, tmp_path) == 2
+    assert [first(domain_of_its_own, tmp_path) for _ in range(3)] == [1, 3, 4], "not the same one again"
 
 
-def test_when_all_live_it_is_left_to_dds(tmp_path: Path) -> None:
-    held = [lock.open() for lock in locks(tmp_path, 0)]
-    for file in held:
-        fcntl.flock(file, fcntl.LOCK_EX)
-    assert fresh_participant(0, tmp_path) is None
-    for file in held:
-        file.close()
+def test_processes_that_start_together_get_a_number_each(domain_of_its_own: int, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        got = [stack.enter_context(participant(domain_of_its_own, tmp_path)) for _ in range(PARTICIPANTS + 1)]
+    assert got[-1] is None and set(got[:-1]) == set(range(PARTICIPANTS))
+    locks(tmp_path, domain_of_its_own)
+    with ExitStack() as stack:
+        again = [stack.enter_context(participant(domain_of_its_own, tmp_path)) for _ in range(PARTICIPANTS + 1)]
+    assert again == [*range(PARTICIPANTS), None], "who died first, first"
+
+
+def test_when_all_live_it_is_left_to_dds(domain_of_its_own: int, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for lock in locks(tmp_path, domain_of_its_own):
+            fcntl.flock(stack.enter_context(lock.open()), fcntl.LOCK_EX)
+        assert first(domain_of_its_own, tmp_path) is None
 
 
 def test_the_profile_is_ours_with_a_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

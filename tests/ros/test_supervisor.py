@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,12 @@ def gone(pid: int) -> bool:
     return False
 
 
+def held_by(pid: int) -> list[Path]:
+    """Lock files of segments and ports that a process keeps."""
+    links = [Path(f"/proc/{pid}/fd") / name for name in os.listdir(f"/proc/{pid}/fd")]
+    return [link.readlink() for link in links if link.is_symlink() and link.readlink().match("/dev/shm/fastdds_*_el")]
+
+
 def wait_until(done: Any, what: str) -> None:
     deadline = time.monotonic() + 30.0
     while not done():
@@ -44,11 +51,13 @@ def test_a_dead_node_is_named_and_the_rest_stopped(domain: int) -> None:
         supervisor.wait_ready()
         supervisor.poll()
         pids = [supervisor.pid(name) for name in supervisor.names]
+        segments = [path for path in held_by(supervisor.pid("recorder_node")) if not path.name.startswith("fastdds_port")]
         os.kill(supervisor.pid("recorder_node"), signal.SIGKILL)
         with pytest.raises(NodeDied, match="recorder_node was killed by signal 9") as caught:
             wait_until(lambda: supervisor.poll(), "the death to be seen")
         assert caught.value.node == "recorder_node"
     assert all(gone(pid) for pid in pids)
+    assert segments and not any(path.exists() for path in segments), "18 MB of shared memory each"
     assert ("sim_node", "ready: sim_node") in lines
 
 

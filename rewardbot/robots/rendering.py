@@ -31,6 +31,9 @@ def cannot_render(error: BaseException) -> MissingSystemLibrary:
 
 
 os.environ.setdefault("MUJOCO_GL", "egl")
+# Mesa's software renderer draws in the caller's thread: at 64 and 128 px handing the work to threads of its own costs more than
+# they save, and on a busy machine each image would wait until they get their turn.
+os.environ.setdefault("LP_NUM_THREADS", "0")
 try:
     import mujoco
 except (ImportError, AttributeError, OSError, RuntimeError) as missing:  # which one depends on the library that is missing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,12 @@ except MissingSystemLibrary as error:
 
 def test_this_machine_draws():
     check_rendering()
+
+
+def test_the_software_renderer_has_no_threads_that_an_image_would_wait_for():
+    check_rendering()
+    threads = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+    assert not [name for name in threads if name.startswith("llvmpipe")]
 
 
 @pytest.mark.parametrize("broken", [

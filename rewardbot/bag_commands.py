@@ -14,7 +14,7 @@ from rich.markup import escape
 from rewardbot import actions, registry, tables
 from rewardbot.actions import Action, NoOptions
 from rewardbot.arguments import Parser
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError, DataError
 
 FILMED, PICTURED = ".mp4", ".png"
@@ -76,7 +76,7 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
                 _count(bag.takeovers, "yellow")]
 
     console = tables.console()
-    for place in map(_path, places.dir):
+    for place in map(user_path, places.dir):
         bags = [summarise(path) for path in bags_in(place)]
         listed = tables.table(place, "id", "task", "source", "success", "#steps", "#seconds", "#size", "#problems", "#takeovers")
         for bag in bags:
@@ -92,7 +92,7 @@ def info(places: Namespace, options: NoOptions) -> None:
     from rewardbot.config import to_mapping
     from rewardbot.data.bags import summarise, topics
 
-    path = _path(places.bag)
+    path = user_path(places.bag)
     bag = summarise(path)
     if bag.header is None:
         raise DataError(bag.damage, next_step="rewardbot bags verify tells more.")
@@ -120,9 +120,9 @@ def show(places: Namespace, options: ShowOptions) -> None:
     """`rewardbot bags show BAG|DIR`."""
     from rewardbot.data.bags import whole_bags
 
-    place = _path(places.path)
+    place = user_path(places.path)
     bags = whole_bags([place])
-    out = Path(options.out or f"{place.resolve().name}{PICTURED}").expanduser()
+    out = user_path(options.out or f"{place.resolve().name}{PICTURED}")
     if out.suffix not in (FILMED, PICTURED):
         raise ConfigError(f"--out is '{options.out}'.", valid=f"A file name that ends in {PICTURED} or {FILMED}.")
     shown = bags[: options.most]
@@ -136,7 +136,7 @@ def verify(places: Namespace, options: NoOptions) -> bool:
     from rewardbot.data.bags import bags_in, examine
     from rewardbot.training.view import bar
 
-    paths = [path for place in places.path for path in bags_in(_path(place))]
+    paths = [path for place in places.path for path in bags_in(user_path(place))]
     with bar("rewardbot bags verify", "bags") as report:
         faults = []
         for number, fault in enumerate(examine(paths), 1):
@@ -152,7 +152,7 @@ def repair(places: Namespace, options: NoOptions) -> bool:
     """`rewardbot bags repair DIR|PART`; whether something is left that cannot be repaired now."""
     from rewardbot.data.repair import leftovers, mend_part
 
-    place = _path(places.path)
+    place = user_path(places.path)
     if not place.is_dir():
         raise DataError(f"There is no folder {place}.", valid="A folder of bags, or what is left of one, <id>.part.")
     alone = place.suffix in (".part", ".broken")
@@ -171,7 +171,7 @@ def split(places: Namespace, options: SplitOptions) -> None:
 
     if not options.at:
         raise ConfigError("--at is missing.", valid="The steps before which to cut, such as --at 20 or --at 20,45.")
-    bag = _path(places.bag)
+    bag = user_path(places.bag)
     for piece in cut(bag, options.at):
         print(piece)
     print(f"{bag} is now {bag.name}.discarded; the verdict went to the last piece.")
@@ -182,9 +182,9 @@ def merge(places: Namespace, options: NoOptions) -> None:
     from rewardbot.data.bag_changes import merge as copy_all
     from rewardbot.training.view import bar
 
-    out = _path(places.out)
+    out = user_path(places.out)
     with bar("rewardbot bags merge", "bags") as report:
-        merged = copy_all(out, [_path(place) for place in places.path], progress=report)
+        merged = copy_all(out, [user_path(place) for place in places.path], progress=report)
     for bag, id in merged.renamed:
         print(f"{bag} is {id} in {out}: its id was taken.")
     print(f"{out}: {merged.count} episodes")
@@ -195,7 +195,7 @@ def delete(places: Namespace, options: DeleteOptions) -> None:
     from rewardbot.data import bag_changes
     from rewardbot.data.bags import summarise
 
-    paths = [_path(place) for place in places.path]
+    paths = [user_path(place) for place in places.path]
     bags = [bag for path in paths for bag in bag_changes.given_up(path)] if options.discarded else paths
     if not bags:
         print("Nothing was discarded or rejected there.")
@@ -216,7 +216,7 @@ def export(places: Namespace, options: NoOptions) -> None:
     from rewardbot.training.view import bar
 
     registry.check("exchange", places.format)
-    bags, out = whole_bags([_path(places.path)]), _path(places.out)
+    bags, out = whole_bags([user_path(places.path)]), user_path(places.out)
     with bar(f"rewardbot bags export {places.format}", "episodes") as report:
         count = write_out(places.format, bags, out, progress=report)
     print(f"{out}: {count} episodes. {registry.describe('exchange', places.format)}")
@@ -231,10 +231,10 @@ def bring_in(places: Namespace, options: ImportOptions) -> None:
     if wrong := [theirs for theirs, equals, ours in pairs if not (theirs and equals and ours)]:
         raise ConfigError(f"--map has '{wrong[0]}'.", valid="THEIRS=OURS, such as observation.images.top=front.")
     asked = Asked(options.robot or None, options.task or None, options.success, {ours: theirs for theirs, _, ours in pairs})
-    folder = _path(places.dir)
+    folder = user_path(places.dir)
     console = Console()
     with console.status("") as status:
-        count, left_out = read_in(places.format, _path(places.source), folder, asked,
+        count, left_out = read_in(places.format, user_path(places.source), folder, asked,
                                   progress=lambda done: status.update(f"{done} episodes read"))
     for line in left_out:
         print(f"Left out: {line}.")
@@ -305,10 +305,6 @@ def _agreed(question: str) -> bool:
         return input(f"{question} [yes/no] ").strip().lower() in ("y", "yes")
     except EOFError:  # nobody is there to answer
         return False
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
 
 
 def _count(number: int, colour: str) -> str:

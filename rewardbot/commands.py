@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rewardbot import registry
-from rewardbot.config import from_mapping, names_in
+from rewardbot.config import from_mapping, names_in, user_path
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.measured import NOT_MEASURED
@@ -64,8 +64,8 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     asked = DemoOptions(
         task=options.task, robot=options.robot, seed=options.seed, demos=options.demos, play=options.play,
         episodes=options.episodes,
-        learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise, config=options.config,
-        resume=resume is not None)
+        learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise,
+        operator_hesitation=options.hesitation, config=options.config, resume=resume is not None)
     with run:
         found = run_demo(asked, run.path, report=run.log)
         fields = {spec.name for spec in dataclasses.fields(Summary)}
@@ -111,7 +111,7 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
     if resume is None:
         options, config, run = prepare(options, given)
     else:
-        path = Path(resume).expanduser().resolve()
+        path = user_path(resume).resolve()
         options, config, run = reopen(path, {name: value for name, value in given.items() if name != "run_dir"})
     with run:
         summary = train(options, config, run)
@@ -160,7 +160,7 @@ def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[Jo
         return prepare(options, command)
     from rewardbot.training.resuming import finished, reopen
 
-    path = Path(resume.run).expanduser().resolve()
+    path = user_path(resume.run).resolve()
     if (summary := finished(path)) is None:
         return reopen(path, resume.given, command)
     Console().print(result_table(summary.success, summary.episodes))
@@ -276,7 +276,7 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
 
             shown = demonstrate(env, StatePolicy(data).act, start_seeds(options.seed, options.episodes))
             returns, held = shown.returns, ()
-            write_atomic(Path(options.demos).expanduser(), shown.to_bytes())
+            write_atomic(user_path(options.demos), shown.to_bytes())
     finally:
         env.close()
     Console().print(return_table(f"{name}: {path}", returns, held))
@@ -293,11 +293,11 @@ def find_policy(path: Path) -> Path:
     from rewardbot.training.checkpoint import newest
     from rewardbot.training.generations import numbered
 
-    for folder in (path.expanduser(), path.expanduser() / "checkpoint"):
+    for folder in (user_path(path), user_path(path) / "checkpoint"):
         if numbered(folder):  # the newest that is whole
             return newest(folder) / POLICY_PLACES[1]
     for place in POLICY_PLACES:
-        candidate = path.expanduser() / place
+        candidate = user_path(path) / place
         if candidate.is_file():
             return candidate
     raise DataError(f"There is no policy in {path}.", valid="Name a run folder, a checkpoint folder or a policy.safetensors.",
@@ -345,7 +345,7 @@ def success_images(folder: str, options: ImageOptions) -> None:
     from rewardbot.training.collect import picture_success
     from rewardbot.training.view import bar
 
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     if path.is_dir() and any(path.iterdir()):
         raise StorageError(f"{path} is not empty.", next_step="Name a new folder.")
     check_rendering()
@@ -367,7 +367,7 @@ def label_goal(folder: str, options: LabelOptions) -> None:
         RewardbotError: as `up`; or a folder, a robot or a source that cannot be used.
     """
     robot = options.robot or ("webcam" if options.pictures == "camera" else "sim_arm")
-    arguments = {"folder": str(Path(folder).expanduser()), "robot": robot, "pictures": options.pictures, "source": options.source,
+    arguments = {"folder": str(user_path(folder)), "robot": robot, "pictures": options.pictures, "source": options.source,
                  "rate": options.rate, "task": options.task}
     up("goal", [f"{name}:={value}" for name, value in arguments.items()])
 
@@ -447,7 +447,7 @@ def doctor(options: DoctorOptions) -> int:
     from rewardbot.doctor import finding
     from rewardbot.doctor.run import examine
 
-    path = Path(options.json).expanduser() if options.json else None
+    path = user_path(options.json) if options.json else None
     if path is not None:
         try_out(path)
     console = Console()

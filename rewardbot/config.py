@@ -55,6 +55,18 @@ def share_path(relative: str) -> Path:
                       next_step="Reinstall rewardbot: make venv, or colcon build.")
 
 
+def user_path(path: str | Path) -> Path:
+    """A path as a person writes it: `~` is the own home folder, `~name` that of another.
+
+    Raises:
+        ConfigError: nobody knows that home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"There is no home folder for '{path}'.", next_step="Name the path from / on.") from None
+
+
 def from_mapping(cls: type[C], values: Mapping[str, Any], *, where: str = "") -> C:
     """Builds the frozen dataclass `cls` from plain values; nested dataclasses from nested mappings.
 
@@ -144,7 +156,7 @@ def settings_files(patterns: Sequence[str], names: Mapping[str, Any]) -> list[Pa
         name = pattern.format(**names)
         if not pattern.startswith("{"):
             found.append(share_path(name))
-        elif (path := Path(name).expanduser()).is_file():
+        elif (path := user_path(name)).is_file():
             found.append(path.resolve())
         else:
             raise ConfigError(f"Cannot read {name}: there is no such file.")

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.gui.preference_options import LabelOptions
 
@@ -42,10 +42,10 @@ def label(bags: str, options: LabelBagsOptions) -> None:
         ConfigError: no screen for the window; an unknown strategy.
         RewardbotError: a model that refuses to answer.
     """
-    place = Path(bags).expanduser()
+    place = user_path(bags)
     if not place.is_dir():
         raise DataError(f"There is no folder {place}.", valid="A folder of recorded episodes, such as runs/latest/demonstrations.")
-    ledger = Path(options.ledger).expanduser() if options.ledger else place / LEDGER
+    ledger = user_path(options.ledger) if options.ledger else place / LEDGER
     if options.teacher == "window":
         from rewardbot.gui.preference_window import label as in_a_window
 

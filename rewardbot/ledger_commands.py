@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from statistics import median
 
 from rich.markup import escape
@@ -17,7 +16,7 @@ from rich.markup import escape
 from rewardbot import actions, tables
 from rewardbot.actions import Action, NoOptions
 from rewardbot.arguments import Parser
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError
 from rewardbot.feedback import annotators
 from rewardbot.feedback import export as forms
@@ -57,7 +56,7 @@ def run(parser: Parser, argv: Sequence[str]) -> bool:
 
 def show(places: Namespace, options: ShowOptions) -> None:
     """`rewardbot ledger show LEDGER`."""
-    path = _path(places.ledger)
+    path = user_path(places.ledger)
     with Ledger(path, read_only=True) as ledger:
         records = ledger.records()
     history = History(records)
@@ -84,7 +83,7 @@ def show(places: Namespace, options: ShowOptions) -> None:
 
 def people(places: Namespace, options: PeopleOptions) -> None:
     """`rewardbot ledger people LEDGER`."""
-    path = _path(places.ledger)
+    path = user_path(places.ledger)
     with Ledger(path, read_only=True) as ledger:
         history = ledger.history()
     given = annotators.judgements(history)
@@ -112,10 +111,10 @@ def people(places: Namespace, options: PeopleOptions) -> None:
 
 def export(places: Namespace, options: NoOptions) -> None:
     """`rewardbot ledger export LEDGER OUT`."""
-    out = _path(places.out)
+    out = user_path(places.out)
     if out.suffix not in FORMS:
         raise ConfigError(f"OUT is '{places.out}'.", valid=f"A file name that ends in {' or '.join(FORMS)}.")
-    with Ledger(_path(places.ledger), read_only=True) as ledger:
+    with Ledger(user_path(places.ledger), read_only=True) as ledger:
         text = FORMS[out.suffix](ledger.records())
     write_atomic(out, text)
     print(f"{out}: {len(text.splitlines())} lines")
@@ -123,7 +122,7 @@ def export(places: Namespace, options: NoOptions) -> None:
 
 def verify(places: Namespace, options: NoOptions) -> None:
     """`rewardbot ledger verify LEDGER`."""
-    path = _path(places.ledger)
+    path = user_path(places.ledger)
     with Ledger(path, read_only=True) as ledger:
         print(f"{path}: {ledger.verify()} records are as they should be.")
 
@@ -159,7 +158,7 @@ ACTIONS = {
 
 
 def _existing(text: str) -> Ledger:
-    path = _path(text)
+    path = user_path(text)
     if not path.exists():
         raise ConfigError(f"There is no ledger {path}.", next_step="Name one that is there.")
     return Ledger(path)
@@ -167,7 +166,3 @@ def _existing(text: str) -> Ledger:
 
 def _who(options: ByOptions) -> str:
     return options.by or getpass.getuser()
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -13,7 +12,7 @@ from rich.markup import escape
 from rewardbot import actions, tables
 from rewardbot.actions import Action
 from rewardbot.arguments import Parser
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,12 +65,12 @@ def fit(places: Namespace, options: FitOptions) -> None:
     from rewardbot.training.files import write_atomic
     from rewardbot.training.reward_file import make_reward
 
-    out, path = _path(places.out), _path(options.ledger)
+    out, path = user_path(places.out), user_path(options.ledger)
     with Ledger(path, read_only=True) as ledger:
         history = ledger.history()
-    data, reward = make_reward(history, [_path(bags) for bags in options.bags],
-                               load(PreferenceConfig, _path(options.config) if options.config else None),
-                               encoder=_path(options.encoder) if options.encoder else None, seed=options.seed, ledger=path.name)
+    data, reward = make_reward(history, [user_path(bags) for bags in options.bags],
+                               load(PreferenceConfig, user_path(options.config) if options.config else None),
+                               encoder=user_path(options.encoder) if options.encoder else None, seed=options.seed, ledger=path.name)
     write_atomic(out, data)
     print(f"{out}: version {reward.version}, sees {', '.join(reward.config.sees)}")
 
@@ -100,13 +99,13 @@ def card(places: Namespace, options: CardOptions) -> None:
     from rewardbot.training.reward_card import TEXT, in_words, make_card, write_card
     from rewardbot.training.view import bar
 
-    with Ledger(_path(options.ledger), read_only=True) as ledger:
+    with Ledger(user_path(options.ledger), read_only=True) as ledger:
         records = ledger.records()
     stored, episodes = _open(places.reward, options.bags, options.tests)
     outcomes = _try(stored, episodes, options.tests) if options.tests else []
     with bar("rewardbot reward card", "fits") as progress:
         made = make_card(stored, records, episodes, outcomes, progress=progress)
-    out = _path(places.out)
+    out = user_path(places.out)
     write_card(out, made)
     print(in_words(made))
     print(f"{out / TEXT}")
@@ -127,15 +126,15 @@ def _open(reward: str, bags: Sequence[str], tests: str) -> tuple[StoredReward, E
     from rewardbot.training.reward_tests import load_tests
 
     if tests:
-        load_tests(_path(tests))  # a mistake there shows before pictures are looked at
-    stored = read_reward(_path(reward))
-    return stored, Episodes([_path(place) for place in bags], stored.embed)
+        load_tests(user_path(tests))  # a mistake there shows before pictures are looked at
+    stored = read_reward(user_path(reward))
+    return stored, Episodes([user_path(place) for place in bags], stored.embed)
 
 
 def _try(stored: StoredReward, episodes: Episodes, tests: str) -> list[Outcome]:
     from rewardbot.training.reward_tests import load_tests, run_tests
 
-    path = _path(tests)
+    path = user_path(tests)
     return run_tests(load_tests(path), episodes.judge(stored.reward), episodes.steps, path.name)
 
 
@@ -143,7 +142,3 @@ def _require(**options: object) -> None:
     for name, value in options.items():
         if not value:
             raise ConfigError(f"--{name} is missing.", next_step="rewardbot reward ACTION --help shows what each is.")
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser()

@@ -45,6 +45,8 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (["demo", "--config", "nowhere.yaml"], r"Cannot read nowhere.yaml"),
     (["demo", "--demonstrations", "nowhere"], r"no folder nowhere"),
     (["eval", "nowhere"], r"no policy in nowhere(.|\n)*rewardbot demo"),
+    (["eval", "~nobody-here/x"], r"no home folder for '~nobody-here/x'(.|\n)*from / on"),
+    (["bags", "list", "~nobody-here"], r"no home folder for '~nobody-here'"),
     (["up", "simm"], r"no graph named 'simm'(.|\n)*Did you mean 'sim'"),
     (["up", "sim", "task"], r"name:=value"),
     (["up", "sim", "tsk:=lift"], r"argument of graph 'sim' named 'tsk'(.|\n)*Did you mean 'task'"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import mean
 
 import gymnasium
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from rewardbot.bench._library_expert import expert
+from rewardbot.config import user_path
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
@@ -78,7 +78,7 @@ def control(seeds: Sequence[int], options: BenchOptions, report: Report) -> tupl
         report: told the share of this part that is done.
     """
     torch.set_num_threads(1)
-    folder = Path(options.run_dir).expanduser() / "library"
+    folder = user_path(options.run_dir) / "library"
     worlds = QUICK if options.quick else WORLDS
     total = sum(world.expert.steps + world.learner.steps * len(world.imitators) * len(seeds) for world in worlds.values())
     done = 0

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from rewardbot.config import user_path
 from rewardbot.data.episodes import list_episodes
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.checkpoint import CHECKPOINT, LEARNER, VISITED
@@ -84,7 +85,7 @@ class Seen:
 def run(options: BenchOptions, report: Report) -> BenchResult:
     """Three runs of the main job with the same seed, one after the other, each as its own program."""
     seed = options.seeds[0] if options.seeds else 0
-    folder = Path(options.run_dir).expanduser().resolve() / f"faults-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = user_path(options.run_dir).resolve() / f"faults-{time.strftime('%Y%m%d-%H%M%S')}"
     folder.mkdir(parents=True)
     arguments = [*OPTIONS, "--seed", str(seed)]
     if options.quick:

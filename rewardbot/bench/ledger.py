@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardbot.bench import _answering, _rebuilding
+from rewardbot.config import user_path
 from rewardbot.feedback.feedback import Given, Query, Response, Side, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.teachers.simulated import Simulated
@@ -64,7 +65,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     """Kills, then speed, then what is rebuilt."""
     size = QUICK if options.quick else Size()
     seeds = options.seeds or (0,)
-    place = Path(options.run_dir).expanduser().resolve()
+    place = user_path(options.run_dir).resolve()
     with storing(place):
         place.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Cell]] = []

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from rewardbot.config import to_mapping
+from rewardbot.config import to_mapping, user_path
 from rewardbot.data import decode
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, raw_messages, read_episode, read_header
 from rewardbot.data.quality import PROBLEMS
@@ -76,7 +76,7 @@ QUICK = Size(("raw",), 1.0, 1, 2.0, 0.8)
 def run(options: BenchOptions, report: Report) -> BenchResult:
     """First the recordings without a kill, then the kills."""
     seed, size = options.seeds[0] if options.seeds else 0, QUICK if options.quick else Size()
-    place = Path(options.run_dir).expanduser().resolve()
+    place = user_path(options.run_dir).resolve()
     with storing(place):
         place.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="recorder-", dir=place) as folder:

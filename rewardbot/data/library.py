@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from rewardbot.config import user_path
 from rewardbot.data.bags import STATES, Bag, is_bag, summarise
 from rewardbot.data.episodes import RECORDED, read_episode
 from rewardbot.errors import DataError
@@ -30,7 +31,7 @@ class Library:
         self, places: Sequence[Path], task: str = "", contract: RobotContract | None = None, *,
         warn: Callable[[str], object] = _log.warning,
     ) -> None:
-        self._places, self._warn = [place.expanduser() for place in places], warn
+        self._places, self._warn = [user_path(place) for place in places], warn
         self.task, self.contract = task, contract
         self._bags: dict[str, Bag] = {}
         self._known: set[Path] = set()

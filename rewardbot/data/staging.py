@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rewardbot.config import user_path
 from rewardbot.errors import DataError
 
 
@@ -20,7 +21,7 @@ def staged(place: Path) -> Iterator[Path]:
     Raises:
         DataError: `place` is a file or holds something, or cannot be written; then nothing has changed there.
     """
-    place = place.expanduser().resolve()
+    place = user_path(place).resolve()
     with writing(place):
         if place.is_dir() and any(place.iterdir()):
             raise DataError(f"{place} is not empty.", valid="A new or empty folder.", next_step="Name another one, or empty it.")

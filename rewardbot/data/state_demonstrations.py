@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors.numpy import load, save
 from torch import Tensor
 
+from rewardbot.config import user_path
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
 
@@ -138,7 +139,7 @@ class StateDemonstrations:
             DataError: it is not there, damaged, or something else.
         """
         try:
-            data = path.expanduser().read_bytes()
+            data = user_path(path).read_bytes()
             arrays = load(data)
             note = json.loads(json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]["rewardbot"])
             if (note["kind"], note["format"]) != (KIND, FORMAT):

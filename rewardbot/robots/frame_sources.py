@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rewardbot.config import user_path
 from rewardbot.errors import DataError, RobotError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -72,7 +73,7 @@ def open_source(text: str, *, loop: bool = True) -> FrameSource:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if text.isdigit() or text.startswith("/dev/") or "://" in text:
         return Device(text)
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.is_dir():
         return ImageFolder(path, loop=loop)
     if path.is_file():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardbot.config import from_mapping, names_in, read_yaml, setting, share_path
+from rewardbot.config import from_mapping, names_in, read_yaml, setting, share_path, user_path
 from rewardbot.errors import unknown_name
 from rewardbot.types import Observation
 
@@ -68,7 +67,7 @@ def load_contract(name: str = "sim_arm") -> RobotContract:
         ConfigError: unknown robot (lists the valid ones), no such file, or a wrong key, type or value in it.
     """
     if name.endswith(".yaml"):
-        path = Path(name).expanduser()
+        path = user_path(name)
     elif name in names_in("robots"):
         path = share_path(f"config/robots/{name}.yaml")
     else:

@@ -14,7 +14,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool, Float32, UInt8MultiArray
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.data import cdr as serialised
 from rewardbot.data import decode
 from rewardbot.errors import DataError
@@ -48,7 +48,7 @@ class ClassifierNode(RewardbotNode):
         self._probabilities = self.create_publisher(Float32, "goal_probability", qos.COMMANDS)
         self._successes = self.create_publisher(Bool, "success", qos.COMMANDS)
         if self.settings.weights:
-            self._classifier = read_classifier(Path(self.settings.weights).expanduser(), self.contract)
+            self._classifier = read_classifier(user_path(self.settings.weights), self.contract)
         else:
             self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
         for name in self.contract.cameras:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # or the first optimiser does it, seconds in which the graph would hear nothing of us
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.subscription import Subscription
@@ -18,7 +17,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.library import Library
@@ -82,7 +81,7 @@ class LearnerNode(RewardbotNode):
         # In lockstep the clock runs ten times as fast as the wall: while an update runs, seconds of it pass.
         lag_s = 2.0 * qos.STATE.depth / self.contract.control_hz
         self.assembler = EpisodeAssembler(self.contract, keep_s=lag_s, wait_s=lag_s)
-        self._run_folder = Path(self.settings.run_folder).expanduser()
+        self._run_folder = user_path(self.settings.run_folder)
         self._state, self._pretrain_asked = "waiting", False
         self._published_version, self._published_at, self._saved_at = -1, 0.0, 0.0
         self._heard_at = self._counted_at = 0.0
@@ -121,8 +120,8 @@ class LearnerNode(RewardbotNode):
         self._library = Library([Path(settings.bags) if settings.bags else folder], settings.task, self.contract, warn=warn)
         # Not the method itself: pretraining puts another encoder into its place.
         clips = BagClips(self._library, lambda episode: self.learner.embed(episode))
-        path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER
-        tests = Path(settings.reward_tests).expanduser() if settings.reward_tests else None
+        path = user_path(settings.ledger) if settings.ledger else folder / LEDGER
+        tests = user_path(settings.reward_tests) if settings.reward_tests else None
         check = gate_of(tests, self._library, clips) if tests is not None else lambda reward: None
         return RewardFitter(path, clips, self.learner.config.preference, seed=settings.seed, device=self.learner.device, check=check,
                             warn=warn)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -14,7 +13,7 @@ from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.data.episodes import DEMONSTRATIONS
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
@@ -52,7 +51,7 @@ class PracticeNode(RewardbotNode):
     def __init__(self) -> None:
         super().__init__("practice_node")
         self.settings = params.declare(self, PracticeSettings, self.given)
-        self._demonstrations = Demonstrations(Path(self.settings.run_folder).expanduser() / DEMONSTRATIONS)
+        self._demonstrations = Demonstrations(user_path(self.settings.run_folder) / DEMONSTRATIONS)
         self._heard: dict[str, tuple[float, dict[str, Any]]] = {}
         self._asked: tuple[Any, Any, float] | None = None  # client, future, when
         self._operator = self._switching = ""  # the process of sim_node whose operator is on, and will be

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from std_msgs.msg import String, UInt8MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.data.episodes import RECORDED
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError, RewardbotError
@@ -25,6 +24,7 @@ from rewardbot.feedback import messages
 from rewardbot.feedback.asking import AskingConfig
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Request, State
+from rewardbot.feedback.people import People
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, PROCESS, RewardbotNode, start
@@ -65,11 +65,11 @@ class PreferenceNode(RewardbotNode):
         self.settings = settings = params.declare(self, PreferenceSettings, self.given)
         teacher = params.declare(self, TeacherConfig, self.given)
         self._asking = params.declare(self, AskingConfig, self.given, prefix="asking")
-        folder = Path(settings.run_folder).expanduser()
-        bags = Path(settings.bags).expanduser() if settings.bags else folder
+        folder = user_path(settings.run_folder)
+        bags = user_path(settings.bags) if settings.bags else folder
         warn = self.get_logger().warning
         library = Library([bags], settings.task, load_contract(settings.robot), warn=warn)
-        path = Path(settings.ledger).expanduser() if settings.ledger else folder / LEDGER
+        path = user_path(settings.ledger) if settings.ledger else folder / LEDGER
         # What a ledger holds is one object that changes: each thread has its own.
         self._ledger, self._desk_ledger = Ledger(path, wait_s=LOCKED_S), Ledger(path, wait_s=LOCKED_S)
         self._teacher = make_teacher(teacher, self._ledger, library, settings.seed)
@@ -86,10 +86,12 @@ class PreferenceNode(RewardbotNode):
         asked, schedule = self.questioner.asking.answered, self._asking.schedule
         self._began = time.monotonic() - 60.0 * max(0, asked - schedule.first) / max(schedule.per_minute, 1e-9)
         self._shown: Questions | None = None
+        self._people: People | None = None
         self._state: tuple[object, ...] = ()
         self.metrics |= {"teacher": self._teacher.name or "human", "budget": schedule.budget,
                          "ledger": str(self._ledger.path.resolve()), "bags": str(bags.resolve())}
         self._questions = self.create_publisher(String, messages.QUESTIONS, qos.LATCHED)
+        self._who = self.create_publisher(String, messages.PEOPLE, qos.LATCHED)
         self._receipts = self.create_publisher(String, messages.RECEIPTS, qos.EVENTS)
         self.create_subscription(String, messages.REQUESTS, self._on_request, qos.EVENTS)
         self.create_subscription(UInt8MultiArray, "weights/reward", self._on_reward, qos.LATCHED)
@@ -139,6 +141,9 @@ class PreferenceNode(RewardbotNode):
             self._shown = questions
             self.publish(self._questions, String(data=questions.to_text()))
             self.tick()
+        if (people := self.questioner.people) is not self._people:
+            self._people = people
+            self.publish(self._who, String(data=messages.people_to_text(people)))
         reward, asking, meter = self.questioner.reward, self.questioner.asking, self._oversight.meter
         state, words = self._state_and_words()
         trouble = self._trouble or self.questioner.trouble or self._blind

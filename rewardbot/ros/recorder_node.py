@@ -13,7 +13,7 @@ from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.data import decode
 from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
@@ -57,7 +57,7 @@ class RecorderNode(RewardbotNode):
         self.settings = params.declare(self, RecorderSettings, self.given)
         self._state = params.declare_live(self, RecorderState, self.given)
         self.contract = load_contract(self.settings.robot)
-        self._run_folder = Path(self.settings.run_folder).expanduser()
+        self._run_folder = user_path(self.settings.run_folder)
         compressor = None if self.settings.images == "raw" else Compressor(self.settings.images, self.settings.jpeg_quality)
         self.recorder = EpisodeRecorder(
             self.contract, self._folder, wanted=self._wanted, namespace=self.get_namespace(), compressor=compressor,

@@ -9,14 +9,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from rewardbot import registry
-from rewardbot.config import setting
+from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError
 from rewardbot.training.files import try_out, write_atomic
 from rewardbot.training.run import revision
@@ -89,7 +88,7 @@ def run_bench(name: str, options: BenchOptions, *, console: Console | None = Non
     run: Callable[[BenchOptions, Report], BenchResult] | None = getattr(module, "run", None)
     if run is None:
         raise ConfigError(f"rewardbot/bench/{name}.py has no function run(options, report).")
-    path = Path(options.json).expanduser() if options.json else None
+    path = user_path(options.json) if options.json else None
     if path is not None:
         try_out(path)
     progress = Progress(f"rewardbot bench {name}", (name,), phase=name)

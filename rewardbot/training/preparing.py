@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot import registry
-from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping
+from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping, user_path
 from rewardbot.data.demonstrations import read_demonstrations, read_judged
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes
 from rewardbot.data.success_images import (
@@ -56,12 +56,12 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()
-    shown = Path(options.success_images).expanduser() if options.success_images else None
+    shown = user_path(options.success_images) if options.success_images else None
     images = read_success_images(shown, contract) if shown else {}
     others = read_other_images(shown, contract) if shown else {}
     bags: list[Path] = []
     if options.demonstrations:
-        bags = _usable_demonstrations(Path(options.demonstrations).expanduser(), options, contract)
+        bags = _usable_demonstrations(user_path(options.demonstrations), options, contract)
         options = dataclasses.replace(options, demos=len(bags))
     settings = {"command": command, "options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
     run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rewardbot.config import user_path
 from rewardbot.data.demonstrations import read_demonstrations, read_play
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
 from rewardbot.data.success_images import SUCCESS_IMAGES, read_other_images, read_success_images
@@ -35,6 +36,6 @@ def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations:
         played = read_play(run / PLAY, contract, learner.task, reading)
         played.sort(key=lambda episode: episode.info.seed or 0)
         return learner.pretrain_from_images(images, played, progress, others=others)
-    shown = read_demonstrations(Path(demonstrations or run / DEMONSTRATIONS).expanduser(), contract, learner.task, reading)
+    shown = read_demonstrations(user_path(demonstrations or run / DEMONSTRATIONS), contract, learner.task, reading)
     shown.sort(key=lambda episode: episode.info.seed or 0)
     return {**learner.pretrain(shown, progress, shown=images, others=others), "demonstrations": float(len(shown))}

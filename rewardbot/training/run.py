@@ -27,6 +27,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 import rewardbot
+from rewardbot.config import user_path
 from rewardbot.errors import ConfigError
 from rewardbot.training.files import StorageError, link_atomic, storing, write_atomic
 from rewardbot.training.summary import Summary
@@ -71,7 +72,7 @@ class RunFolder:
         Raises:
             StorageError: it cannot be made: read-only folder, full disk, a file in the way.
         """
-        runs = runs.expanduser()
+        runs = user_path(runs)
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{task}-{seed}"
         with storing(runs, "another folder with --run-dir"):
             runs.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardbot.config import from_mapping, merge, to_mapping
+from rewardbot.config import from_mapping, merge, to_mapping, user_path
 from rewardbot.training.files import write_atomic
 from rewardbot.training.marked import read_marked
 from rewardbot.training.safe_learning import Guarded, SafeLearning, SafetyConfig, check
@@ -116,5 +116,5 @@ def guarded(env: Env, folder: Path) -> Env:
 
 
 def _from_ledger(unsafe: str, config: SafetyConfig, env: Env, seed: int) -> Shield:
-    found = read_marked(Path(unsafe).expanduser(), env, lead=config.shield.lead)
+    found = read_marked(user_path(unsafe), env, lead=config.shield.lead)
     return fit_shield(config.shield, found.steps, found.unsafe, states=Spaces.of(env).states, seed=seed)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import yaml
 
 import rewardbot
-from rewardbot.config import from_mapping, read_yaml, to_mapping
+from rewardbot.config import from_mapping, read_yaml, to_mapping, user_path
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check, needs_demonstrations, why_not
 from rewardbot.training.files import write_atomic
@@ -127,7 +127,9 @@ def environment(options: StateOptions) -> str:
 
 
 def named(options: StateOptions, given: Collection[str]) -> StateOptions:
-    """With the reward that is meant where none is named: policies that imitate need none."""
+    """With what is meant where only one of both is named: policies that imitate need no reward, and praise has a policy of its own."""
+    if options.reward == "tamer" and "policy" not in given:
+        return dataclasses.replace(options, policy="myopic")
     imitates = options.policy in POLICIES and "reward" not in given and not why_not(NONE, options.policy, "env")
     return dataclasses.replace(options, reward=NONE) if imitates else options
 
@@ -253,7 +255,7 @@ def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, Run
 
 
 def _settings(options: StateOptions) -> dict[str, Any]:
-    return read_yaml(Path(options.config).expanduser()) if options.config else {}
+    return read_yaml(user_path(options.config)) if options.config else {}
 
 
 def _job(options: StateOptions) -> Job:

@@ -127,9 +127,7 @@ def environment(options: StateOptions) -> str:
 
 
 def named(options: StateOptions, given: Collection[str]) -> StateOptions:
-    """With what is meant where only one of both is named: policies that imitate need no reward, and praise has a policy of its own."""
-    if options.reward == "tamer" and "policy" not in given:
-        return dataclasses.replace(options, policy="myopic")
+    """With the reward that is meant where none is named: policies that imitate need none."""
     imitates = options.policy in POLICIES and "reward" not in given and not why_not(NONE, options.policy, "env")
     return dataclasses.replace(options, reward=NONE) if imitates else options
 

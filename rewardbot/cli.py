@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import rewardbot
 from rewardbot import bag_commands, commands, label_commands, ledger_commands, reward_commands
+from rewardbot.actions import NoOptions
 from rewardbot.arguments import Parser, add_options, parse
 from rewardbot.config import user_path
 from rewardbot.doctor.finding import DoctorOptions
@@ -88,7 +89,7 @@ def _eval(parser: Parser, argv: Sequence[str]) -> None:
 
 def _up(parser: Parser, argv: Sequence[str]) -> None:
     parser.add_argument("graph", metavar="GRAPH", help="name of a node graph, see `rewardbot list`")
-    parser.add_argument("arguments", nargs="*", metavar="name:=value", help="its arguments, as for `ros2 launch`")
+    parser.add_argument("arguments", nargs="*", default=[], metavar="name:=value", help="its arguments, as for `ros2 launch`")
     found, unknown = parser.parse_known_args(list(argv))
     commands.up(found.graph, [*found.arguments, *unknown])
 
@@ -115,7 +116,7 @@ def _label(parser: Parser, argv: Sequence[str]) -> None:
 
 
 def _list(parser: Parser, argv: Sequence[str]) -> None:
-    parser.parse_args(list(argv))
+    parse(parser, NoOptions, argv)
     commands.show_names()
 
 

@@ -79,7 +79,7 @@ def reopen(path: Path, given: Mapping[str, Any], command: str) -> tuple[JobOptio
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         saved = yaml.safe_load((path / CONFIG).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         others = sorted(found.parent.name for found in path.parent.glob(f"*/{CONFIG}")) if path.parent.is_dir() else []
         raise DataError(f"There is no run in {path}.", valid=f"A run folder holds {CONFIG}.",
                         next_step=f"In {path.parent} there are: {', '.join(others[-5:])}." if others else

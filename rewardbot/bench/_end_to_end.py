@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rewardbot.data.replay import Batch, Replay, concatenate
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
-from rewardbot.nets.optimisation import adam, follow
+from rewardbot.nets.optimisation import follow
 from rewardbot.policies.rlpd import RLPD, RLPDConfig
 from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo
 
@@ -40,7 +41,7 @@ def cached_and_end_to_end(device: str, seed: int) -> tuple[Callable[[int], None]
 
     trained = copy.deepcopy(encoder).requires_grad_(True)
     target = copy.deepcopy(encoder)
-    optimiser = adam(trained.parameters(), config.critic_rate)
+    optimiser = Adam(trained.parameters(), config.critic_rate)
 
     def end_to_end(updates: int) -> None:
         for _ in range(updates):

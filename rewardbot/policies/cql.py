@@ -24,8 +24,9 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import mlp
-from rewardbot.nets.optimisation import adam, descend, follow
+from rewardbot.nets.optimisation import descend, follow
 from rewardbot.policies.sac import SAC, SACConfig
 
 
@@ -98,7 +99,7 @@ class DiscreteCQL:
         torch.manual_seed(seed)
         self.critic = mlp(states, config.hidden, actions).to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.optimiser = adam(self.critic.parameters(), config.rate)
+        self.optimiser = Adam(self.critic.parameters(), config.rate)
 
     @torch.no_grad()
     def act(self, state: NDArray[np.floating]) -> int:

@@ -24,8 +24,9 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import log_prob_squashed, mlp
-from rewardbot.nets.optimisation import adam, descend, follow
+from rewardbot.nets.optimisation import descend, follow
 from rewardbot.policies.sac import StateActor, StateCritics
 
 
@@ -68,7 +69,7 @@ class IQL:
         self.value = mlp(states, config.hidden, 1).to(device)
         self.critic = StateCritics(config.critics, states + actions, config.hidden).to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.optimisers = {name: adam(module.parameters(), config.rate)
+        self.optimisers = {name: Adam(module.parameters(), config.rate)
                            for name, module in (("value", self.value), ("critic", self.critic), ("actor", self.actor))}
 
     @torch.no_grad()

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import mlp
-from rewardbot.nets.optimisation import adam, descend
+from rewardbot.nets.optimisation import descend
 from rewardbot.policies.sac import StateActor
 
 
@@ -68,7 +69,7 @@ class PPO:
         torch.manual_seed(seed)
         self.actor = StateActor(states, actions, config.hidden)
         self.critic = mlp(states, config.hidden, 1)
-        self.actor_optimiser, self.critic_optimiser = (adam(net.parameters(), config.rate) for net in (self.actor, self.critic))
+        self.actor_optimiser, self.critic_optimiser = (Adam(net.parameters(), config.rate) for net in (self.actor, self.critic))
 
     @torch.no_grad()
     def act(self, state: NDArray[np.floating], *, explore: bool) -> NDArray[np.float32]:

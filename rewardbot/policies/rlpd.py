@@ -15,8 +15,9 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
-from rewardbot.nets.optimisation import adam, descend, follow
+from rewardbot.nets.optimisation import descend, follow
 from rewardbot.policies.bc import cloning_loss
 from rewardbot.types import Metrics
 
@@ -64,9 +65,9 @@ class RLPD:
         self.critic.to(self.device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.log_temperature = torch.tensor(math.log(0.05), device=self.device, requires_grad=True)
-        self.critic_optimiser = adam(self.critic.parameters(), config.critic_rate)
-        self.actor_optimiser = adam(self.actor.parameters(), config.actor_rate)
-        self.temperature_optimiser = adam([self.log_temperature], config.temperature_rate)
+        self.critic_optimiser = Adam(self.critic.parameters(), config.critic_rate)
+        self.actor_optimiser = Adam(self.actor.parameters(), config.actor_rate)
+        self.temperature_optimiser = Adam([self.log_temperature], config.temperature_rate)
         self.updates = 0
         # `bc_weight` where a captured graph finds it.
         self.pull = torch.tensor(config.bc_weight, device=self.device)

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import log_prob_squashed, mlp, sample_squashed
-from rewardbot.nets.optimisation import adam, descend, follow
+from rewardbot.nets.optimisation import descend, follow
 
 LOG_STD_RANGE = (-20.0, 2.0)
 
@@ -91,8 +92,8 @@ class SAC:
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
         self.log_temperature = torch.full((), math.log(config.temperature or 1.0), device=device, requires_grad=True)
         self.target_entropy = config.entropy_per_action * actions
-        self.critic_optimiser = adam(self.critic.parameters(), config.rate)
-        self.actor_optimiser = adam([*self.actor.parameters(), self.log_temperature], config.rate)
+        self.critic_optimiser = Adam(self.critic.parameters(), config.rate)
+        self.actor_optimiser = Adam([*self.actor.parameters(), self.log_temperature], config.rate)
 
     @torch.no_grad()
     def act(self, state: NDArray[np.floating], *, explore: bool) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.optimisation import adam
+from rewardbot.nets.adam import Adam
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.discriminator import AdversarialReward, Discriminator, DiscriminatorConfig, balanced_bce
 from rewardbot.rewards.gail import PLAIN
@@ -64,7 +64,7 @@ class AIRL(AdversarialReward):
             self.g, self.h = (Discriminator(config.discriminator, x.shape[1]).to(x.device) for x in (seen, expert.state))
         self.g.set_scale(seen)
         self.h.set_scale(expert.state)
-        self.optimiser = adam([*self.g.parameters(), *self.h.parameters()], config.rate)
+        self.optimiser = Adam([*self.g.parameters(), *self.h.parameters()], config.rate)
 
     def f(self, batch: Transitions) -> Tensor:
         """g(s) + gamma h(s') - h(s), (N,)."""

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.optimisation import descend
 from rewardbot.rewards.base import RewardModel
 
@@ -129,7 +130,7 @@ class AdversarialReward(RewardModel):
         optimiser: of whatever the logit is made of.
     """
 
-    optimiser: torch.optim.Optimizer
+    optimiser: Adam
 
     @abstractmethod
     def logit(self, batch: Transitions) -> Tensor:

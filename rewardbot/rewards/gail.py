@@ -20,7 +20,7 @@ from torch import Tensor
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.optimisation import adam
+from rewardbot.nets.adam import Adam
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.discriminator import (
     AdversarialReward,
@@ -65,7 +65,7 @@ class GAIL(AdversarialReward):
             torch.manual_seed(seed)
             self.discriminator = Discriminator(config.discriminator, seen.shape[1]).to(seen.device)
         self.discriminator.set_scale(seen)
-        self.optimiser = adam(self.discriminator.parameters(), config.rate)
+        self.optimiser = Adam(self.discriminator.parameters(), config.rate)
 
     def logit(self, batch: Batch | Transitions) -> Tensor:
         """log D - log(1 - D), (N,)."""

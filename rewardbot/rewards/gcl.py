@@ -24,7 +24,8 @@ from torch import Tensor
 
 from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
-from rewardbot.nets.optimisation import adam, descend
+from rewardbot.nets.adam import Adam
+from rewardbot.nets.optimisation import descend
 from rewardbot.rewards.airl import LogPi
 from rewardbot.rewards.base import RewardModel
 from rewardbot.rewards.comparisons import inputs
@@ -66,7 +67,7 @@ class GCL(RewardModel):
             torch.manual_seed(seed)
             self.network = Discriminator(config.network, seen.shape[1]).to(seen.device)
         self.network.set_scale(seen)
-        self.optimiser = adam(self.network.parameters(), config.rate)
+        self.optimiser = Adam(self.network.parameters(), config.rate)
 
     def r(self, batch: Transitions) -> Tensor:
         """r(s, a), (N,)."""

@@ -20,6 +20,7 @@ from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.pool import Pool
 from rewardbot.data.replay import Batch
 from rewardbot.errors import DataError
+from rewardbot.nets.adam import Adam
 from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
 from rewardbot.nets.optimisation import descend
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
@@ -63,8 +64,7 @@ class GoalClassifier(RewardModel):
         self.discriminator = Discriminator(config, positives.shape[1]).to(positives.device).eval()
         self.level = torch.ones((), device=positives.device)
         self.positives, self._heldout, self._negatives = Pool(positives), heldout, negatives
-        self.optimiser = torch.optim.AdamW(self.discriminator.parameters(), config.learning_rate,
-                                           weight_decay=config.weight_decay, capturable=positives.is_cuda)
+        self.optimiser = Adam(self.discriminator.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         self.discriminator.set_scale(torch.cat([positives, negatives(max(1000, 4 * len(positives)))]))
 
     def fit(self, steps: int, progress: Callable[[float], None] = lambda share: None) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from rewardbot.config import setting
+from rewardbot.nets.adam import Adam
 from rewardbot.rewards.comparisons import Comparisons
 from rewardbot.rewards.plackett_luce import log_likelihood
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward, RewardEnsemble
@@ -53,7 +54,7 @@ class MetaRewardNet(PreferenceReward):
     """
 
     config: MRNConfig
-    _optimiser: tuple[RewardEnsemble, torch.optim.Optimizer] | None = None
+    _optimiser: tuple[RewardEnsemble, Adam] | None = None
 
     def critic_after_step(self, critic: nn.Module, batch: CriticBatch) -> dict[str, Tensor]:
         """theta'(psi), by name: the critic's parameters after one step on the present reward, differentiable by the reward's."""
@@ -73,7 +74,7 @@ class MetaRewardNet(PreferenceReward):
     def meta_step(self, critic: nn.Module, batch: CriticBatch, data: Comparisons) -> Tensor:
         """One outer step of the reward; the critic stays as it is. Returns the loss before it, without gradient."""
         if self._optimiser is None or self._optimiser[0] is not self.network:
-            self._optimiser = self.network, torch.optim.Adam(self.network.parameters(), self.config.meta_rate)
+            self._optimiser = self.network, Adam(self.network.parameters(), self.config.meta_rate)
         loss = self.meta_loss(critic, batch, data)
         gradients = torch.autograd.grad(loss, list(self.network.parameters()))
         for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):

@@ -25,6 +25,7 @@ import torch
 from rewardbot.config import to_mapping
 from rewardbot.data.replay import Replay
 from rewardbot.errors import DataError
+from rewardbot.nets.adam import Adam
 from rewardbot.training import generations
 from rewardbot.training.files import StorageError
 from rewardbot.training.visited import Journal, remove_other_lineages, sync
@@ -305,8 +306,6 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
         module.load_state_dict(state["modules"][name])
     for name, optimiser in _optimisers(learner).items():
         optimiser.load_state_dict(state["optimisers"][name])
-        for group in optimiser.param_groups:
-            group["capturable"] = learner.device.type == "cuda"  # it may have been saved on another device
     with torch.no_grad():
         learner.agent.log_temperature.copy_(state["temperature"])
     counters = state["counters"]
@@ -332,7 +331,7 @@ def _modules(learner: Learner) -> dict[str, torch.nn.Module]:
             "discriminator": learner.classifier.discriminator}
 
 
-def _optimisers(learner: Learner) -> dict[str, torch.optim.Optimizer]:
+def _optimisers(learner: Learner) -> dict[str, Adam]:
     agent = learner.agent
     return {"critic": agent.critic_optimiser, "actor": agent.actor_optimiser, "temperature": agent.temperature_optimiser,
             "discriminator": learner.classifier.optimiser}

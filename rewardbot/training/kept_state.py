@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rewardbot.errors import DataError
+from rewardbot.nets.adam import Adam
 from rewardbot.training.files import write_atomic
 
 CHECKPOINT = "checkpoint.pt"
@@ -66,7 +67,7 @@ def _parts(learner: object) -> dict[str, Any]:
 
 
 def _state(name: str, part: object) -> Any:
-    if isinstance(part, (nn.Module, torch.optim.Optimizer)):
+    if isinstance(part, (nn.Module, Adam)):
         return part.state_dict()
     if isinstance(part, Tensor):
         return part.detach().clone()
@@ -76,7 +77,7 @@ def _state(name: str, part: object) -> Any:
 
 
 def _put(learner: object, name: str, part: object, state: Any) -> None:
-    if isinstance(part, (nn.Module, torch.optim.Optimizer)):
+    if isinstance(part, (nn.Module, Adam)):
         part.load_state_dict(state)
     elif isinstance(part, Tensor):
         with torch.no_grad():

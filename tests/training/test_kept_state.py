@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from rewardbot.errors import DataError
+from rewardbot.nets.adam import Adam
 from rewardbot.policies.iql import IQL, IQLConfig
 from rewardbot.training.kept_state import load, restore, save, state_of
 
@@ -22,7 +23,7 @@ class Learner:
         self.name, self.rate = "any", 0.1
         self.network = nn.Linear(1, 1)
         self.free = torch.full((), start, requires_grad=True)
-        self.several = {"all": torch.optim.Adam([*self.network.parameters(), self.free], 0.1)}
+        self.several = {"all": Adam([*self.network.parameters(), self.free], 0.1)}
 
     def step(self) -> None:
         self.several["all"].zero_grad()
@@ -42,7 +43,7 @@ def test_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     again.step()
     assert (again.version, again.free.item()) == (one.version, one.free.item())
     assert torch.equal(again.network.weight, one.network.weight)
-    assert again.several["all"].param_groups[0]["params"][-1] is again.free
+    assert again.several["all"].parameters[-1] is again.free
 
 
 def test_without_a_file_nothing_happens(tmp_path: Path) -> None:

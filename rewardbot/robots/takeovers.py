@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rewardbot.config import setting
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.mujoco import MujocoRobot
 
 RISE = 0.005
@@ -33,12 +34,16 @@ class WatchingOperator:
         robot: the simulated robot whose true state he sees.
         patience: see `Patience`.
         noise: tremor of his hand, see `ScriptedDemonstrator`.
-        seed: of the tremor.
+        hesitation: of his hand [s], likewise.
+        seed: of both.
     """
 
-    def __init__(self, robot: MujocoRobot, patience: Patience | None = None, *, noise: float = 0.2, seed: int = 0) -> None:
+    def __init__(
+        self, robot: MujocoRobot, patience: Patience | None = None, *, noise: float = NOISE, hesitation: float = HESITATION,
+        seed: int = 0,
+    ) -> None:
         self._robot, self._patience = robot, patience or Patience()
-        self._hand = ScriptedDemonstrator(robot, noise=noise, seed=seed)
+        self._hand = ScriptedDemonstrator(robot, noise=noise, hesitation=hesitation, seed=seed)
         self._acting, self._steps, self._reached = False, 0, 0.0
 
     def begin_episode(self, start: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
+from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.teleop.devices import HELP as DEVICE_HELP
@@ -131,6 +132,7 @@ class NodeStart:
 
 NAMESPACE = Argument("namespace", "rewardbot", "namespace of all names")
 ROBOT = Argument("robot", "sim_arm", "robot contract", choices="robots")
+LOOK = Argument("look", "system", "colours of the window", choices=("system", "dark", "light"))
 
 OBSERVATION = ("joint_states", "tool_pose", "camera/*/image_raw")
 ACTIONS = ("requested_action", "applied_action")
@@ -141,6 +143,13 @@ WEIGHTS = ("weights/policy", "weights/classifier")
 LINGER = 80
 """Control periods of an episode in which somebody labels what he sees: long enough at the goal to hold a key."""
 
+OPERATOR = (
+    Argument("operator_noise", NOISE, "tremor of the simulated operator's hand, share of a full action"),
+    Argument("operator_hesitation", HESITATION, "mean time for which that hand hesitates before it closes or opens [s]"),
+)
+
+OPERATOR_PARAMETERS = {argument.name: From(argument.name) for argument in OPERATOR}
+
 SIM = Graph(
     name="sim",
     help="the simulated cell with recorder, classifier, learner and policy",
@@ -150,7 +159,7 @@ SIM = Graph(
         Argument("task", "lift", "simulated task", choices="tasks"),
         Argument("seed", 0, "seed of start states, operator, learner"),
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
-        Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
+        *OPERATOR,
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
         Argument("run_folder", "runs/up", "folder for bags and checkpoints"),
         Argument("policy", "rlpd", "policy algorithm", choices="policies"),
@@ -163,7 +172,7 @@ SIM = Graph(
         NodeSpec(
             "sim_node",
             {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": From("lockstep"),
-             "operator_noise": From("operator_noise")},
+             **OPERATOR_PARAMETERS},
             publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
             subscribes=(*COMMANDS, "episode")),
         NodeSpec(
@@ -181,7 +190,8 @@ SIM = Graph(
             parameter_files=SETTINGS_FILES,
             publishes=WEIGHTS, subscribes=(*OBSERVATION, *ACTIONS, "episode"), condition="learn"),
         NodeSpec(
-            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep")},
+            "policy_node",
+            {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep"), "run_folder": From("run_folder")},
             publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
     ),
 )
@@ -199,6 +209,7 @@ TELEOPERATION = Graph(
         Argument("frame", "base", "axes at first", choices=get_args(Frame)),
         Argument("bind", "", "other keys: action=key, separated by commas"),
         Argument("window", True, "open the window with camera views, whatever drives"),
+        LOOK,
         Argument("sim", True, "start the simulated cell; false: another arm is behind the topics"),
         Argument("seed", 0, "seed of start states"),
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
@@ -220,11 +231,12 @@ TELEOPERATION = Graph(
              "frame": From("frame"), "bind": From("bind")},
             publishes=TELEOP[:2], subscribes=("tool_pose", "teleop/window"), terminal=True),
         NodeSpec(
-            "teleop_window", {"robot": From("robot"), "device": From("device"), "bind": From("bind")},
+            "teleop_window", {"robot": From("robot"), "device": From("device"), "bind": From("bind"), "look": From("look")},
             publishes=("teleop/window",), subscribes=("camera/*/image_raw", "episode", "metrics"), condition="window",
             room="gui"),
         NodeSpec(
-            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "teleoperate"},
+            "policy_node",
+            {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "teleoperate", "run_folder": From("run_folder")},
             publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
     ),
 )
@@ -236,6 +248,7 @@ GOAL = Graph(
         NAMESPACE,
         Argument("robot", "webcam", "robot contract; gives the cameras", choices="robots"),
         Argument("folder", "runs/goal", "folder of the pictures"),
+        LOOK,
         Argument("pictures", "camera", PICTURES_HELP, choices=get_args(Pictures)),
         Argument("source", "0", "of camera_node: number or path of a device, a stream, a video, a folder; or NAME=SOURCE,..."),
         Argument("rate", 10.0, "of camera_node: pictures a second"),
@@ -253,7 +266,8 @@ GOAL = Graph(
             publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
             subscribes=(*COMMANDS, "episode"), condition="pictures=sim"),
         NodeSpec(
-            "goal_window", {"robot": From("robot"), "folder": From("folder")}, subscribes=("camera/*/image_raw",), room="gui"),
+            "goal_window", {"robot": From("robot"), "folder": From("folder"), "look": From("look")},
+            subscribes=("camera/*/image_raw", "metrics"), room="gui"),
         NodeSpec(
             "policy_node",
             {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "demonstrate", "horizon": LINGER},
@@ -261,7 +275,7 @@ GOAL = Graph(
     ),
 )
 
-QUESTIONS = ("preferences/questions", "preferences/receipts")
+QUESTIONS = ("preferences/questions", "preferences/receipts", "preferences/people")
 
 PREFERENCES = Graph(
     name="preferences",
@@ -283,10 +297,11 @@ PREFERENCES = Graph(
         Argument("minutes", 10.0, "time of learning over which the budget is spread [min]"),
         Argument("strategy", "disagreement", "how questions are chosen, see `feedback/queries.py`"),
         Argument("reward_tests", "", "YAML file of tests that a reward must pass before the policy learns from it"),
+        LOOK,
         Argument("demonstrations", 10, "successful demonstrations before learning"),
         Argument("sim", True, "start the simulated cell; false: another arm is behind the topics, and demonstrations are there"),
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
-        Argument("operator_noise", 0.2, "tremor of the simulated operator's hand, share of a full action"),
+        *OPERATOR,
         Argument("run_folder", "runs/preferences", "folder for bags, answers and checkpoints"),
         Argument("policy", "rlpd", "policy algorithm", choices="policies"),
         Argument("config", "", "a further ROS parameter file for learner_node"),
@@ -296,7 +311,7 @@ PREFERENCES = Graph(
         NodeSpec(
             "sim_node",
             {"task": From("task"), "robot": From("robot"), "seed": From("seed", STREAMS), "lockstep": From("lockstep"),
-             "operator_noise": From("operator_noise")},
+             **OPERATOR_PARAMETERS},
             publishes=(*OBSERVATION, *ACTIONS, "camera/*/camera_info", *TELEOP, "evaluation/success"),
             subscribes=(*COMMANDS, "episode"), condition="sim"),
         NodeSpec(
@@ -319,7 +334,7 @@ PREFERENCES = Graph(
              "asking.schedule.budget": From("budget"), "asking.schedule.per_minute": From("per_minute")},
             publishes=QUESTIONS, subscribes=("preferences/requests", "weights/reward", "metrics")),
         NodeSpec(
-            "preference_window", {"robot": From("robot"), "annotator": From("annotator")},
+            "preference_window", {"robot": From("robot"), "annotator": From("annotator"), "look": From("look")},
             publishes=("preferences/requests",), subscribes=(*QUESTIONS, "camera/*/image_raw", "episode", "metrics"),
             condition="teacher=human,window", room="gui", leaves=True),
         NodeSpec(
@@ -327,7 +342,8 @@ PREFERENCES = Graph(
             {"run_folder": From("run_folder"), "demonstrations": From("demonstrations"), "simulated_operator": From("sim")},
             subscribes=("metrics",)),
         NodeSpec(
-            "policy_node", {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep")},
+            "policy_node",
+            {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep"), "run_folder": From("run_folder")},
             publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
     ),
 )

@@ -21,6 +21,7 @@ from typing import Any
 from rewardbot.config import setting
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header
 from rewardbot.errors import DataError, RewardbotError, RobotError
+from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.ros.classifier_check import ClassifierCheck
@@ -57,7 +58,9 @@ class DemoOptions:
     episodes: int = setting(100, "evaluation episodes for each policy", min=1, max=100_000)
     learn_s: float = setting(300.0, "longest time of learning [s]", min=0.0)
     learn_steps: int = setting(0, "most environment steps while learning; 0: no limit", min=0)
-    operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    operator_noise: float = setting(NOISE, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    operator_hesitation: float = setting(
+        HESITATION, "mean time for which that hand hesitates before it closes or opens [s]", min=0.0, max=5.0)
     config: str = setting("", "a ROS parameter file with settings of the learner")
     resume: bool = setting(False, "go on with what an earlier job left in the run folder")
     compare_bc: bool = setting(True, "evaluate behaviour cloning, plain and tuned, beside the result")
@@ -93,7 +96,8 @@ def run_demo(
     """
     arguments: dict[str, Value] = {
         "task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
-        "run_folder": str(run_folder.resolve()), "config": options.config, "resume": options.resume}
+        "operator_hesitation": options.operator_hesitation, "run_folder": str(run_folder.resolve()), "config": options.config,
+        "resume": options.resume}
     progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", phases(options.demos))
     nodes = resolve(load_graph("sim"), arguments)
     with (

@@ -28,6 +28,7 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import DataError
+from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, params, qos
@@ -48,7 +49,9 @@ class SimSettings:
     task: str = setting("lift", "task: its scene, randomised start and success")
     robot: str = setting("sim_arm", "robot contract in config/robots")
     lockstep: bool = setting(True, "advance one control period per command instead of in real time")
-    operator_noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    operator_noise: float = setting(NOISE, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    operator_hesitation: float = setting(
+        HESITATION, "mean time for which that hand hesitates before it closes or opens [s]", min=0.0, max=5.0)
     simulated_operator: bool = setting(False, "the scripted operator commands from the beginning")
     timeout_s: float = setting(1.0, "time without a command after which the observation is repeated [s]", min=0.1, max=2.0)
 
@@ -78,7 +81,8 @@ class SimNode(RewardbotNode):
         from rewardbot.robots.mujoco import MujocoRobot
 
         self.robot = MujocoRobot(self.settings.task, self.contract)
-        self._operator = ScriptedDemonstrator(self.robot, noise=self.settings.operator_noise, seed=self._state.seed)
+        self._operator = ScriptedDemonstrator(
+            self.robot, noise=self.settings.operator_noise, hesitation=self.settings.operator_hesitation, seed=self._state.seed)
         self._operator_on = self.settings.simulated_operator
         self._in_episode = self._warned = False
         self._seed: int | None = None  # of the present start state

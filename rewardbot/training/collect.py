@@ -12,6 +12,7 @@ from rewardbot.data.success_images import Images
 from rewardbot.data.takeovers import TAKEOVERS, spans
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.hand import HESITATION
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.play import RandomPlay
 from rewardbot.robots.start_states import STREAMS, start_seed
@@ -65,8 +66,8 @@ def run_episode(
 
 
 def demonstrate(
-    robot: MujocoRobot, count: int, *, noise: float, stream: int, seed: int, success: bool | None = True,
-    first: int = 0, take: Callable[[Episode], object] = lambda episode: None,
+    robot: MujocoRobot, count: int, *, noise: float, stream: int, seed: int, hesitation: float = HESITATION,
+    success: bool | None = True, first: int = 0, take: Callable[[Episode], object] = lambda episode: None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Episode]:
     """`count` demonstrations that the operator calls a success; others are done again, as an operator would.
@@ -76,7 +77,8 @@ def demonstrate(
         count: how many.
         noise: tremor of the demonstrator's hand.
         stream: stream of start states.
-        seed: seed of the tremor.
+        seed: seed of the hand.
+        hesitation: of the hand [s].
         success: False collects those that the operator calls a failure instead, None all as they come.
         first: index of the start state to begin from.
         take: gets each one as soon as it is done.
@@ -85,7 +87,7 @@ def demonstrate(
     Raises:
         RewardbotError: hardly any succeeds.
     """
-    operator = ScriptedDemonstrator(robot, noise=noise, seed=seed)
+    operator = ScriptedDemonstrator(robot, noise=noise, hesitation=hesitation, seed=seed)
     kept: list[Episode] = []
     tried = 0
     while len(kept) < count:

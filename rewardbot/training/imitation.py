@@ -17,6 +17,7 @@ from rewardbot.data.takeovers import steps_taken_over
 from rewardbot.policies.base import DeployedPolicy, policy_to_bytes
 from rewardbot.policies.bc import BCConfig, BehaviourCloning, DemonstrationSet, cloning_loss, demonstration_set, join
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
+from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import start_seed
 from rewardbot.robots.takeovers import WatchingOperator
@@ -43,14 +44,14 @@ class Imitation:
     """
 
     def __init__(
-        self, config: BCConfig, cloning: BehaviourCloning, robot: MujocoRobot, *, stream: int, episodes: int = 10, noise: float = 0.2,
-        seed: int = 0, take: Callable[[Episode], object] = lambda episode: None,
+        self, config: BCConfig, cloning: BehaviourCloning, robot: MujocoRobot, *, stream: int, episodes: int = 10,
+        noise: float = NOISE, hesitation: float = HESITATION, seed: int = 0, take: Callable[[Episode], object] = lambda episode: None,
     ) -> None:
         self.config, self.robot, self.stream, self.episodes, self._take = config, robot, stream, episodes, take
         self._cloning, self._fitted, self._indices = cloning, False, count()
         self.steps, self.tried = 0, list[bool]()
-        self._expert = ScriptedDemonstrator(robot, noise=noise, seed=seed)
-        self._operator = WatchingOperator(robot, noise=noise, seed=seed)
+        self._expert = ScriptedDemonstrator(robot, noise=noise, hesitation=0.0, seed=seed)  # he says what is right, and need not act
+        self._operator = WatchingOperator(robot, noise=noise, hesitation=hesitation, seed=seed)
         self._device = next(cloning.parameters()).device
         self._rng = np.random.default_rng(seed)
         self._generator = torch.Generator(device=self._device).manual_seed(seed)

@@ -92,7 +92,7 @@ class Imitator:
         options = self._options
         cell = Imitation(
             replace(self._config.bc, steps=ROUND_UPDATES), cloned, self._robot, stream=STREAMS * options.seed + 1,
-            episodes=ROUND_EPISODES, noise=options.noise, seed=options.seed,
+            episodes=ROUND_EPISODES, noise=options.noise, hesitation=options.hesitation, seed=options.seed,
             take=lambda episode: self._takeovers.append(len(episode.info.extra.get(TAKEOVERS, ()))))
         self._tell(cell, 0, {})
         if options.policy == "dagger":

@@ -89,7 +89,8 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
 
         if not record.learned:
             try:
-                operator = WatchingOperator(robot, noise=options.noise, seed=options.seed) if options.takeovers else None
+                operator = WatchingOperator(
+                    robot, noise=options.noise, hesitation=options.hesitation, seed=options.seed) if options.takeovers else None
                 learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, until_converged=True, operator=operator,
                       checkpoints=checkpoints, report=report)
             finally:  # also what was learned until Ctrl-C or until the simulator broke
@@ -134,8 +135,9 @@ def record_demonstrations(
 ) -> None:
     """Fills a folder with the simulated operator's demonstrations, beside those that are there; see `collect.demonstrate`."""
     stream, seeds = STREAMS * options.seed, _recorded(folder)
-    demonstrate(robot, options.demos - len(seeds), noise=options.noise, stream=stream, seed=options.seed, success=success,
-                progress=progress, first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
+    demonstrate(robot, options.demos - len(seeds), noise=options.noise, hesitation=options.hesitation, stream=stream,
+                seed=options.seed, success=success, progress=progress,
+                first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),
                 take=lambda episode: write_episode(folder, episode, robot.contract))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewardbot.config import setting
+from rewardbot.robots.hand import HESITATION, NOISE
 
 SETTINGS_FILES = ("config/tasks/{task}.yaml", "config/policies/{policy}.yaml", "{config}", "config/rewards/{reward}.yaml")
 """Files with settings of the learner, for the command line and for learner_node alike; a later one wins. One whose name is
@@ -54,7 +55,8 @@ class JobOptions:
                           "bc, filtered_bc, dagger, hg_dagger")
     rounds: int = setting(0, "of dagger and hg_dagger: rounds of 5 episodes; 0: 10 of them", min=0, max=10_000)
     config: str = setting("", "YAML file with settings of the learner")
-    noise: float = setting(0.2, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    noise: float = setting(NOISE, "tremor of the simulated operator's hand, share of a full action", min=0.0, max=1.0)
+    hesitation: float = setting(HESITATION, "mean time for which that hand hesitates before it closes or opens [s]", min=0.0, max=5.0)
     takeovers: bool = setting(False, "of `rewardbot train`: the simulated operator watches the policy learn, and takes over when "
                               "it gets no further")
 

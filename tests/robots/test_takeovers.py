@@ -16,7 +16,7 @@ from rewardbot.robots.tasks import task_names
 
 def hands(progress: list[float], **patience: float) -> str:
     """Who acts in each step, o for the operator, when the progress seen before the steps is this."""
-    robot = SimpleNamespace(true_progress=lambda: progress[0], contract=SimpleNamespace(action_scale=0.05))
+    robot = SimpleNamespace(true_progress=lambda: progress[0], contract=SimpleNamespace(action_scale=0.05, control_hz=10.0))
     operator = WatchingOperator(cast(Any, robot), Patience(**cast(Any, {"steps": 3, "least": 2, "rise": 0.2, **patience})))
     operator.begin_episode(0)
     seen = ""
@@ -58,7 +58,7 @@ def test_after_giving_back_he_waits_again() -> None:
 
 
 def test_an_episode_begins_with_the_policy() -> None:
-    robot = SimpleNamespace(true_progress=lambda: 0.1, contract=SimpleNamespace(action_scale=0.05))
+    robot = SimpleNamespace(true_progress=lambda: 0.1, contract=SimpleNamespace(action_scale=0.05, control_hz=10.0))
     operator = WatchingOperator(cast(Any, robot), Patience(steps=1))
     operator.begin_episode(0)
     assert [operator.acts() for _ in range(3)] == [False, True, True]

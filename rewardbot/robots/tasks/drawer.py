@@ -15,7 +15,7 @@ PULL = 0.11
 class Drawer(Task):
     """The cabinet stands anywhere in a 16 cm square, turned by up to 10 degrees, its drawer closed."""
 
-    horizon = 30
+    horizon = 35
     goal = "the drawer is open by at least 8 cm"
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:

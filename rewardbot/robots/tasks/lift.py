@@ -15,7 +15,7 @@ CARRY_HEIGHT = 0.16
 class Lift(Task):
     """The cube starts anywhere in a 16 cm square, turned by up to 10 degrees."""
 
-    horizon = 25
+    horizon = 30
     goal = "the gripper holds the red cube at least 6 cm above the table"
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:

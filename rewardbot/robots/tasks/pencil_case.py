@@ -36,7 +36,7 @@ class PencilCase(Task):
     "Behind" is as the front camera sees it: the notebook is between camera and case.
     """
 
-    horizon = 50
+    horizon = 55
     goal = "the pencil case lies on the table behind the standing notebook"
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:

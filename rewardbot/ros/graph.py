@@ -236,7 +236,8 @@ TELEOPERATION = Graph(
             room="gui"),
         NodeSpec(
             "policy_node",
-            {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "teleoperate", "run_folder": From("run_folder")},
+            {"task": From("task"), "robot": From("robot"), "lockstep": False, "mode": "teleoperate",
+             "run_folder": From("run_folder")},
             publishes=(*COMMANDS, "episode"), subscribes=(*OBSERVATION, *TELEOP, "weights/policy")),
     ),
 )

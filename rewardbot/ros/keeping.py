@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,23 @@ def change(folder: Path, event: EpisodeEvent) -> Kept:
     if event.info.success == info.success:
         return Kept(info.id, "judged")
     return Kept(info.id, "judged", f"it has problems and is not called a success: {'; '.join(info.extra[quality.PROBLEMS])}")
+
+
+def catch_up(folder: Path, said: Mapping[str, bool | None]) -> list[Kept]:
+    """Does to the bags in `folder` what was said of them while nobody could do it; returns what became of each. Never raises."""
+    done: list[Kept] = []
+    for name, verdict in said.items():
+        if not is_id(name) or not (folder / name).is_dir():
+            continue
+        try:
+            info = read_header(folder / name).info
+        except DataError:
+            continue  # whoever reads it is told
+        if verdict is None:
+            done.append(change(folder, EpisodeEvent("discard", 0, info)))
+        elif quality.judged(info, verdict) != info:
+            done.append(change(folder, EpisodeEvent("verdict", 0, replace(info, success=verdict))))
+    return done
 
 
 def _fault(bag: Path) -> str:

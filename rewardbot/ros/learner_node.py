@@ -21,6 +21,7 @@ from rewardbot.config import setting, user_path
 from rewardbot.data import decode
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.library import Library
+from rewardbot.data.verdicts import read_verdicts
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
@@ -110,6 +111,8 @@ class LearnerNode(RewardbotNode):
         if (self.settings.resume or started_again) and checkpoint.exists(folder):
             path = self.checkpoints.restore(self.learner)
             learner = self.learner
+            for name, verdict in read_verdicts(self._run_folder).items():  # perhaps after that checkpoint
+                self._apply(name, verdict)
             self.get_logger().info(f"goes on from {path}: {learner.episodes} episodes, {learner.env_steps} steps, "
                                    f"{learner.learn_s:.0f} s of learning")
             self._become_ready()
@@ -217,13 +220,16 @@ class LearnerNode(RewardbotNode):
 
     def _correct(self, name: str, verdict: bool | None) -> bool:
         """Takes a late verdict, None: the episode is given up. Returns whether the learner has the episode."""
-        known = self.learner.discard(name) if verdict is None else self.learner.judge(name, verdict)
+        known = self._apply(name, verdict)
         if known:
             said = "given up by its operator" if verdict is None else f"a {'success' if verdict else 'failure'}, says its operator"
             self.get_logger().info(f"episode {name} is {said}")
             if not self.checkpoints.snapshot(self.learner):  # one is being written, from before
                 self._saved_at = 0.0
         return known
+
+    def _apply(self, name: str, verdict: bool | None) -> bool:
+        return self.learner.discard(name) if verdict is None else self.learner.judge(name, verdict)
 
     def _refit(self, fitter: RewardFitter) -> None:
         """Fits the reward to what counts now, if that is something else than before; also in a learner that was started again."""

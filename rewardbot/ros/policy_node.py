@@ -20,6 +20,7 @@ import json
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ from std_srvs.srv import Trigger
 
 from rewardbot.config import setting
 from rewardbot.data import decode
+from rewardbot.data.verdicts import FILE, write_verdict
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.ros import convert, params, qos
@@ -65,6 +68,7 @@ class PolicySettings:
 
     task: str = setting("lift", "task name, written into episodes")
     robot: str = setting("sim_arm", "robot contract in config/robots")
+    run_folder: str = setting("runs/up", f"folder for '{FILE}': what a person says of episodes that have ended")
     horizon: int = setting(0, "actions per episode; 0 takes the simulated task's", min=0, max=100_000)
     lockstep: bool = setting(True, "the robot waits for each command: an operator's is for the observation of its stamp only")
     give_up_s: float = setting(10.0, "time without a whole observation after which an episode is abandoned [s]", min=1.0, max=3600.0)
@@ -85,7 +89,7 @@ class PolicyNode(RewardbotNode):
         self._done = self._begun = 0  # of the request; of this process, so that no two episodes have one id
         self._finishing = False
         self._robot = RobotTicks()
-        self._teller = Teller(lambda event: self.publish(self._events, event), self._robot.sent, self._on_end)
+        self._teller = Teller(lambda event: self.publish(self._events, event), self._robot.sent, self._on_end, self._keep)
         self._operators = Operators(self, self.contract, lockstep=self.settings.lockstep, heard=self._on_operator, tell=self._say)
         self._verdicts = Verdicts(self)
         self._gripper = Gripper(self.contract)
@@ -215,6 +219,13 @@ class PolicyNode(RewardbotNode):
         self._say(came_of_it)
         self._tell()
         self.publish_metrics()
+
+    def _keep(self, name: str, verdict: bool | None) -> str:
+        try:
+            write_verdict(Path(self.settings.run_folder).expanduser(), name, verdict)
+        except DataError as error:
+            return " ".join(str(error).split())
+        return ""
 
     # Operators -----------------------------------------------------------------------------------------------------------
 

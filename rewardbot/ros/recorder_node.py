@@ -19,9 +19,11 @@ from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import DEMONSTRATIONS, EPISODES, PLAY, RECORDED
 from rewardbot.data.repair import mend
+from rewardbot.data.verdicts import read_verdicts
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import params, qos
+from rewardbot.ros.keeping import catch_up
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 from rewardbot.ros.recording import EpisodeRecorder
 
@@ -62,9 +64,12 @@ class RecorderNode(RewardbotNode):
         self.recorder = EpisodeRecorder(
             self.contract, self._folder, wanted=self._wanted, namespace=self.get_namespace(), compressor=compressor,
             pre_roll_s=self.settings.pre_roll_s, least_free_gb=self.settings.least_free_gb)
+        said = read_verdicts(self._run_folder)
         for folder in RECORDED:
             for line in mend(self._run_folder / folder):
                 self.get_logger().warning(line)
+            for kept in catch_up(self._run_folder / folder, said):
+                self.get_logger().info(f"episode {kept.id} is {kept.fate}, as its operator has said")
         self._data: list[Subscription[Any]] = []
         self.subscribe_raw(DiagnosticArray, decode.EPISODE, self._on_event, qos.EVENTS)
         self._subscribe()

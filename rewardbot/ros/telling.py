@@ -63,6 +63,8 @@ class Teller:
         publish: gets the events.
         sent: stamp of an observation -> when the robot sent it [ns].
         ended: told of each episode that has ended.
+        keep: puts a word on an episode that has ended where nothing can take it back, None: it is given up. Returns what went
+            wrong, empty if nothing did.
 
     Attributes:
         running: the episode in progress.
@@ -70,8 +72,8 @@ class Teller:
     """
 
     def __init__(self, publish: Callable[[DiagnosticArray], None], sent: Callable[[int], int],
-                 ended: Callable[[Running], None]) -> None:
-        self._publish, self._sent, self._on_end = publish, sent, ended
+                 ended: Callable[[Running], None], keep: Callable[[str, bool | None], str]) -> None:
+        self._publish, self._sent, self._on_end, self._keep = publish, sent, ended, keep
         self.running: Running | None = None
         self.said = ""
         self._ended: tuple[EpisodeInfo, int] | None = None  # one that a person watched, and the stamp of its end
@@ -122,7 +124,10 @@ class Teller:
             self.running = None
             info, stamp = episode.info, episode.answered
         elif self._ended is not None:
-            (info, stamp), self._ended = self._ended, None
+            info, stamp = self._ended
+            if problem := self._keep(info.id, None):
+                return False, problem
+            self._ended = None
         else:
             return False, "there is no episode to discard"
         if stamp >= 0:  # otherwise nobody has heard of it
@@ -139,6 +144,8 @@ class Teller:
         if self._ended is None:
             return False, "no episode runs, and there is none to change the verdict of"
         info, stamp = self._ended
+        if problem := self._keep(info.id, verdict):
+            return False, problem
         self._ended = replace(info, success=verdict), stamp
         self._publish(convert.episode_event(self._ended[0], stamp, kind="verdict"))
         return True, f"episode {info.id} is {VERDICTS[verdict]} now; it was {VERDICTS[info.success]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 from rewardbot.data import cdr, decode
 from rewardbot.data.encode import StampedMessage, episode_messages, event_message
 from rewardbot.data.episodes import write_episode
+from rewardbot.data.verdicts import write_verdict
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import qos
 from rewardbot.training import checkpoint
@@ -78,8 +80,9 @@ class Graph:
         for message in episode_messages(shown, CONTRACT):
             self._say(message)
 
-    def word(self, shown: Episode, kind: decode.EventKind, success: bool | None = None) -> None:
-        """Something about an episode that has ended."""
+    def word(self, folder: Path, shown: Episode, kind: decode.EventKind, success: bool | None = None) -> None:
+        """Something about an episode that has ended, kept by policy_node before it says so."""
+        write_verdict(folder, shown.info.id, success)
         info = dataclasses.replace(shown.info, success=success)
         self._say(event_message(decode.EpisodeEvent(kind, decode.nanoseconds(float(shown.stamps[-1])), info)))
 
@@ -103,7 +106,7 @@ def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node
     assert process.end() == 0
 
 
-def test_what_an_operator_says_later_reaches_the_learner_and_outlives_it(start_node: Any, client: Any, tmp_path: Path) -> None:
+def test_what_an_operator_says_later_reaches_the_learner_even_if_it_is_killed(start_node: Any, client: Any, tmp_path: Path) -> None:
     process, graph = learned(start_node, client, tmp_path, 2), Graph(client)
     graph.wait(state="learning")
     before = int(graph.known()["success_examples"])
@@ -112,17 +115,18 @@ def test_what_an_operator_says_later_reaches_the_learner_and_outlives_it(start_n
     for shown in (good, given_up):
         graph.show(shown)
     graph.wait(episodes="2", visited_steps="6", success_examples=str(before))
-    graph.word(good, "verdict", True)
+    graph.word(tmp_path, good, "verdict", True)
     process.wait_for_line("episode e10 is a success, says its operator")
-    graph.word(given_up, "discard")
+    graph.word(tmp_path, given_up, "discard")
     process.wait_for_line("episode e11 is given up by its operator")
     graph.wait(visited_steps="3", success_examples=str(before + 1))
-    graph.word(early, "verdict", True)  # the messages of a topic may come after all of those of another
+    graph.word(tmp_path, early, "verdict", True)  # the messages of a topic may come after all of those of another
     graph.show(early)
     process.wait_for_line("episode e12 is a success, says its operator")
     graph.wait(visited_steps="6", success_examples=str(before + 2))
-    assert process.end() == 0
+    write_verdict(tmp_path, "e12", False)  # it is killed before it hears that
+    assert process.end(signal.SIGKILL) == -signal.SIGKILL
     again = start_node("learner_node", "--params-file", str(tmp_path / "quick.yaml"), "-p", "task:=reach",
                        "-p", f"run_folder:={tmp_path}", "-p", "resume:=true")
-    graph.wait(state="ready", visited_steps="6", success_examples=str(before + 2))
+    graph.wait(state="ready", visited_steps="6", success_examples=str(before + 1))
     assert again.end() == 0

@@ -114,8 +114,9 @@ class Robot:
 
 
 @pytest.fixture(scope="module")
-def process(start_node: Callable[..., Any]) -> Any:
-    return start_node("policy_node", "-p", "task:=reach", "-p", f"horizon:={HORIZON}")
+def process(start_node: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("run")
+    return start_node("policy_node", "-p", "task:=reach", "-p", f"horizon:={HORIZON}", "-p", f"run_folder:={folder}")
 
 
 @pytest.fixture(scope="module")

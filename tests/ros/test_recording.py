@@ -16,10 +16,11 @@ from rewardbot.data import cdr, decode
 from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import StampedMessage, episode_messages
-from rewardbot.data.episodes import list_episodes, raw_messages, read_episode, read_header
+from rewardbot.data.episodes import list_episodes, raw_messages, read_episode, read_header, write_episode
 from rewardbot.data.repair import mend, repair
 from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.ros import recording
+from rewardbot.ros.keeping import catch_up
 from rewardbot.ros.recording import EpisodeRecorder
 from rewardbot.types import Episode, EpisodeInfo
 from tests.full_disk import full_disk
@@ -199,6 +200,17 @@ def test_a_later_verdict_is_written_into_the_bag(tmp_path: Path, restarted: bool
         assert read_header(tmp_path / "episode-0").info == replace(episode.info, success=success)
         assert read_episode(tmp_path / "episode-0").info.success is success
     assert recorder.last_problem == "" and recorder.open == 0
+
+
+def test_what_was_said_while_nobody_recorded_is_done_later(tmp_path: Path) -> None:
+    episodes = [make_episode(number) for number in range(4)]
+    for episode in episodes:
+        write_episode(tmp_path, episode, CONTRACT)
+    said = {"episode-0": False, "episode-1": None, "episode-2": episodes[2].info.success, "elsewhere": True, "../x": None}
+    done = catch_up(tmp_path, said)
+    assert [(kept.id, kept.fate) for kept in done] == [("episode-0", "judged"), ("episode-1", "discarded")]
+    assert [read_header(path).info.success for path in list_episodes(tmp_path)] == [False, True, True]
+    assert (tmp_path / "episode-1.discarded").is_dir() and catch_up(tmp_path, said) == []
 
 
 @pytest.mark.parametrize("kind", ["verdict", "discard"])

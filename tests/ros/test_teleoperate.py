@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from std_srvs.srv import Trigger
 from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.takeovers import TAKEOVERS
+from rewardbot.data.verdicts import read_verdicts
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, qos
 from rewardbot.ros.arbiter import RELEASE_S
@@ -129,9 +131,14 @@ class Robot:
 
 
 @pytest.fixture(scope="module")
-def robot(start_node: Callable[..., Any], client: Any) -> Iterator[Robot]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def robot(start_node: Callable[..., Any], client: Any, run_folder: Path) -> Iterator[Robot]:
     process = start_node("policy_node", "-p", "task:=reach", "-p", f"horizon:={HORIZON}", "-p", "lockstep:=false",
-                         "-p", "mode:=teleoperate")
+                         "-p", "mode:=teleoperate", "-p", f"run_folder:={run_folder}")
     yield Robot(client)
     code = process.end()
     assert code == 0, process.output
@@ -147,7 +154,7 @@ def silent(robot: Robot) -> Robot:
     return robot
 
 
-def test_a_person_says_when_an_episode_begins_and_ends(silent: Robot) -> None:
+def test_a_person_says_when_an_episode_begins_and_ends(silent: Robot, run_folder: Path) -> None:
     robot = silent
     start = robot.begin()
     assert start.info.source == "demonstration" and start.info.extra["actor"] == "operator" and start.stamp_ns == robot.stamp
@@ -159,9 +166,10 @@ def test_a_person_says_when_an_episode_begins_and_ends(silent: Robot) -> None:
     end = robot.heard("end")
     assert done and f"{start.info.id} ended after {2 * HORIZON} steps, a success" in text
     assert (end.steps, end.stamp_ns, end.info.success) == (2 * HORIZON, last, True)
-    assert robot.ask("failure")[0]
+    assert robot.ask("failure")[0] and read_verdicts(run_folder) == {start.info.id: False}
     assert robot.heard("verdict").info.id == start.info.id and robot.events[-1].info.success is False
-    assert robot.ask("discard")[0] and robot.heard("discard").info.id == start.info.id
+    assert robot.ask("discard")[0] and read_verdicts(run_folder) == {start.info.id: None}
+    assert robot.heard("discard").info.id == start.info.id
     assert robot.ask("stop") == (False, "no episode runs")
 
 

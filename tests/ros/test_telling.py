@@ -21,8 +21,17 @@ class Case:
     def __init__(self) -> None:
         self.events: list[EpisodeEvent] = []
         self.ended: list[str] = []
+        self.kept: list[tuple[str, bool | None]] = []
+        self.told: list[int] = []
+        self.problem = ""
         self.teller = Teller(lambda message: self.events.append(decode.episode_event(message)), lambda stamp: stamp + 7,
-                             lambda episode: self.ended.append(episode.info.id))
+                             lambda episode: self.ended.append(episode.info.id), self._keep)
+
+    def _keep(self, name: str, verdict: bool | None) -> str:
+        if not self.problem:
+            self.kept.append((name, verdict))
+            self.told.append(len(self.events))
+        return self.problem
 
     def run(self, name: str, steps: int, mode: Mode = "teleoperate", **values: Any) -> None:
         """An episode that is in progress, its newest observation answered."""
@@ -56,6 +65,18 @@ def test_a_verdict_may_be_changed_as_long_as_the_episode_is_there() -> None:
     assert case.teller.discard() == (True, "episode a is discarded")
     assert not case.teller.stop(True)[0] and not case.teller.discard()[0]
     assert case.said()[1:] == [("end", "a", None), ("verdict", "a", True), ("verdict", "a", False), ("discard", "a", False)]
+    assert case.kept == [("a", True), ("a", False), ("a", None)] and case.told == [2, 3, 4], "kept before anybody hears of it"
+
+
+def test_a_word_that_cannot_be_kept_is_refused_and_may_be_said_again() -> None:
+    case = Case()
+    case.run("a", 12)
+    case.teller.stop(True)
+    case.problem = "the disk is full"
+    assert case.teller.stop(False) == case.teller.discard() == (False, "the disk is full")
+    assert [kind for kind, _, _ in case.said()] == ["start", "end"]
+    case.problem = ""
+    assert case.teller.stop(False) == (True, "episode a is a failure now; it was a success")
 
 
 def test_a_verdict_is_that_of_the_running_episode_if_there_is_one() -> None:

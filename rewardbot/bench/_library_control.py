@@ -34,8 +34,6 @@ PROMISED = ("gail", "airl")
 EXPERT_SEED = 100
 """Of the expert and of what it shows, which no learner's seed is."""
 
-START_STEPS = 1_000
-
 
 @dataclass(frozen=True)
 class World:

@@ -22,7 +22,7 @@ from rewardbot.data.transitions import Transitions
 from rewardbot.feedback.feedback import Ranking, Rating
 from rewardbot.nets.heads import EnsembleLinear
 from rewardbot.nets.optimisation import train
-from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
+from rewardbot.nets.weights import named, to_bytes
 from rewardbot.rewards.base import Context, RewardModel
 from rewardbot.rewards.comparisons import Clips, Comparisons, compare, inputs
 from rewardbot.rewards.plackett_luce import Returns, accuracy, log_likelihood, returns
@@ -225,23 +225,9 @@ class PreferenceReward(RewardModel):
         return self.samples(batch).mean(0)
 
     def to_bytes(self, description: Mapping[str, Any]) -> bytes:
-        """The reward for `from_bytes`; what the JSON-able `description` says travels with it."""
+        """The reward for a file; what the JSON-able `description` says travels with it. `training/reward_file.py` reads it."""
         note = {**description, "version": self.version, "size": self.size, "seed": self.seed, "config": to_mapping(self.config)}
         return to_bytes(named("network", self.network), kind="reward", description=note)
-
-    def load_bytes(self, data: bytes) -> dict[str, Any]:
-        """Takes the weights and the version that `to_bytes` gave; returns the description.
-
-        Raises:
-            DataError: other or damaged bytes, or a reward with other settings.
-        """
-        tensors, description = from_bytes(data, kind="reward")
-        with reading("reward"):
-            version = int(description["version"])
-            network = self._new_network()
-            load_into(network, tensors, "network")
-        self.network, self.version = network, version
-        return description
 
 
 def in_parts(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

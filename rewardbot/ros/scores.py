@@ -83,8 +83,3 @@ class ScoreKeeper:
     def count(self, run: int) -> int:
         """Number of ended episodes of one request."""
         return sum(score.event.info.extra.get("run") == run for score in self.scores)
-
-    def of_run(self, run: int) -> list[bool]:
-        """Successes of the episodes of one request, in order; episodes without truth are left out."""
-        return [score.success for score in self.scores
-                if score.event.info.extra.get("run") == run and score.success is not None]

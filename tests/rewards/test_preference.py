@@ -13,7 +13,6 @@ from torch import Tensor
 from rewardbot.data.replay import Batch, Replay
 from rewardbot.errors import DataError
 from rewardbot.feedback.feedback import Ranking, Rating, SuccessMark
-from rewardbot.nets.weights import to_bytes
 from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import Clips, Comparisons, pad
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
@@ -256,19 +255,6 @@ def test_a_fit_that_is_broken_off_changes_nothing(hilly: tuple[Clips, Tensor]) -
     with pytest.raises(KeyboardInterrupt):
         model.fit_comparisons(pairs(of, utility, 60), stop)
     assert model.version == 1 and all(torch.equal(a, b) for a, b in zip(before, state(model), strict=True))
-
-
-def test_bytes_there_and_back(hilly: tuple[Clips, Tensor]) -> None:
-    of, utility = hilly
-    model, other = PreferenceReward(QUICK, len(W)), PreferenceReward(QUICK, len(W), seed=3)
-    model.fit_comparisons(pairs(of, utility, 30))
-    description = other.load_bytes(model.to_bytes({"task": "reach"}))
-    assert same(model, other) and other.version == 1 and description["task"] == "reach" and description["config"]["hidden"] == 32
-    with pytest.raises(DataError, match="does not fit this network"):
-        PreferenceReward(dataclasses.replace(QUICK, hidden=8), len(W)).load_bytes(model.to_bytes({}))
-    with pytest.raises(DataError, match="description of these reward weights is damaged"):
-        other.load_bytes(to_bytes({}, kind="reward", description={}))
-    assert same(model, other)
 
 
 # From what the operator said about episodes.

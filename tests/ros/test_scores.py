@@ -15,12 +15,16 @@ def end(run: int, **extra: int) -> EpisodeEvent:
     return EpisodeEvent("end", 0, EpisodeInfo("a", "lift", "sim_arm", "evaluation", extra={"run": run, **extra}), steps=25)
 
 
+def successes(scores: ScoreKeeper) -> list[bool | None]:
+    return [score.success for score in scores.scores]
+
+
 def test_the_truth_of_the_last_observation_counts_even_when_later_ones_have_come() -> None:
     scores = ScoreKeeper()
     for number, (sent, value) in enumerate([(10, False), (20, True), (40, False)]):  # 40: the next episode's first observation
         scores.truth(sent, value, number)
     scores.ended(30, end(1))
-    assert scores.of_run(1) == [True] and scores.count(1) == 1
+    assert successes(scores) == [True] and scores.count(1) == 1
 
 
 def test_in_real_time_the_end_tells_which_observation_was_the_last() -> None:
@@ -28,7 +32,7 @@ def test_in_real_time_the_end_tells_which_observation_was_the_last() -> None:
     for number, (sent, value) in enumerate([(10, True), (20, False)]):  # 20: the robot ticked on while the end was on its way
         scores.truth(sent, value, number)
     scores.ended(30, end(1, **{OBSERVED: 11}))
-    assert scores.of_run(1) == [True]
+    assert successes(scores) == [True]
 
 
 def test_the_truth_of_a_robot_before_is_not_that_of_the_one_that_was_started_again() -> None:
@@ -37,7 +41,7 @@ def test_the_truth_of_a_robot_before_is_not_that_of_the_one_that_was_started_aga
     scores.ended(5 * second, end(1, **{OBSERVED: 4 * second}))  # nothing was heard of the new one
     scores.truth(6 * second, True, 7)  # its numbers begin again; those before were lost
     scores.ended(7 * second, end(1, **{OBSERVED: 6 * second + 1}))
-    assert [score.success for score in scores.scores] == [None, True]
+    assert successes(scores) == [None, True]
 
 
 def test_without_truth_there_is_no_score() -> None:
@@ -45,7 +49,7 @@ def test_without_truth_there_is_no_score() -> None:
     scores.ended(5, end(1))
     scores.truth(10, True, 7)
     scores.ended(20, end(2))
-    assert scores.of_run(1) == [] and scores.count(1) == 1 and scores.of_run(2) == [True]
+    assert successes(scores) == [None, True] and scores.count(1) == scores.count(2) == 1
 
 
 def test_a_lost_truth_is_never_replaced_by_an_older_one() -> None:
@@ -55,7 +59,7 @@ def test_a_lost_truth_is_never_replaced_by_an_older_one() -> None:
     scores.ended(35, end(1))
     scores.ended(45, end(1))
     scores.ended(55, end(1))
-    assert scores.of_run(1) == [False, True] and scores.count(1) == 3
+    assert successes(scores) == [None, False, True]
 
 
 def message(stamp: int) -> Any:

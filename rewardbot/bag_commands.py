@@ -90,9 +90,12 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
 def info(places: Namespace, options: NoOptions) -> None:
     """`rewardbot bags info BAG`."""
     from rewardbot.config import to_mapping
-    from rewardbot.data.bags import summarise, topics
+    from rewardbot.data.bags import is_bag, summarise, topics
 
     path = user_path(places.bag)
+    if not is_bag(path):
+        raise DataError(f"There is no bag {path}.", valid="A folder with metadata.yaml and an MCAP file.",
+                        next_step="rewardbot bags list shows what a folder of bags holds.")
     bag = summarise(path)
     if bag.header is None:
         raise DataError(bag.damage, next_step="rewardbot bags verify tells more.")

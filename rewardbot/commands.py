@@ -351,6 +351,8 @@ def success_images(folder: str, options: ImageOptions) -> None:
     check_rendering()
     robot = MujocoRobot(options.task, load_contract(options.robot))
     try:
+        with storing(path):  # what is in the way shows before the pictures are taken
+            path.mkdir(parents=True, exist_ok=True)
         with bar(f"rewardbot success-images: {options.task}", "pictures") as report:
             images = picture_success(robot, options.count, seed=options.seed, progress=report)
     finally:

@@ -92,7 +92,8 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     (["list"], r"required: DIR(.|\n)*rewardbot bags list --help"),
     (["list", "nowhere"], "no folder nowhere"),
     (["list", "."], "holds no bags"),
-    (["info", "nowhere"], "nowhere"),
+    (["info", "nowhere"], "There is no bag nowhere"),
+    (["info", "bags"], r"no bag bags(.|\n)*rewardbot bags list"),
     (["show", "bags", "--out", "x.gif"], r"--out is 'x.gif'(.|\n)*\.png or \.mp4"),
     (["show", "bags", "--columns", "1"], r"--columns is 1(.|\n)*at least 2"),
     (["show", "bags", "--colums", "3"], r"no option --colums(.|\n)*Did you mean --columns"),
@@ -110,6 +111,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     (["export", "robomimic", "bags", "bags"], "bags is not empty"),
     (["export", "robomimic", "nowhere", "out"], "no folder nowhere"),
     (["import", "robomimic", "nowhere", "out"], "There is no nowhere"),
+    (["import", "robomimic", "bags", "out"], r"bags is a folder(.|\n)*one HDF5 file"),
     (["import", "robomimic", "bags", "out", "--map", "top"], r"--map has 'top'(.|\n)*THEIRS=OURS"),
     (["import", "robomimic", "bags", "out", "--robot"], "expected one argument"),
 ])

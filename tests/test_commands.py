@@ -128,6 +128,14 @@ def test_learning_from_nothing_but_success_images(tmp_path: Path, capsys: pytest
         commands.success_images("shown", ImageOptions(task="reach", count=12))
 
 
+def test_a_file_in_the_way_shows_before_pictures_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("rewardbot.training.collect.picture_success", lambda *_, **__: pytest.fail("pictures were taken"))
+    for place in ("file", "file/shown"):
+        with pytest.raises(StorageError, match=f"Cannot write {place}"):
+            commands.success_images(place, ImageOptions(task="reach", count=12))
+
+
 @pytest.mark.parametrize(("options", "said"), [
     (JobOptions(demos=0), r"--demos is 0(.|\n)*--success-images DIR(.|\n)*rewardbot success-images"),
     (JobOptions(demos=1), r"--demos is 1(.|\n)*at least 2"),

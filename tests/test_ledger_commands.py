@@ -85,6 +85,8 @@ def test_export_and_verify(ledger: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(("argv", "said"), [
     (["shw", "l.db"], r"no action of ledger named 'shw'(.|\n)*Did you mean 'show'"),
     (["show", "nowhere.db"], r"no ledger nowhere.db"),
+    (["show", "."], r"is a folder(.|\n)*Name the file of a ledger"),
+    (["undo", ".", "4"], "is a folder"),
     (["undo", "nowhere.db", "4"], r"no ledger nowhere.db"),
     (["export", "l.db", "out.xlsx"], r"OUT is 'out.xlsx'(.|\n)*\.csv or \.jsonl"),
     (["export", "l.db", "/proc/out.csv"], r"Cannot write /proc"),

@@ -75,6 +75,8 @@ class Ledger:
         self._wait_s, self._clock = wait_s, clock
         self._lock = threading.RLock()
         self._history = History()
+        if path.is_dir():
+            raise LedgerError(f"{path} is a folder.", next_step="Name the file of a ledger.")
         if not path.exists():
             if read_only:
                 raise LedgerError(f"There is no ledger {path}.", next_step="Name one that is there.")

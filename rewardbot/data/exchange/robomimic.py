@@ -53,6 +53,8 @@ def write(place: Path, name: str, contract: RobotContract, episodes: Iterable[Ep
 
 def about(source: Path) -> str | None:
     """See `base`."""
+    if source.is_dir():
+        raise DataError(f"{source} is a folder.", valid="robomimic's data are one HDF5 file.")
     with base.library("h5py").File(source, "r") as file:
         found = _demos(file, source)[0].attrs.get(_ABOUT)
         return None if found is None else str(found)

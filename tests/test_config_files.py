@@ -13,7 +13,7 @@ from rewardbot.errors import ConfigError
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import task_names
 from rewardbot.ros.graph import load_graph, resolve
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.preparing import learner_config
 

@@ -16,7 +16,7 @@ from rewardbot.errors import RewardbotError
 from rewardbot.robots.tasks import load_task, task_names
 from rewardbot.ros import classifier_node, learner_node, params, policy_node, recorder_node, sim_node
 from rewardbot.ros.graph import GRAPHS, load_graph, resolve
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.summary import ACTORS, Summary
 
 ROOT = Path(__file__).resolve().parents[1]

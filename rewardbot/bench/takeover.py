@@ -29,7 +29,8 @@ from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Ta
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import evaluate
 from rewardbot.training.imitation import Imitation, deployed
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import JobOptions
 from rewardbot.training.preparing import learner_config

@@ -33,7 +33,8 @@ from rewardbot.training.files import StorageError
 from rewardbot.training.fitting import LEDGER, RewardFitter
 from rewardbot.training.gating import gate_of
 from rewardbot.training.generations import starter_of
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.pretraining import pretrain
 from rewardbot.types import Episode, Metrics
 

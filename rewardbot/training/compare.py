@@ -14,7 +14,8 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import UPDATES_PER_STEP, learn
 from rewardbot.training.oracle import OracleLearner
 from rewardbot.types import Episode

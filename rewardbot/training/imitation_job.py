@@ -23,7 +23,7 @@ from rewardbot.training.files import storing, write_atomic
 from rewardbot.training.imitation import imitation_weights
 from rewardbot.training.imitators import CLONED, Imitator
 from rewardbot.training.job import record_demonstrations
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import FILTERED, JobOptions
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder

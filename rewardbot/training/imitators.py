@@ -20,7 +20,7 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.device import choose, memory
 from rewardbot.training.imitation import Imitation
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import RECENT
 from rewardbot.training.options import FILTERED, ROUNDS, JobOptions
 from rewardbot.types import PROPRIO_NAMES, Episode, Metrics

@@ -21,7 +21,8 @@ from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate, play
 from rewardbot.training.compare import compare
 from rewardbot.training.evaluate import ClassifierCounts, error_rates, evaluate
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import ACTORS, JobOptions, phases
 from rewardbot.training.pretraining import pretrain

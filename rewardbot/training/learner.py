@@ -14,37 +14,34 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardbot.config import setting
 from rewardbot.data.pool import Pool
 from rewardbot.data.replay import Batch, Replay, concatenate
 from rewardbot.data.success_images import Images
 from rewardbot.data.takeovers import spans, steps_before, steps_taken_over
 from rewardbot.errors import DataError
 from rewardbot.nets import parallel
-from rewardbot.nets.autoencoder import Autoencoder, AutoencoderConfig
+from rewardbot.nets.autoencoder import Autoencoder
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
-from rewardbot.policies.bc import PLAIN, BCConfig, BehaviourCloning, demonstration_set, join
-from rewardbot.policies.rlpd import RLPD, RLPDConfig, to_floats
+from rewardbot.policies.bc import BehaviourCloning, demonstration_set, join
+from rewardbot.policies.rlpd import RLPD, to_floats
 from rewardbot.rewards.deployed_preference import reward_to_bytes
-from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
-from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
+from rewardbot.rewards.preference import PreferenceReward
 from rewardbot.rewards.vice import MINIMUM, visited_negatives
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
 from rewardbot.training.device import choose, memory
 from rewardbot.training.graphed import Update, on_device
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.types import PROPRIO_NAMES, Episode, EpisodeInfo, Metrics
 
 SEEDS_APART = 2**32
@@ -55,47 +52,6 @@ Progress = Callable[[str, float], None]
 
 DECLINE = 0.1
 """How far the success estimate may be below its best before the policy counts as worse: about two standard errors."""
-
-
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """How the goal classifier is fed. `DiscriminatorConfig` says how it is regularised."""
-
-    success_frames: int = setting(4, "last frames of each demonstration that are success examples", min=1)
-    heldout: float = setting(0.2, "share of demonstrations whose success examples only calibrate", min=0.0, max=0.9)
-    early: float = setting(0.5, "share of each demonstration, from its start, that are offline negatives", min=0.01, max=0.9)
-    negatives: Literal["visited", "offline"] = setting("visited", "visited: refit with the policy's states; offline: frozen")
-    reward: Literal["probability", "logit"] = setting("probability", "logit: also says what is nearer where nothing is near")
-    first_steps: int = setting(500, "gradient steps before learning", min=1)
-    every: int = setting(5, "learner updates per classifier step", min=1)
-    before_takeover: int = setting(5, "steps before an operator's takeover whose outcomes are certain negatives", min=0)
-
-
-@dataclass(frozen=True)
-class LearnerConfig:
-    """All of the learner's hyper-parameters."""
-
-    bc: BCConfig = setting(BCConfig(), "behaviour cloning, tuned: it also trains the encoder")
-    plain_bc: BCConfig = setting(PLAIN, "behaviour cloning as in the textbook: a baseline only")
-    discriminator: DiscriminatorConfig = setting(DiscriminatorConfig(), "the goal classifier's network")
-    classifier: ClassifierConfig = setting(ClassifierConfig(), "the goal classifier's examples")
-    rewarded_by: Literal["goal", "preferences"] = setting(
-        "goal", "what the policy learns to earn: goal, the classifier's verdict, or preferences, what operators answered")
-    preference: PreferenceConfig = setting(PreferenceConfig(), "how the reward is learned from preferences")
-    prior: Literal["demonstrations", "play"] = setting(
-        "demonstrations", "what is there before learning: demonstrations, or random play beside success images")
-    autoencoder: AutoencoderConfig = setting(AutoencoderConfig(), "how the encoder learns to see without demonstrations")
-    rlpd: RLPDConfig = setting(RLPDConfig(), "the reinforcement learner")
-    capacity: int = setting(40_000, "observations that the replay holds", min=1000)
-    round_updates: int = setting(10, "updates per call of `update`", min=1)
-    most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
-    judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
-    deployed_share: float = setting(0.25, "share of exploring episodes in which the deployed policy acts", min=0.0, max=1.0)
-    deployed_updates: int = setting(0, "updates over which that share rises to 1; 0: it stays", min=0)
-    converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
-    minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
-    pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)
-    device: str = setting("auto", "auto: a GPU if there is one; cpu, cuda, cuda:1")
 
 
 class Learner:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from rewardbot.data.replay import Batch
 from rewardbot.robots.robot import RobotContract
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.types import Episode
 
 

@@ -22,7 +22,7 @@ from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import storing, write_atomic
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import (
     FILTERED,
     IMITATORS,

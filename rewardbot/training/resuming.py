@@ -16,7 +16,7 @@ from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import write_atomic
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.run import CONFIG, LEARNER, RunFolder, learner_yaml
 from rewardbot.training.summary import Summary

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from rewardbot.config import from_mapping
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rewardbot.config import setting, to_mapping
 from rewardbot.errors import ConfigError
 from rewardbot.ros import params
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 
 pytestmark = pytest.mark.ros
 

@@ -11,7 +11,7 @@ from rewardbot.policies.bc import PLAIN, BCConfig
 from rewardbot.policies.rlpd import RLPDConfig
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.robots.robot import CameraContract, RobotContract
-from rewardbot.training.learner import ClassifierConfig, LearnerConfig
+from rewardbot.training.learner_config import ClassifierConfig, LearnerConfig
 from rewardbot.types import Episode, EpisodeInfo, Source
 
 

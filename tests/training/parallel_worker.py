@@ -20,7 +20,8 @@ from rewardbot.policies.rlpd import RLPDConfig
 from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.robots.robot import CameraContract, RobotContract
-from rewardbot.training.learner import ClassifierConfig, Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import ClassifierConfig, LearnerConfig
 from rewardbot.types import Episode, EpisodeInfo, Source
 
 CONTRACT = RobotContract(cameras={"front": CameraContract(8, 8)})

@@ -21,7 +21,8 @@ from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.training import checkpoint, generations
 from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.files import StorageError
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.types import Episode
 from tests.full_disk import full_disk
 

@@ -16,7 +16,8 @@ from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
 from rewardbot.training import learner as learning
 from rewardbot.training.device import choose, memory
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.types import Episode
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

@@ -14,7 +14,8 @@ from rewardbot.data.episodes import list_episodes, read_header
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training import job
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.record import JobRecord
 from rewardbot.training.summary import Summary

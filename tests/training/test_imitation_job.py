@@ -18,7 +18,7 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.imitators import CLONED, Imitator
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.types import Metrics
 

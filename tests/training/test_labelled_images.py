@@ -15,7 +15,8 @@ from rewardbot.data.success_images import NOT, SUCCESS_IMAGES, write_success_ima
 from rewardbot.errors import DataError
 from rewardbot.nets.autoencoder import AutoencoderConfig
 from rewardbot.robots.robot import RobotContract
-from rewardbot.training.learner import Learner, LearnerConfig, evened
+from rewardbot.training.learner import Learner, evened
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.pretraining import pretrain
 from rewardbot.types import Episode
 

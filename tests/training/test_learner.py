@@ -16,7 +16,8 @@ from rewardbot.errors import DataError
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD, DeployedClassifier
 from rewardbot.robots.robot import CameraContract, RobotContract
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.oracle import OracleLearner
 from rewardbot.types import Episode, Observation
 

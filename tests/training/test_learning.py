@@ -12,7 +12,8 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import evaluate
-from rewardbot.training.learner import ClassifierConfig, Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import ClassifierConfig, LearnerConfig
 from rewardbot.training.loop import learn
 
 SEED = 0

@@ -17,7 +17,8 @@ from rewardbot.robots.start_states import start_seed
 from rewardbot.training import collect
 from rewardbot.training.compare import arm_config
 from rewardbot.training.evaluate import ClassifierCounts, Evaluation, error_rates, evaluate
-from rewardbot.training.learner import Learner, LearnerConfig
+from rewardbot.training.learner import Learner
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.oracle import OracleLearner
 from rewardbot.types import Episode, EpisodeInfo, Observation

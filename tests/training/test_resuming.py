@@ -14,7 +14,7 @@ from rewardbot import cli
 from rewardbot.config import to_mapping
 from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.robots.robot import load_contract
-from rewardbot.training.learner import LearnerConfig
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.resuming import finished, reopen
 from rewardbot.training.run import CONFIG, LEARNER, RunFolder, learner_yaml

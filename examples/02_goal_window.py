@@ -1,6 +1,6 @@
 """The window for labelling a goal, and a picture of it: the simulated operator works, keys are held as the goal comes and goes.
 
-    .venv/bin/python examples/02_goal_window.py                        # lift, into docs/goal_window.png
+    .venv/bin/python examples/02_goal_window.py                        # lift, into docs/goal_window.png and goal_window_light.png
     .venv/bin/python examples/02_goal_window.py push push.png          # another task and file
 
 No screen is needed, and no ROS: the window gets what `rewardbot label-goal` would bring it over topics.
@@ -17,12 +17,17 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import numpy as np
+from numpy.typing import NDArray
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
 from rewardbot.errors import RewardbotError
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
+from rewardbot.gui.preference_widget import make_application
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
@@ -34,7 +39,7 @@ LABELLED, ASKED, STEPS = 6, 3, 40
 
 def main(task: str = "lift", file: str = "docs/goal_window.png") -> None:
     """Labels pictures of `task` for as long as a person would in a minute, and writes a picture of the window."""
-    application = QApplication(["goal_window"])
+    application = make_application("goal_window")
     theme.apply(application)
     contract = load_contract("sim_arm")
     robot = MujocoRobot(task, contract)
@@ -50,6 +55,7 @@ def main(task: str = "lift", file: str = "docs/goal_window.png") -> None:
             images = dict(robot.read().images)
             for name, pixels in images.items():
                 window.show_pixels(name, pixels)
+            window.safety.metrics("sim_node", {"estop": "none (simulated)"})
             session.see(images, next(clock) / contract.control_hz)
             wait(application, 0.03)
 
@@ -65,9 +71,25 @@ def main(task: str = "lift", file: str = "docs/goal_window.png") -> None:
             while episode >= LABELLED and session.state.training:
                 look()
         window.grab().save(file)
+        light = Path(file).with_stem(f"{Path(file).stem}_light")
+        draw_light(session, dict(robot.read().images), application, light)
         print(session.close())
     robot.close()
-    print(file)
+    print(file, light)
+
+
+def draw_light(session: GoalSession, images: dict[str, NDArray[np.uint8]], application: QApplication, file: Path) -> None:
+    """The same state in light colours, at the first question."""
+    theme.apply(application, theme.LIGHT)
+    window = GoalWidget(tuple(images), stop=lambda: None, looks=theme.LIGHT)
+    for name, pixels in images.items():
+        window.show_pixels(name, pixels)
+    window.safety.metrics("sim_node", {"estop": "none (simulated)"})
+    window.begin(session)
+    window.show()
+    QTest.keyClick(window, Qt.Key.Key_Right)
+    wait(application, 0.2)
+    window.grab().save(str(file))
 
 
 def wait(application: QApplication, seconds: float) -> None:

@@ -28,13 +28,16 @@ from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
 from rewardbot.feedback.alarm import Reading
+from rewardbot.feedback.annotators import Annotators, judgements
 from rewardbot.feedback.desk import Desk
-from rewardbot.feedback.feedback import Kind, Query
+from rewardbot.feedback.feedback import Given, Kind, Query, answer_pair
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.people import people
 from rewardbot.gui import theme
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
+from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget, make_application
 from rewardbot.gui.silence import SILENT_S
@@ -59,7 +62,7 @@ class Scene:
 
     def __init__(self, looks: theme.Looks, library: Library, folder: Path, kind: Kind | None) -> None:
         self.later = self.stopped = 0.0
-        self.window = PreferenceWidget(looks)
+        self.window, self.library = PreferenceWidget(looks), library
         self.desk = Desk(Ledger(folder / f"{kind}-{id(self)}.db"), library.path, name="example", rewards_of=self._rewards)
         self.silent = False
         self.session = PreferenceSession(
@@ -67,7 +70,10 @@ class Scene:
             clock=lambda: time.monotonic() + self.later)
         self.shelf = ClipShelf(self.window.clip_done.emit)
         self.learning = Learning(lambda: time.monotonic() + self.later)
-        self.window.beside(LearningView(self.learning, looks))
+        self.people = PeopleView(looks)
+        self.window.beside("learning", LearningView(self.learning, looks))
+        self.window.beside("people", self.people)
+        self.people.chosen.connect(self.window.look_at)
         self.window.begin(self.session, self.shelf)
         if kind is not None:
             ids = library.ids
@@ -180,6 +186,30 @@ def _learning(scene: Scene) -> None:
     view.refresh()
 
 
+def _people(scene: Scene) -> None:
+    """Three people answer about the same clips: the simulated teachers of `rewardbot label`, one of whom guesses a lot."""
+    ledger, rng = scene.desk.ledger, np.random.default_rng(0)
+    clips = [Segment(id, start, start + CLIP // 2) for id in scene.library.ids for start in (0, 5, 10)]
+    for number in range(20):
+        first, second = map(int, rng.choice(len(clips), 2, replace=False))
+        for name, rationality in {"ann": 2.0, "bob": 1.0, "cyn": 0.2}.items():
+            query = Query(f"{name}-{number}", "pair", (clips[first], clips[second]), (0, 1), to=name)
+            ledger.ask(query)
+            side = "left" if rng.random() < 1.0 / (1.0 + np.exp(rationality * (second - first) / 3.0)) else "right"
+            ledger.answer(answer_pair(query, side, Given(name, query.id)))
+    history = ledger.history()
+    found = people(history, Annotators(judgements(history)), scene.library.path)
+    scene.learning.people(found)
+    scene.people.show_people(found)
+    scene.press(Qt.Key.Key_P)
+
+
+def _conflict(scene: Scene) -> None:
+    _people(scene)
+    QTest.keyClick(scene.people.list, Qt.Key.Key_Return)
+    scene.until(lambda: scene.session.phase == "asking" and scene.window.views[0].has_picture)
+
+
 def _free_camera(scene: Scene) -> None:
     scene.press(Qt.Key.Key_End, Qt.Key.Key_C)
     scene.until(lambda: all(view.is_free for view in scene.window.views))
@@ -200,6 +230,8 @@ STATES: dict[str, tuple[Kind | None, Callable[[Scene], None]]] = {
     "alarm": ("pair", _alarm),
     "free_camera": ("pair", _free_camera),
     "learning": ("pair", _learning),
+    "people": ("pair", _people),
+    "conflict": ("pair", _conflict),
     "help": ("pair", lambda scene: scene.press(Qt.Key.Key_Question)),
 }
 

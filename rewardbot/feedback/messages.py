@@ -5,6 +5,7 @@ Over ROS each message is JSON in a std_msgs/String, under the graph's namespace,
     preferences/questions   desk -> windows   `Questions`   LATCHED   all that wait now, when that changes; also for who comes late
     preferences/requests    window -> desk    `Request`     EVENTS    an answer, an undo, an amendment, a withdrawal
     preferences/receipts    desk -> windows   `Receipt`     EVENTS    what came of a request; all windows hear it
+    preferences/people      desk -> windows   `People`      LATCHED   who answers, how far they agree, and where they do not
     metrics                 desk -> windows   `STATUS`      EVENTS    diagnostic_msgs/DiagnosticArray of the node `preference_node`
     preferences/pause       service std_srvs/SetBool: no new questions; those that wait are answered as before
     preferences/clear_alarm service std_srvs/Trigger: somebody has looked at what the policy does, and learning may go on
@@ -25,9 +26,11 @@ from typing import Any, Literal, TypeVar
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.feedback.feedback import Query
+from rewardbot.feedback.people import People
 from rewardbot.feedback.records import Amend, Entry, Undo, Withdraw, dump, kind_of, parse
 
-QUESTIONS, REQUESTS, RECEIPTS = "preferences/questions", "preferences/requests", "preferences/receipts"
+QUESTIONS, REQUESTS, RECEIPTS, PEOPLE = (
+    "preferences/questions", "preferences/requests", "preferences/receipts", "preferences/people")
 PAUSE, CLEAR = "preferences/pause", "preferences/clear_alarm"
 
 VERSION = 1
@@ -169,6 +172,20 @@ class Receipt:
             DataError: text of something else.
         """
         return _read("receipt", text, lambda values: from_mapping(cls, values))
+
+
+def people_to_text(people: People) -> str:
+    """JSON."""
+    return _write(to_mapping(people))
+
+
+def people_from_text(text: str) -> People:
+    """The inverse of `people_to_text`.
+
+    Raises:
+        DataError: text of something else.
+    """
+    return _read("people", text, lambda values: from_mapping(People, values))
 
 
 def query_of(entry: Entry) -> str:

@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diagnostic_msgs.msg import DiagnosticArray
 from PyQt5.QtWidgets import QApplication
 from sensor_msgs.msg import Image
 
 from rewardbot.config import setting, user_path
 from rewardbot.data import decode
 from rewardbot.errors import DataError
+from rewardbot.gui import theme
 from rewardbot.gui.bridge import Bridge, Topic, Wiring
 from rewardbot.gui.goal_session import GoalConfig, GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
 from rewardbot.robots.robot import RobotContract, load_contract
-from rewardbot.ros import qos
+from rewardbot.ros import convert, qos
 from rewardbot.training.labels import LabelStore
 
-STOP = "stop"
+METRICS, STOP = "metrics", "stop"
 
 
 @dataclass(frozen=True)
-class WindowSettings:
+class WindowSettings(theme.LookSettings):
     """Read-only parameters."""
 
     robot: str = setting("webcam", "robot contract in config/robots; gives the cameras")
@@ -33,28 +35,34 @@ class WindowSettings:
     label: GoalConfig = setting(GoalConfig(), "how pictures are taken and learned from")
 
 
-def connect() -> tuple[Bridge[WindowSettings], Callable[[], GoalWidget]]:
+def connect() -> tuple[Bridge[WindowSettings], Callable[[theme.Looks], GoalWidget]]:
     """The bridge, and what makes the window when that is started."""
     opened: list[tuple[RobotContract, LabelStore]] = []
 
     def wire(settings: WindowSettings) -> Wiring:
         contract = load_contract(settings.robot)
         opened.append((contract, LabelStore(user_path(settings.folder), contract)))  # told as any wrong parameter is
-        return Wiring(listens=[Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in contract.cameras], calls=[STOP])
+        return Wiring(listens=[Topic(METRICS, DiagnosticArray, qos.EVENTS),
+                               *(Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in contract.cameras)],
+                      calls=[STOP])
 
     bridge = Bridge("goal_window", WindowSettings, wire)
-    return bridge, lambda: _window(bridge, *opened[0])
+    return bridge, lambda looks: _window(bridge, looks, *opened[0])
 
 
-def _window(bridge: Bridge[WindowSettings], contract: RobotContract, store: LabelStore) -> GoalWidget:
+def _window(bridge: Bridge[WindowSettings], looks: theme.Looks, contract: RobotContract, store: LabelStore) -> GoalWidget:
     torch.set_num_threads(1)
-    window = GoalWidget(tuple(contract.cameras), stop=lambda: bridge.call(STOP))
+    window = GoalWidget(tuple(contract.cameras), stop=lambda: bridge.call(STOP), looks=looks, scale=bridge.settings.scale)
     session = GoalSession(store, contract.name, bridge.settings.label, changed=window.changed.emit)
     window.begin(session)
     meeting = Meeting(contract)
     names = {decode.camera_topic(name): name for name in contract.cameras}
 
     def hear(topic: str, message: Any) -> None:
+        if topic == METRICS:
+            for node, values in convert.metrics_of(message).items():
+                window.safety.metrics(node, values)
+            return
         name = names[topic]
         try:
             pixels = decode.image(message, contract.cameras[name]).copy()

@@ -1,4 +1,4 @@
-"""Parts of the window for labelling a goal: the bar of a probability, a question's picture, the help."""
+"""Parts of the window for labelling a goal: the bar of a probability, a question's picture."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ from collections.abc import Callable
 
 from PyQt5.QtCore import QRect, Qt
 from PyQt5.QtGui import QColor, QFocusEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PyQt5.QtWidgets import QLabel, QSizePolicy, QWidget
+from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from rewardbot.gui import theme
 from rewardbot.gui.camera_view import as_image
 from rewardbot.gui.goal_questions import Question
-from rewardbot.gui.goal_words import GOAL_SIGN, OTHER_SIGN, help_text
+from rewardbot.gui.goal_words import GOAL_SIGN, OTHER_SIGN
 from rewardbot.rewards.goal_classifier import THRESHOLD
 
-GOAL, OTHER = theme.COLOURS["good"], theme.COLOURS["warning"]
-"""Sky blue and orange of Okabe and Ito: the two kinds, which are told apart by words and signs, too."""
+
+def colour_of(goal: bool, looks: theme.Looks) -> str:
+    """Of the two kinds, which are told apart by words and signs, too: blue and orange of Okabe and Ito."""
+    return looks.colours["good" if goal else "warning"]
 
 
 class ProbabilityBar(QWidget):
-    """A probability from 0 to 1, the threshold as a line across, and what each side of it means."""
+    """A probability from 0 to 1, the threshold as a line across, and what each side of it means.
 
-    def __init__(self) -> None:
+    Args:
+        looks: colours.
+        text: size of texts [px].
+    """
+
+    def __init__(self, looks: theme.Looks, text: int) -> None:
         super().__init__()
+        self._looks, self._text = looks, text
         self._value: float | None = None
-        self.setMinimumHeight(52)
+        self.setMinimumHeight(37 + text)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("probability of the goal")
 
@@ -35,15 +43,16 @@ class ProbabilityBar(QWidget):
         self.update()
 
     def paintEvent(self, a0: QPaintEvent | None) -> None:
-        painter, bar = QPainter(self), QRect(0, 4, self.width() - 1, 24)
-        painter.fillRect(bar, QColor(theme.RAISED))
+        painter, bar, looks = QPainter(self), QRect(0, 4, self.width() - 1, 24), self._looks
+        _write_in(painter, self, self._text)
+        painter.fillRect(bar, QColor(looks.raised))
         if self._value is not None:
             filled = QRect(bar.left(), bar.top(), round(bar.width() * self._value), bar.height())
-            painter.fillRect(filled, QColor(GOAL if self._value > THRESHOLD else OTHER))
-        painter.setPen(QPen(QColor(theme.COLOURS["plain"]), 2))
+            painter.fillRect(filled, QColor(colour_of(self._value > THRESHOLD, looks)))
+        painter.setPen(QPen(QColor(looks.colours["plain"]), 2))
         at = bar.left() + round(bar.width() * THRESHOLD)
         painter.drawLine(at, bar.top() - 4, at, bar.bottom() + 4)
-        line = QRect(0, bar.bottom() + 4, self.width(), 20)
+        line = QRect(0, bar.bottom() + 4, self.width(), self._text + 5)
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, f"{OTHER_SIGN} not visible")
         painter.drawText(line, Qt.AlignmentFlag.AlignHCenter, f"{THRESHOLD:g}")
         painter.drawText(line, Qt.AlignmentFlag.AlignRight, f"visible {GOAL_SIGN}")
@@ -55,18 +64,21 @@ class Thumbnail(QWidget):
     Args:
         cameras: how many pictures.
         chosen: called when a person goes to it, by mouse or Tab.
+        looks: colours.
+        text: size of texts [px].
     """
 
-    WIDTH, LINE, EDGE = 140, 20, 4
+    WIDTH, EDGE = 140, 4
 
-    def __init__(self, cameras: int, chosen: Callable[[], None]) -> None:
+    def __init__(self, cameras: int, chosen: Callable[[], None], looks: theme.Looks, text: int) -> None:
         super().__init__()
+        self._looks, self._text, self._line = looks, text, text + 5
         self._chosen, self._selected = chosen, False
         self._side = self.WIDTH // cameras
         self._question: Question | None = None
         self._images: list[QImage] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(self._side + self.LINE + 3 * self.EDGE)
+        self.setFixedHeight(self._side + self._line + 3 * self.EDGE)
         self.set_question(None, selected=False)
 
     def set_question(self, question: Question | None, *, selected: bool) -> None:
@@ -91,32 +103,20 @@ class Thumbnail(QWidget):
         if self._question is None:
             return
         painter = QPainter(self)
+        _write_in(painter, self, self._text)
         edge, side = self.EDGE, min(self._side, (self.width() - 2 * self.EDGE) // len(self._images))
         left = (self.width() - side * len(self._images)) // 2
         for number, image in enumerate(self._images):
             fitted = image.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
             painter.drawImage(left + number * side + (side - fitted.width()) // 2, edge + (side - fitted.height()) // 2, fitted)
-        painter.drawText(QRect(0, side + 2 * edge, self.width(), self.LINE), Qt.AlignmentFlag.AlignHCenter,
+        painter.drawText(QRect(0, side + 2 * edge, self.width(), self._line), Qt.AlignmentFlag.AlignHCenter,
                          f"{self._question.probability:.2f}")
         if self._selected:
-            painter.setPen(QPen(QColor(GOAL), 3))
+            painter.setPen(QPen(QColor(self._looks.colours["good"]), 3))
             painter.drawRect(left - 3, edge - 3, side * len(self._images) + 5, side + 5)
 
 
-class Help(QLabel):
-    """The table of keys above the window it belongs to."""
-
-    def __init__(self, window: QWidget) -> None:
-        super().__init__(help_text(), window)
-        self.setFont(theme.fixed_font())
-        self.setStyleSheet(f"background: {theme.GROUND}; border: 2px solid {theme.COLOURS['good']}; padding: 24px; font-size: 16px")
-        self.hide()
-
-    def toggle(self) -> None:
-        """Shows or hides it."""
-        window = self.parentWidget()
-        assert window is not None
-        self.setVisible(self.isHidden())
-        self.adjustSize()
-        self.move((window.width() - self.width()) // 2, (window.height() - self.height()) // 2)
-        self.raise_()
+def _write_in(painter: QPainter, widget: QWidget, text: int) -> None:
+    font = widget.font()
+    font.setPixelSize(text)
+    painter.setFont(font)

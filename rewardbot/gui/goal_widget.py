@@ -14,12 +14,14 @@ from PyQt5.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButto
 from rewardbot.gui import goal_words, theme
 from rewardbot.gui.camera_view import CameraView
 from rewardbot.gui.goal_examples import Side
-from rewardbot.gui.goal_parts import GOAL, OTHER, Help, ProbabilityBar, Thumbnail
+from rewardbot.gui.goal_parts import ProbabilityBar, Thumbnail, colour_of
 from rewardbot.gui.goal_questions import SHOWN
 from rewardbot.gui.goal_session import GoalSession
 from rewardbot.gui.goal_words import GOAL_SIGN, KEYS, OTHER_SIGN, SILENT_S, At
+from rewardbot.gui.key_help import KeyHelp
 from rewardbot.gui.keys import KeyTable
 from rewardbot.gui.level import Level
+from rewardbot.gui.safety import Safety
 from rewardbot.gui.toasts import Toasts
 
 REFRESH_MS = 200
@@ -31,33 +33,40 @@ class GoalWidget(QWidget):
     Args:
         cameras: names.
         stop: asks the robot to stop.
+        looks: colours.
+        scale: of all texts.
 
     Attributes:
+        safety: what is known of it.
         changed: to be emitted, in any thread, when the session's state is another.
         views: camera name -> live picture.
     """
 
     changed = pyqtSignal()
 
-    def __init__(self, cameras: tuple[str, ...], stop: Callable[[], None]) -> None:
+    def __init__(self, cameras: tuple[str, ...], stop: Callable[[], None], looks: theme.Looks = theme.DARK, *,
+                 scale: float = 1.0) -> None:
         super().__init__()
+        self._looks, self._scale, self.safety = looks, scale, Safety()
+        text = round(15 * scale)
         self.setWindowTitle("rewardbot: pictures of the goal")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._keys, self._stop = KeyTable(KEYS), stop
         self._session: GoalSession
         self._asked, self._number, self._told = False, 0, 0
         self._seen = dict.fromkeys(cameras, float("-inf"))
-        self.views = {name: CameraView(name) for name in cameras}
-        self.thumbnails = [Thumbnail(len(cameras), lambda place=place: self._go_to(place)) for place in range(SHOWN)]
+        self.views = {name: CameraView(name, round(13 * scale)) for name in cameras}
+        self.thumbnails = [Thumbnail(len(cameras), lambda place=place: self._go_to(place), looks, text) for place in range(SHOWN)]
         self._headline, self._asking = QLabel(), QLabel()
         self._live = QFrame()
-        self._bar = ProbabilityBar()
+        self._bar = ProbabilityBar(looks, text)
+        self._estop = QLabel()
         self._verdict, self._advice = QLabel(), QLabel()
         self._facts = {name: QLabel() for name in ("with the goal", "without the goal", "held-out accuracy")}
         self.buttons = {action: self._button(text, tip, action) for action, text, tip in (
             ("undo", "Undo", "takes back the last key press or answer"), ("save", "Save", "writes the classifier"),
             ("help", "Keys", "shows all keys"), ("stop", "Stop", "the robot holds until it is cleared"))}
-        self.toasts, self.help = Toasts(self), Help(self)
+        self.toasts, self.help = Toasts(self, looks, text), KeyHelp(self, looks, text)
         self._lay_out()
         for widget in (self, *self.thumbnails, *self.buttons.values()):
             widget.installEventFilter(self)
@@ -84,17 +93,16 @@ class GoalWidget(QWidget):
     # Looks ---------------------------------------------------------------------------------------------------------------
 
     def _button(self, text: str, tip: str, action: str) -> QPushButton:
-        button = QPushButton(f"{text}  ({self._keys.key(action)})")
+        button = QPushButton(f"{text} ({self._keys.key(action)})")
+        button.setObjectName(action)
         button.setToolTip(tip)
-        button.setMinimumHeight(40)
         button.clicked.connect(lambda: self._do(action))
         return button
 
     def _lay_out(self) -> None:
-        self.setStyleSheet(f"QLabel {{ font-size: 15px }} QPushButton {{ font-size: 15px; border: 2px solid #5f6368;"
-                           f" border-radius: 4px; background: {theme.RAISED}; padding: 2px 10px }}"
-                           f" QPushButton:focus {{ border: 3px solid {theme.COLOURS['good']} }}")
-        self._headline.setMinimumHeight(48)
+        self.setStyleSheet(theme.sheet(self._looks, round(15 * self._scale)))
+        self._headline.setMinimumHeight(round(48 * self._scale))
+        self._estop.setWordWrap(True)
         self._live.setObjectName("live")
         live = QHBoxLayout(self._live)
         for view in self.views.values():
@@ -104,7 +112,9 @@ class GoalWidget(QWidget):
         facts.setHorizontalSpacing(16)
         facts.setColumnStretch(1, 1)
         for row, (name, label) in enumerate(self._facts.items()):
-            facts.addWidget(QLabel(name), row, 0, Qt.AlignmentFlag.AlignTop)
+            title = QLabel(name)
+            title.setStyleSheet(f"color: {self._looks.soft}")
+            facts.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
             facts.addWidget(label, row, 1, Qt.AlignmentFlag.AlignTop)
             label.setWordWrap(True)
         self._advice.setWordWrap(True)
@@ -114,7 +124,7 @@ class GoalWidget(QWidget):
         for number, button in enumerate(self.buttons.values()):
             buttons.addWidget(button, number // 2, number % 2)
         panel = QWidget()
-        panel.setFixedWidth(360)
+        panel.setFixedWidth(round(360 * self._scale))
         side = QVBoxLayout(panel)
         side.setContentsMargins(16, 0, 0, 0)
         side.addWidget(self._verdict)
@@ -124,6 +134,8 @@ class GoalWidget(QWidget):
         side.addLayout(facts)
         side.addSpacing(16)
         side.addWidget(self._advice)
+        side.addWidget(self._estop)
+        side.addSpacing(4)
         side.addLayout(buttons)
         side.addStretch(1)  # where toasts come
         thumbnails = QHBoxLayout()
@@ -149,9 +161,12 @@ class GoalWidget(QWidget):
         state, at = self._session.state, self._at()
         now = time.monotonic()
         silent = {name: now - seen for name, seen in self._seen.items() if now - seen > SILENT_S}
-        _write(self._headline, *goal_words.headline(state, at, silent), extra="font-size: 22px; font-weight: bold")
-        held = {None: theme.RAISED, True: GOAL, False: OTHER}[at.held]
-        self._live.setStyleSheet(f"#live {{ border: 5px {'dashed ' + theme.COLOURS['plain'] if at.asked else 'solid ' + held} }}")
+        looks = self._looks
+        self._write(self._headline, *goal_words.headline(state, at, silent), size=22, bold=True)
+        held = looks.raised if at.held is None else colour_of(at.held, looks)
+        self._live.setStyleSheet(f"#live {{ border: 5px {'dashed ' + looks.colours['plain'] if at.asked else 'solid ' + held} }}")
+        estop, level = self.safety.estop
+        self._write(self._estop, f"hardware e-stop: {estop}", level)
         probability = state.probability
         if at.place:
             probability = state.questions[at.place - 1].probability
@@ -162,10 +177,10 @@ class GoalWidget(QWidget):
             "with the goal": f"{GOAL_SIGN} {_side(state.goal)}",
             "without the goal": f"{OTHER_SIGN} {_side(state.other)}", "held-out accuracy": goal_words.accuracy(state),
         }.items():
-            _write(self._facts[name], text)
-        _write(self._verdict, goal_words.verdict(probability), extra="font-size: 19px")
-        _write(self._advice, *goal_words.advice(state))
-        _write(self._asking, goal_words.questions(state, at))
+            self._write(self._facts[name], text)
+        self._write(self._verdict, goal_words.verdict(probability), size=19)
+        self._write(self._advice, *goal_words.advice(state))
+        self._write(self._asking, goal_words.questions(state, at))
         for place, thumbnail in enumerate(self.thumbnails):
             question = state.questions[place] if place < len(state.questions) else None
             thumbnail.set_question(question, selected=self._asked and question is not None and question.number == self._number)
@@ -173,6 +188,11 @@ class GoalWidget(QWidget):
             self._told = state.count
             if state.level != "good":  # that pictures are taken is seen
                 self.toasts.say(state.said, state.level)
+
+    def _write(self, label: QLabel, text: str, level: Level = "plain", *, size: int = 15, bold: bool = False) -> None:
+        label.setText(theme.SIGNS[level] + text if text else "")
+        style = f"color: {self._looks.colours[level]}; font-size: {round(size * self._scale)}px"
+        label.setStyleSheet(f"{style}; font-weight: bold" if bold else style)
 
     # What a person does ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +252,7 @@ class GoalWidget(QWidget):
             case "stop":
                 self._stop()
             case "help":
-                self.help.toggle()
+                self.help.toggle(KEYS)
         self._refresh()
 
     # Keys ----------------------------------------------------------------------------------------------------------------
@@ -262,8 +282,3 @@ class GoalWidget(QWidget):
 
 def _side(side: Side) -> str:
     return f"{side.pictures}  in {side.bursts} {'burst' if side.bursts == 1 else 'bursts'}"
-
-
-def _write(label: QLabel, text: str, level: Level = "plain", *, extra: str = "") -> None:
-    label.setText(theme.SIGNS[level] + text if text else "")
-    label.setStyleSheet(f"color: {theme.COLOURS[level]}; {extra}")

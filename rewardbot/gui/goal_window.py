@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from PyQt5.QtWidgets import QWidget
 
     from rewardbot.gui.bridge import Bridge
+    from rewardbot.gui.theme import Looks
 
 
-def _load() -> tuple[Bridge[Any], Callable[[], QWidget]]:
+def _load() -> tuple[Bridge[Any], Callable[[Looks], QWidget]]:
     from rewardbot.gui.goal_connection import connect
 
     return connect()

@@ -88,9 +88,3 @@ def questions(state: State, at: At) -> str:
         return "When it is unsure about a picture, it asks here." if state.probability is not None else ""
     asked = "picture" if len(state.questions) == 1 else "pictures"
     return f"It is unsure about {len(state.questions)} {asked}" + ("" if at.asked else ".  Right arrow: answer them")
-
-
-def help_text(rows: tuple[Binding, ...] = KEYS) -> str:
-    """The table of keys, a row each."""
-    width = max(len(row.key) for row in rows)
-    return "\n".join(f"{row.key.upper() if len(row.key) == 1 else row.key:<{width}}   {row.description}" for row in rows)

@@ -40,7 +40,7 @@ class KeyTable:
 
     def key(self, action: str) -> str:
         """The first key of an action, for people."""
-        return next(row.key.upper() if len(row.key) == 1 else row.key for row in self.rows if row.action == action)
+        return next(row.shown for row in self.rows if row.action == action)
 
 
 class Presses:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.feedback.messages import Questions
+from rewardbot.feedback.people import People
+from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
 from rewardbot.gui.safety import Safety, Values
 from rewardbot.gui.silence import SILENT_S, lasting
@@ -42,6 +44,7 @@ class Learning:
         self._nodes: dict[str, tuple[float, Values]] = {}
         self._desk: Values = {}
         self._safety = Safety(clock)
+        self._people = People()
         self._kinds: dict[str, int] = {}
         self._closed: deque[str] = deque(maxlen=3)
 
@@ -70,6 +73,10 @@ class Learning:
             last = list(self._verdicts.values())[-SMOOTHED:]
             self._point("success", sum(last) / len(last))
 
+    def people(self, people: People) -> None:
+        """Who has answered."""
+        self._people = people
+
     def questions(self, questions: Questions) -> None:
         """What waits for answers."""
         self._kinds = {}
@@ -86,12 +93,14 @@ class Learning:
         return [minutes for minutes, _ in points], [value for _, value in points]
 
     def rows(self) -> list[Row]:
-        """The queue of questions, the meter, the alarm, the nodes' rates and the state of safety."""
+        """The queue of questions, who answers them, the meter, the alarm, the nodes' rates and the state of safety."""
         desk = self._desk
         waiting = ", ".join(f"{count} {kind}" for kind, count in self._kinds.items()) or "none"
         found: list[Row] = [("questions", waiting, "plain")]
         if words := desk.get("words"):
             found.append(("desk", str(words), "plain"))
+        if self._people.people:
+            found.append(("people", people_words.short(self._people), "plain"))
         version, fitted = desk.get("reward_version"), desk.get("reward_answers")
         found.append(("reward", (f"version {version:g}" + (f", from {fitted:g} answers" if isinstance(fitted, float) else ""))
                       if isinstance(version, float) and version else "none yet", "plain"))

@@ -15,7 +15,7 @@ from rewardbot.gui import theme
 from rewardbot.gui.camera_view import as_image
 from rewardbot.gui.learning import Learning
 
-REFRESH_MS, WIDTH, BINS = 500, 400, 20
+REFRESH_MS, BINS = 500, 20
 
 
 class LearningView(QWidget):
@@ -30,7 +30,6 @@ class LearningView(QWidget):
     def __init__(self, learning: Learning, looks: theme.Looks, text: int = 13) -> None:
         super().__init__()
         self._learning, self._looks, self._text = learning, looks, text
-        self.setFixedWidth(WIDTH)
         self.camera = ProbabilityView(looks, text)
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
@@ -136,7 +135,7 @@ class ProbabilityView(QWidget):
         self.hide()
 
     def sizeHint(self) -> QSize:
-        return QSize(WIDTH, 190)
+        return QSize(380, 190)
 
     def show_pixels(self, pixels: NDArray[np.uint8]) -> None:
         """The newest picture, uint8 (H, W, 3) RGB."""

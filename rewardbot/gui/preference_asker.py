@@ -12,7 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from rewardbot.feedback.messages import Question, Questions
+from rewardbot.feedback.messages import Question, Questions, people_from_text
+from rewardbot.feedback.people import People
 from rewardbot.gui.preference_options import LabelOptions
 
 
@@ -28,12 +29,14 @@ class Asker:
     Attributes:
         open: what waits, with the reward of each step where it is known.
         version: of the reward; 0 before the first fit.
+        people: who has answered; the same object until something changes.
         trouble: what is the matter, empty if nothing.
     """
 
     def __init__(self, ledger: Path, bags: Path, options: LabelOptions, annotator: str) -> None:
         self.open: tuple[Question, ...] = ()
         self.version, self.trouble = 0, ""
+        self.people = People()
         plain = {spec.name: getattr(options, spec.name) for spec in fields(LabelOptions)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rewardbot.gui.preference_asking"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -65,5 +68,7 @@ class Asker:
             values = json.loads(line)
             self.open = Questions.from_text(values["questions"]).open
             self.version, self.trouble = values["version"], values["trouble"]
+            if (people := people_from_text(values["people"])) != self.people:
+                self.people = people
         if self._process.wait() != 0:
             self.trouble = "What chooses the questions has broken down, see the terminal. What was answered is on the disk."

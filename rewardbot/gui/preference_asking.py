@@ -28,6 +28,7 @@ from rewardbot.errors import RewardbotError
 from rewardbot.feedback.asking import ASKED, AskingConfig, draw_clips
 from rewardbot.feedback.feedback import Kind, Query
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.messages import people_to_text
 from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.recorded import Human
@@ -78,7 +79,8 @@ class Asking:
             trouble = questioner.trouble
         except RewardbotError as error:
             trouble = str(error)
-        return {"questions": questioner.desk.questions().to_text(), "version": questioner.desk.version, "trouble": trouble}
+        return {"questions": questioner.desk.questions().to_text(), "version": questioner.desk.version, "trouble": trouble,
+                "people": people_to_text(questioner.people)}
 
     def _fit(self) -> None:
         """Takes the reward that was fitted beside all else, and begins with the next one."""

@@ -15,12 +15,22 @@ from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import DataError
 from rewardbot.feedback.messages import CLEAR as CALM
-from rewardbot.feedback.messages import QUESTIONS, RECEIPTS, REQUESTS, Questions, Receipt, Request
+from rewardbot.feedback.messages import (
+    PEOPLE,
+    QUESTIONS,
+    RECEIPTS,
+    REQUESTS,
+    Questions,
+    Receipt,
+    Request,
+    people_from_text,
+)
 from rewardbot.gui import theme
 from rewardbot.gui.bridge import Bridge, Topic, Wiring
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
+from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget
@@ -36,35 +46,31 @@ EXPECTED = ("desk", "learner", "policy")
 
 
 @dataclass(frozen=True)
-class WindowSettings:
+class WindowSettings(theme.LookSettings):
     """Read-only parameters."""
 
     robot: str = setting("sim_arm", "robot contract in config/robots; its first camera is in the learning view")
     annotator: str = setting("", "who answers (default: you, by your login)")
-    look: theme.Choice = setting("system", "colours: system, dark or light")
-    scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
 
 
-def connect() -> tuple[Bridge[WindowSettings], Callable[[], PreferenceWidget]]:
+def connect() -> tuple[Bridge[WindowSettings], Callable[[theme.Looks], PreferenceWidget]]:
     """The bridge, and what makes the window when that is started."""
     bridge = Bridge("preference_window", WindowSettings, _wire)
-    return bridge, lambda: _window(bridge)
+    return bridge, lambda looks: _window(bridge, looks)
 
 
 def _wire(settings: WindowSettings) -> Wiring:
     cameras = load_contract(settings.robot).cameras
     return Wiring(
-        listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS),
+        listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS), Topic(PEOPLE, String, qos.LATCHED),
                  Topic(METRICS, DiagnosticArray, qos.EVENTS), Topic(decode.EPISODE, DiagnosticArray, qos.EVENTS),
                  *(Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in cameras)],
         speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR, CALM])
 
 
-def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
+def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWidget:
     settings, application = bridge.settings, QApplication.instance()
-    assert isinstance(application, QApplication)
-    looks = theme.looks(settings.look, application)
-    theme.apply(application, looks)
+    assert application is not None
     contract = load_contract(settings.robot)
     window, learning = PreferenceWidget(looks, scale=settings.scale), Learning()
 
@@ -75,7 +81,10 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
         annotator(LabelOptions(annotator=settings.annotator)), send,
         stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), calm=lambda: bridge.call(CALM), watched=EXPECTED)
     shelf, view = ClipShelf(window.clip_done.emit), LearningView(learning, looks, round(13 * settings.scale))
-    window.beside(view)
+    window.beside("learning", view)
+    people = PeopleView(looks, round(13 * settings.scale))
+    window.beside("people", people)
+    people.chosen.connect(window.look_at)
     window.begin(session, shelf)
     first, camera = next(iter(contract.cameras.items()), ("", CameraContract()))
 
@@ -87,6 +96,10 @@ def _window(bridge: Bridge[WindowSettings]) -> PreferenceWidget:
                 window.message.emit(questions)
             elif topic == RECEIPTS:
                 window.message.emit(Receipt.from_text(message.data))
+            elif topic == PEOPLE:
+                found = people_from_text(message.data)
+                learning.people(found)
+                people.show_people(found)
             elif topic == METRICS:
                 for node, values in convert.metrics_of(message).items():
                     _tell(session, learning, node, values)

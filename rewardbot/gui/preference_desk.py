@@ -13,6 +13,7 @@ from rewardbot.errors import DataError
 from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Receipt, Request
+from rewardbot.feedback.people import People
 from rewardbot.gui.preference_asker import Asker
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.types import Segment
@@ -20,7 +21,7 @@ from rewardbot.types import Segment
 LOOK_S = 0.1
 """How often it looks for new questions [s]."""
 
-Message = Questions | Receipt | dict[str, float | str]
+Message = Questions | Receipt | People | dict[str, float | str]
 """What a desk tells; a mapping is its state, see `messages.STATUS`."""
 
 
@@ -45,6 +46,7 @@ class LocalDesk:
         self._desk = Desk(self._ledger, library.path, name="label", rewards_of=self._rewards_of, stale_after=10**9)
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._shown: Questions | None = None
+        self._people: People | None = None
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
         self._thread.start()
 
@@ -85,6 +87,9 @@ class LocalDesk:
             if (questions := self._desk.questions()) is not self._shown:
                 self._shown = questions
                 self._tell(questions)
+            if (people := self._asker.people) is not self._people:
+                self._people = people
+                self._tell(people)
             answered = len(self._ledger.active())
         except DataError as error:
             self._tell({"words": "The questions cannot be read.", "trouble": str(error)})

@@ -51,11 +51,15 @@ COMMON = (
     Binding("c", "free camera, for simulated episodes", "camera"),
     Binding("w", "why am I asked this?", "why"),
     Binding("v", "show or hide how the robot learns", "learning"),
+    Binding("p", "show or hide who answers, and where they disagree", "people"),
     Binding("Esc", "Stop the robot", "stop"),
     Binding("Ctrl+r", "clear the Stop: the robot may move", "clear"),
     Binding("Ctrl+a", "clear the alarm: I have looked, learning goes on", "calm"),
     Binding("?", "show or hide these keys", "help"),
 )
+
+LOOKING = (Binding("u", "go back to the questions", "undo"),)
+"""Instead of answers while two clips are looked at that people disagree about."""
 
 TYPING = (
     *(Binding(str(number), reason, f"reason {number}") for number, reason in enumerate(REASONS, 1)),
@@ -69,12 +73,6 @@ TYPING = (
 def rows(kind: Kind | None, clips: int = 9) -> tuple[Binding, ...]:
     """All keys while a question of that kind about so many clips is on the screen, or none is."""
     return (*(answers(kind, clips) if kind else ()), *COMMON)
-
-
-def shown(key: str) -> str:
-    """A key as it stands on a keyboard."""
-    *held, last = key.split("+") if len(key) > 1 else [key]
-    return "+".join([*held, last.upper() if len(last) == 1 else last])
 
 
 def answers(kind: Kind, clips: int = 9) -> tuple[Binding, ...]:

@@ -1,4 +1,4 @@
-"""Parts of the preference window: a clip with its cameras, the line of time, a reward's strip, and the table of keys."""
+"""Parts of the preference window: a clip with its cameras and a reward's strip, and the line of time."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from PyQt5.QtGui import (
     QPolygonF,
     QWheelEvent,
 )
-from PyQt5.QtWidgets import QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
+from PyQt5.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from rewardbot.gui import theme
+from rewardbot.gui.camera_view import draw_name
 from rewardbot.gui.clips import Clip
-from rewardbot.gui.preference_keys import shown
-from rewardbot.teleop.bindings import Binding
 
 EDGE, STRIP = 4, 52
 
@@ -160,10 +159,7 @@ class ClipView(QWidget):
             painter.setOpacity(0.45 if self._over else 1.0)
             painter.drawImage(cell, image)
             painter.setOpacity(1.0)
-            label = QRect(cell.left(), cell.top(), painter.fontMetrics().horizontalAdvance(name) + 10, self._small + 5)
-            painter.fillRect(label, QColor(0, 0, 0, 150))
-            painter.setPen(QColor("#ffffff"))
-            painter.drawText(label, Qt.AlignmentFlag.AlignCenter, name)
+            draw_name(painter, name, cell, self._small)
 
     def _draw_strip(self, painter: QPainter, area: QRect) -> None:
         """The reward of each step as a line, with 0 and the step that is shown."""
@@ -279,46 +275,6 @@ class TimeLine(QWidget):
     def mouseMoveEvent(self, a0: QMouseEvent | None) -> None:
         if a0 is not None and self._length:
             self.moved.emit((a0.pos().x() - 8) / max(1, self.width() - 16) * self._length)
-
-
-class KeyHelp(QFrame):
-    """The table of keys above the window it belongs to, in two columns."""
-
-    def __init__(self, window: QWidget, looks: theme.Looks, text: int) -> None:
-        super().__init__(window)
-        self._text = text
-        self.setObjectName("help")
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(28, 20, 28, 20)
-        self._grid.setHorizontalSpacing(14)
-        self._grid.setVerticalSpacing(5)
-        self.setStyleSheet(f"#help {{ background: {looks.ground}; border: 2px solid {looks.colours['good']}; border-radius: 8px }}")
-        self.hide()
-
-    def toggle(self, rows: Sequence[Binding]) -> None:
-        """Shows these keys, or hides them."""
-        if not self.isHidden():
-            self.hide()
-            return
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.deleteLater()
-        title = QLabel("Keys")
-        title.setStyleSheet(f"font-size: {round(1.3 * self._text)}px; font-weight: bold")
-        self._grid.addWidget(title, 0, 0, 1, 4)
-        half = -(-len(rows) // 2)
-        for number, row in enumerate(rows):
-            key = QLabel(shown(row.key))
-            key.setStyleSheet("font-weight: bold")
-            for column, widget in enumerate((key, QLabel(row.description))):
-                self._grid.addWidget(widget, 1 + number % half, 2 * (number // half) + column)
-        self._grid.setColumnMinimumWidth(1, 21 * self._text)
-        self.adjustSize()
-        window = self.parentWidget()
-        assert window is not None
-        self.move((window.width() - self.width()) // 2, max(0, (window.height() - self.height()) // 2))
-        self.show()
-        self.raise_()
 
 
 def _image(pixels: NDArray[np.uint8]) -> QImage:

@@ -27,6 +27,7 @@ from rewardbot.feedback.feedback import (
     answer_ranking,
 )
 from rewardbot.feedback.messages import Question, Questions, Receipt, Request
+from rewardbot.feedback.people import Dispute
 from rewardbot.feedback.records import Undo
 from rewardbot.gui.level import Level
 from rewardbot.gui.playback import SCRUB_S, Playback
@@ -63,6 +64,7 @@ class PreferenceSession:
         order: of a ranking that is being typed.
         interval: that is being marked.
         why: whether it is shown why this is asked.
+        dispute: two clips that people disagree about, which are looked at instead of a question; None for none.
         last: the answer that was stored last.
         progress: of this sitting.
         status: what the desk told last.
@@ -86,6 +88,7 @@ class PreferenceSession:
         self.playback, self.progress = Playback(), Progress()
         self.chosen, self.order, self.why = 0, Order(0), False
         self.interval: Interval | None = None
+        self.dispute: Dispute | None = None
         self.last: Stored | None = None
         self.status: Values = {}
         self.stopping, self._stop_again = False, math.inf
@@ -208,6 +211,10 @@ class PreferenceSession:
 
     def unusable(self, query: str, why: str) -> None:
         """The clips of a query cannot be shown: it is skipped, and the next one comes."""
+        if self.dispute is not None and self.query is not None and self.query.id == query:
+            self._say(f"These two cannot be shown: {why}", "warning")
+            self.look_at(None)
+            return
         found = next((one for one in self._open if one.query.id == query), None)
         if found is None or query in self._done:
             return
@@ -247,6 +254,24 @@ class PreferenceSession:
         if self.interval is None and self.query is not None and 0 <= place < len(self.query.options):
             self.chosen = place
 
+    def look_at(self, dispute: Dispute | None) -> None:
+        """Shows two clips that people disagree about; None goes back to the questions."""
+        if dispute == self.dispute:
+            return
+        if self.phase == "storing" or self.interval is not None:
+            self._say("First finish what you have begun.", "plain")
+            return
+        if self.dispute is None and self.query is not None:
+            self._first = self.query.id
+        self.dispute = dispute
+        if dispute is not None:
+            conflict = dispute.conflict
+            id = f"conflict-{conflict.for_first[0][1]}-{conflict.for_second[0][1]}"
+            self._show(Question(Query(id, "pair", conflict.clips, (0, 1)), dispute.bags))
+        else:
+            self._show(None)
+            self._settle()
+
     def dragged(self, places: Sequence[int]) -> None:
         """The clips of a ranking were put into that order, best first."""
         if self.phase == "asking" and sorted(places) == list(range(len(self.query.options) if self.query else 0)):
@@ -273,6 +298,9 @@ class PreferenceSession:
     def _answer(self, what: str, number: str) -> None:
         if what == "give" and self.typing:
             self._give_interval()
+            return
+        if self.dispute is not None:
+            self._say("These two were answered; U goes back to the questions.", "plain")
             return
         if self.phase != "asking" or self.question is None or self._seen_at is None:
             self._say({"storing": "The answer before is still being stored.", "waiting": "There is no question."}.get(
@@ -360,6 +388,8 @@ class PreferenceSession:
     def _undo(self) -> None:
         if self.interval is not None:
             self._leave()
+        elif self.dispute is not None:
+            self.look_at(None)
         elif not self.outbox.empty:
             self._say("The last answer is still being stored; then it can be undone.", "plain")
         elif not self._stored:
@@ -423,6 +453,8 @@ class PreferenceSession:
 
     def _settle(self) -> None:
         """Which question is on the screen now, and which ones come."""
+        if self.dispute is not None:
+            return
         left = [one for one in self._open if one.query.id not in self._done]
         here = self.query
         if here is not None and here.id not in self._done and self.phase != "storing" and not self._is_open(here.id):

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from PyQt5.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QKeyEvent, QShowEvent
-from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QListWidget, QPushButton, QVBoxLayout, QWidget
 
 from rewardbot.feedback.messages import Question, Questions, Receipt
+from rewardbot.feedback.people import Dispute
 from rewardbot.gui import preference_keys, theme
 from rewardbot.gui import preference_words as words
+from rewardbot.gui.clip_row import ClipRow
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.flow import Flow
-from rewardbot.gui.free_camera import FreeCamera, Pose
+from rewardbot.gui.key_help import KeyHelp
 from rewardbot.gui.keys import KeyTable, Presses
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_order import OrderList
-from rewardbot.gui.preference_parts import ClipView, KeyHelp, OneLine, TimeLine
+from rewardbot.gui.preference_parts import ClipView, OneLine, TimeLine
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.toasts import Toasts
 from rewardbot.teleop.bindings import Binding
@@ -31,8 +33,11 @@ CLOSING_S = 3.0
 HELD = ("scrub back", "scrub on", "frame back", "frame on", "slower", "faster", "back")
 """What a key that is held does again and again."""
 
-ALWAYS = {"undo": "Undo", "why": "Why?", "learning": "Learning", "help": "Keys", "stop": "Stop"}
+ALWAYS = {"undo": "Undo", "why": "Why?", "learning": "Learning", "people": "People", "help": "Keys", "stop": "Stop"}
 """Actions whose buttons are always there, and what these are called."""
+
+BESIDE, BESIDE_WIDTH = ("learning", "people"), 400
+"""Actions that show something beside the questions, and how wide that is [px]."""
 
 
 class PreferenceWidget(QWidget):
@@ -47,13 +52,10 @@ class PreferenceWidget(QWidget):
         clip_done: to be emitted, in any thread, with what a ClipShelf says.
         message: to be emitted, in any thread, with what a desk says: Questions, a Receipt, or its state.
         shown: emitted with `visible`, `feedback` or `stored`, and the id of a query, as soon as that is on the screen.
-        views: the clips, by place.
     """
 
     clip_done = pyqtSignal(str, str)
     message = pyqtSignal(object)
-    free_drawn = pyqtSignal(str, int, object)
-    free_failed = pyqtSignal(str, str)
     shown = pyqtSignal(str, str)
 
     def __init__(self, looks: theme.Looks = theme.DARK, *, scale: float = 1.0, size: tuple[int, int] = (1280, 720)) -> None:
@@ -67,26 +69,24 @@ class PreferenceWidget(QWidget):
         self._told, self._loaded, self._visible, self._fed_back = 0, "", "", ""
         self._stored_record = 0
         self._closing: float | None = None
-        self.views: list[ClipView] = []
         self._buttons: list[QPushButton] = []
         self._answering: tuple[Binding, ...] = ()
         self._table, self._typing_table = KeyTable(preference_keys.rows(None)), KeyTable(preference_keys.TYPING)
         self._headline, self._banner, self._badges, self._state = QLabel(), QLabel(), QLabel(), QLabel()
-        self._progress, self._last, self._estop = OneLine(), OneLine(), OneLine()
+        self._progress, self._last, self._estop = OneLine(), OneLine(), QLabel()
         self._why, self._empty = QLabel(), QLabel()
         self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
-        self._clips, self._answers, self._fixed = QHBoxLayout(), Flow(), QHBoxLayout()
+        self._answers, self._fixed = Flow(), QHBoxLayout()
         self._whole = QHBoxLayout(self)
-        self._beside: QWidget | None = None
+        self._beside: dict[str, QWidget] = {}
         self._upper = QWidget()
         text = round(15 * scale)
         self.toasts = Toasts(self._upper, looks, text)  # no toast hides a button, least of all Stop
         self.help = KeyHelp(self, looks, text)
-        self._free, self._pose = False, Pose()
-        self._drawn: tuple[int, ...] = ()
-        self._camera = FreeCamera(self.free_drawn.emit, self.free_failed.emit)
-        self.free_drawn.connect(self._on_free)
-        self.free_failed.connect(self._on_no_free)
+        self._clips = ClipRow(looks, round(16 * scale), self)
+        self._clips.painted.connect(self._painted)
+        self._clips.chosen.connect(self._choose)
+        self._clips.trouble.connect(lambda text: self.toasts.say(text, "warning"))
         self._lay_out()
         self.resize(*size)
         self._beat, self._slow = QTimer(self), QTimer(self)
@@ -101,18 +101,31 @@ class PreferenceWidget(QWidget):
         self._session, self._shelf = session, shelf
         for action, text in ALWAYS.items():
             row = next(row for row in preference_keys.COMMON if row.action == action)
-            if action != "learning" or self._beside is not None:
-                self._fixed.addWidget(self._button(text, row.key, row.description, action))
+            if action not in BESIDE or action in self._beside:
+                self._fixed.addWidget(self._button(text, row.shown, row.description, action))
         self._estop.setVisible(bool(session.robot))
         self._beat.start(BEAT_MS)
         self._slow.start(REFRESH_MS)
         self.refresh()
 
-    def beside(self, widget: QWidget) -> None:
-        """Before `begin`: shows how the robot learns beside the questions; V hides and shows it."""
-        self._beside = widget
+    @property
+    def views(self) -> Sequence[ClipView]:
+        """The clips, by place."""
+        return self._clips.views
+
+    def beside(self, action: str, widget: QWidget) -> None:
+        """Before `begin`: shows something beside the questions; the key of that action of `BESIDE` hides and shows it."""
+        self._beside[action] = widget
         self._whole.addWidget(widget)
+        widget.setFixedWidth(round(BESIDE_WIDTH * self._scale))
+        for child in widget.findChildren(QListWidget):
+            child.installEventFilter(self)
         widget.hide()
+
+    def look_at(self, dispute: Dispute) -> None:
+        """Shows two clips that people disagree about."""
+        self._session.look_at(dispute)
+        self.refresh()
 
     def notice(self, text: str, level: Level) -> None:
         """Something happened that is no part of the session."""
@@ -144,11 +157,14 @@ class PreferenceWidget(QWidget):
         if query is not None and query.kind == "ranking":
             self.order.show_order(session.order.groups, len(query.options), tying=session.order.tying)
         self._show_reason()
-        self._empty.setVisible(query is None)
+        self._clips.setVisible(query is not None)
+        for widget, there in ((self._empty, query is None), (self._line, query is not None), (self._state, query is not None)):
+            widget.setVisible(there)
         _write(self._empty, words.waiting(session), looks=self._looks, size=round(17 * self._scale), soft=True)
         estop, level = session.safety.estop
-        _write(self._estop, f"hardware e-stop: {estop}", level, looks=self._looks)
-        self._describe()
+        _write(self._estop, f"hardware e-stop:\n{theme.SIGNS[level]}{estop}", level, looks=self._looks,
+               size=round(13 * self._scale), sign=False)
+        self._clips.describe(session)
         self._show_frames()
         if session.count > self._told:
             self._told = session.count
@@ -158,18 +174,10 @@ class PreferenceWidget(QWidget):
 
     def _lay_out(self) -> None:
         looks, size = self._looks, round(15 * self._scale)
-        self.setStyleSheet(
-            f"QLabel, QLineEdit, QListWidget {{ font-size: {size}px }} QPushButton {{ font-size: {size}px; border: 2px solid"
-            f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px }}"
-            f" QPushButton#stop {{ border-color: {looks.colours['bad']}; color: {looks.colours['bad']}; font-weight: bold }}"
-            f" QPushButton:focus, QPushButton#stop:focus {{ border: 3px solid {looks.colours['good']} }}"
-            f" QLineEdit {{ border: 2px solid {looks.edge}; border-radius: 4px; padding: 6px }}"
-            f" QLineEdit:focus {{ border-color: {looks.colours['good']} }}"
-            f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
-            f" background: {looks.raised}; color: {looks.colours['plain']} }}")
+        self.setStyleSheet(theme.sheet(looks, size))
         for label in (self._headline, self._banner, self._progress, self._badges, self._why, self._last):
             label.setTextFormat(Qt.TextFormat.PlainText)
-        for label in (self._headline, self._banner, self._why):
+        for label in (self._headline, self._banner, self._why, self._estop):
             label.setWordWrap(True)
         self._why.setStyleSheet(f"background: {looks.raised}; padding: 8px; border-radius: 5px")
         self._badges.setAlignment(_RIGHT)
@@ -188,8 +196,6 @@ class PreferenceWidget(QWidget):
         time_row.addWidget(self._state)
         bottom.addWidget(self._estop, 1)
         bottom.addLayout(self._fixed)
-        self._clips.setSpacing(12)
-        self._clips.addWidget(self._empty, 1)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setWordWrap(True)
         questions = QWidget()
@@ -203,7 +209,8 @@ class PreferenceWidget(QWidget):
         upper.addWidget(self._progress)
         upper.addWidget(self._last)
         upper.addWidget(self._banner)
-        upper.addLayout(self._clips, 1)
+        upper.addWidget(self._clips, 1)
+        upper.addWidget(self._empty, 1)
         upper.addLayout(time_row)
         inner.addWidget(self._upper, 1)
         inner.addWidget(self.order)
@@ -219,7 +226,7 @@ class PreferenceWidget(QWidget):
             widget.installEventFilter(self)
 
     def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
-        button = QPushButton(text if text[: len(key)] == key else f"{text} ({preference_keys.shown(key)})")
+        button = QPushButton(text if text[: len(key)] == key else f"{text} ({key})")
         button.setObjectName(action)
         button.setToolTip(tip)
         button.setAutoDefault(False)
@@ -231,22 +238,7 @@ class PreferenceWidget(QWidget):
         self._question = question = self._session.question
         self._shelf.want([*([question] if question else []), *self._session.upcoming])
         count = len(question.query.options) if question else 0
-        while len(self.views) > count:
-            view = self.views.pop()
-            self._clips.removeWidget(view)
-            view.setParent(None)  # type: ignore[call-overload]
-            view.deleteLater()
-        while len(self.views) < count:
-            view = ClipView(self._looks, round(16 * self._scale), partial(self._choose, len(self.views)))
-            view.installEventFilter(self)
-            view.painted.connect(self._painted)
-            view.turned.connect(lambda right, down: self._look_from(self._pose.turned(right, down)))
-            view.zoomed.connect(lambda steps: self._look_from(self._pose.nearer(steps)))
-            self.views.append(view)
-            self._clips.addWidget(view, 1)
-        self._free = False
-        for view in self.views:
-            view.show_clip(None)
+        self._clips.show_question(question)
         kind = question.query.kind if question else None
         rows = preference_keys.rows(kind, count)
         if rows != self._table.rows:
@@ -258,7 +250,8 @@ class PreferenceWidget(QWidget):
     def _show_buttons(self) -> None:
         """Those that answer, or give the reason of an unsafe interval."""
         query = self._session.query
-        rows = _WHILE_TYPING if self._session.typing else preference_keys.answers(query.kind, len(query.options)) if query else ()
+        rows = (_WHILE_TYPING if self._session.typing else preference_keys.LOOKING if self._session.dispute else
+                preference_keys.answers(query.kind, len(query.options)) if query else ())
         if rows == self._answering:
             return
         self._answering = rows
@@ -266,7 +259,7 @@ class PreferenceWidget(QWidget):
             self._answers.removeWidget(button)
             button.setParent(None)  # type: ignore[call-overload]
             button.deleteLater()
-        self._buttons = [self._button(_text(row), row.key, row.description, row.action) for row in rows]
+        self._buttons = [self._button(_text(row), row.shown, row.description, row.action) for row in rows]
         for button in self._buttons:
             self._answers.addWidget(button)
 
@@ -275,25 +268,9 @@ class PreferenceWidget(QWidget):
         query = self._session.query
         if query is None or self._session.phase != "loading" or (clips := self._shelf.clips(query.id)) is None:
             return
-        for view, clip in zip(self.views, clips, strict=True):
-            view.show_clip(clip)
+        self._clips.show_clips(clips)
         self._session.ready(query.id, [clip.times for clip in clips])
         self._show_frames()
-
-    def _describe(self) -> None:
-        session = self._session
-        for number, view in enumerate(self.views):
-            assert session.question is not None
-            query = session.question.query
-            option, interval = query.order[number], session.interval
-            unsafe = interval is not None and interval.place == number
-            if interval is not None and unsafe and session.phase == "asking":
-                first, last = interval.span(session.playback.frame(number))
-                unsafe = first <= session.playback.frame(number) <= last
-            rewards = session.question.rewards[option] if session.why and session.question.rewards else ()
-            title = words.place(number, len(self.views)) if len(self.views) > 1 else query.options[0].episode_id
-            view.describe(title, words.verdict(session, number), unsafe=unsafe, rewards=rewards,
-                          selected=len(self.views) > 1 and session.chosen == number and session.interval is not None)
 
     def _show_frames(self) -> None:
         session, play = self._session, self._session.playback
@@ -301,12 +278,7 @@ class PreferenceWidget(QWidget):
         if clips is None or session.phase == "loading":
             self._line.show_time(0.0, 0.0, (), None)
             return
-        shown = tuple(play.frame(number) for number in range(len(self.views)))
-        if self._free and shown != self._drawn and session.question is not None:
-            self._drawn = shown
-            self._camera.want(session.question, shown, self._pose)
-        for number, view in enumerate(self.views):
-            view.show_frame(shown[number], over=play.over(number))
+        self._clips.show_frames(session)
         span = None
         if (interval := session.interval) is not None:
             times = clips[interval.place].times
@@ -360,7 +332,7 @@ class PreferenceWidget(QWidget):
 
     def _painted(self) -> None:
         query = self._session.query
-        if query is None or not all(view.has_picture for view in self.views):
+        if query is None or not self._clips.complete:
             return
         if self._visible != query.id and self._session.phase == "asking":
             self._visible, self._fed_back = query.id, ""
@@ -369,26 +341,6 @@ class PreferenceWidget(QWidget):
         elif self._session.phase == "storing" and self._fed_back != query.id:
             self._fed_back = query.id
             self.shown.emit("feedback", query.id)
-
-    def _turn_free(self) -> None:
-        """The free camera instead of those of the recording, and back."""
-        self._free, self._drawn = not self._free and self._session.phase == "asking", ()
-        if not self._free:
-            for view in self.views:
-                view.show_free(None)
-
-    def _look_from(self, pose: Pose) -> None:
-        self._pose, self._drawn = pose, ()
-        self._show_frames()
-
-    def _on_free(self, query: str, place: int, pixels: Any) -> None:
-        if self._free and self._session.query is not None and self._session.query.id == query:
-            self.views[place].show_free(pixels)
-
-    def _on_no_free(self, query: str, why: str) -> None:
-        if self._free:
-            self.toasts.say(f"No free camera: {why}", "warning")
-            self._turn_free()
 
     def _typed(self, text: str) -> None:
         self._session.typed(text)
@@ -409,13 +361,23 @@ class PreferenceWidget(QWidget):
         if action == "help":
             self.help.toggle(self._table.rows)
         elif action == "camera":
-            self._turn_free()
-        elif action == "learning":
-            if self._beside is not None:
-                self._beside.setVisible(self._beside.isHidden())
+            self._clips.turn_free(may=self._session.phase == "asking")
+        elif action in BESIDE:
+            self._turn_page(action)
         else:
             self._session.act(action)
         self.refresh()
+
+    def _turn_page(self, action: str) -> None:
+        """Shows what belongs to the action beside the questions, instead of what is there, or nothing."""
+        chosen = self._beside.get(action)
+        shown = chosen is not None and chosen.isHidden()
+        for widget in self._beside.values():
+            widget.setVisible(shown and widget is chosen)
+        found = chosen.findChild(QListWidget) if shown and chosen is not None else None
+        (self if found is None or found.isHidden() else found).setFocus()
+        if action == "people" and not shown:
+            self._session.look_at(None)
 
     # Keys ----------------------------------------------------------------------------------------------------------------
 
@@ -426,12 +388,12 @@ class PreferenceWidget(QWidget):
         fresh = self._presses.fresh(a1)
         if a0 is self.reason:
             return self._key_of_reason(a1, fresh)
-        if isinstance(a0, QPushButton) and a1.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if isinstance(a0, QPushButton) and a1.key() in _ENTER:
             if fresh:
                 a0.click()
             return True
         action = self._table.action(a1)
-        if action is None:
+        if action is None or (isinstance(a0, QListWidget) and a0 is not self.order and a1.key() in _ENTER):
             return False
         if fresh or (a1.type() == QEvent.Type.KeyPress and action in HELD):
             self._do(action)
@@ -451,7 +413,7 @@ class PreferenceWidget(QWidget):
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """Waits a little for an answer that is on its way."""
         if a0 is None or self._session.outbox.empty or (self._closing is not None and time.monotonic() > self._closing):
-            self._camera.close()
+            self._clips.close_camera()
             return
         if self._closing is None:
             self._closing = time.monotonic() + CLOSING_S
@@ -466,9 +428,11 @@ def make_application(name: str) -> QApplication:
 
 
 _RIGHT: Any = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_ENTER = Qt.Key.Key_Return, Qt.Key.Key_Enter
 _WHILE_TYPING = tuple(row for row in preference_keys.TYPING if row.action != "stop")
 _SHORT = {"left": "Left", "right": "Right", "equal": "Equal", "skip": "Skip", "success": "Success", "failure": "No success",
-          "tie": "Tie", "back": "Take back", "give": "Give", "leave": "Leave out", "rate 1": "1 worst", "rate 7": "7 best"}
+          "tie": "Tie", "back": "Take back", "give": "Give", "leave": "Leave out", "undo": "Back to the questions",
+          "rate 1": "1 worst", "rate 7": "7 best"}
 
 
 def _text(row: Binding) -> str:

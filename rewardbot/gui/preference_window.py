@@ -14,6 +14,7 @@ from rewardbot.data.library import Library
 from rewardbot.errors import DataError
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions
+from rewardbot.feedback.people import People
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.program import start
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from PyQt5.QtWidgets import QWidget
 
     from rewardbot.gui.bridge import Bridge
+    from rewardbot.gui.people_view import PeopleView
+    from rewardbot.gui.theme import Looks
 
 SIGNALS_MS = 100
 
@@ -53,6 +56,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     from rewardbot.gui.clips import ClipShelf
     from rewardbot.gui.learning_view import LearningView
     from rewardbot.gui.lost_screen import end_when_lost
+    from rewardbot.gui.people_view import PeopleView
     from rewardbot.gui.preference_desk import LocalDesk
     from rewardbot.gui.preference_session import PreferenceSession
     from rewardbot.gui.preference_widget import PreferenceWidget, make_application
@@ -62,8 +66,12 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     theme.apply(application, looks)
     window = PreferenceWidget(looks, scale=options.scale)
     learning = Learning()
-    window.beside(LearningView(learning, looks, round(13 * options.scale)))
-    window.message.connect(partial(_learn, learning))
+    text = round(13 * options.scale)
+    people = PeopleView(looks, text)
+    window.beside("learning", LearningView(learning, looks, text))
+    window.beside("people", people)
+    people.chosen.connect(window.look_at)
+    window.message.connect(partial(_learn, learning, people))
     desk = LocalDesk(ledger, bags, library, options, window.message.emit)
     end_when_lost("rewardbot label", desk.close)
     shelf = ClipShelf(window.clip_done.emit)
@@ -85,9 +93,12 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     print(f"{ledger}: {of.answered} answered, {of.skipped} skipped in this sitting", flush=True)
 
 
-def _learn(learning: Learning, message: object) -> None:
+def _learn(learning: Learning, people: PeopleView, message: object) -> None:
     if isinstance(message, Questions):
         learning.questions(message)
+    elif isinstance(message, People):
+        learning.people(message)
+        people.show_people(message)
     elif isinstance(message, dict):
         learning.desk(message)
 
@@ -102,7 +113,7 @@ def _trace(window: Any, path: Path) -> None:
     window.shown.connect(write)
 
 
-def _load() -> tuple[Bridge[Any], Callable[[], QWidget]]:
+def _load() -> tuple[Bridge[Any], Callable[[Looks], QWidget]]:
     from rewardbot.gui.preference_connection import connect
 
     return connect()

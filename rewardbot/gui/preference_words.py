@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rewardbot.feedback.export import in_words
 from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
+from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_outbox import Stored
 from rewardbot.gui.preference_progress import expected
@@ -32,6 +33,8 @@ def headline(session: PreferenceSession) -> Text:
         return "Go to where the unsafe part ends, and press B", "plain"
     if session.query is None:
         return "No question now", "plain"
+    if session.dispute is not None:
+        return people_words.headline(session.dispute.conflict), "plain"
     if session.phase == "loading":
         return "The clips are being read", "plain"
     return ASKS[session.query.kind], "plain"
@@ -119,6 +122,8 @@ def verdict(session: PreferenceSession, number: int) -> str:
     query, response = session.query, session.outbox.answer
     if query is None:
         return ""
+    if session.dispute is not None:
+        return f"better: {people_words.sides(session.dispute.conflict)[number]}"
     if response is None:
         ranks = {place: rank for rank, group in enumerate(session.order.groups, 1) for place in group}
         return f"\u2713 number {ranks[number]}" if number in ranks else ""

@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from PyQt5.QtWidgets import QWidget
 
     from rewardbot.gui.bridge import Bridge
+    from rewardbot.gui.theme import Looks
 
 SIGNALS_MS = 100
 """How often Python gets to run its signal handlers, which Qt's loop alone would never let it [ms]."""
 
 
-def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]]]) -> NoReturn:
+def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[Looks], QWidget]]]) -> NoReturn:
     """The whole of a program. PyQt5 is imported only when it is known that there can be a window.
 
     Args:
         name: of the program, for errors.
-        load: imports what needs PyQt5; returns the bridge, which is then started, and what makes the window after that.
+        load: imports what needs PyQt5; returns the bridge, which is then started and whose settings are `theme.LookSettings`, and
+            what makes the window after that, in these colours.
     """
     signals = Signals()
     try:
@@ -41,14 +43,15 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[], QWidget]
 
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     application = QApplication([name])
-    theme.apply(application)
     bridge, make_window = load()
     with own_ports():
         started = bridge.start()
     if not started:
         sys.exit(bridge.exit_code)
     end_when_lost(name, bridge.close)
-    window = make_window()
+    looks = theme.looks(bridge.settings.look, application)
+    theme.apply(application, looks)
+    window = make_window(looks)
     bridge.ended.connect(application.quit)
     timer = QTimer()
     timer.timeout.connect(lambda: application.quit() if signals.stopping() else None)

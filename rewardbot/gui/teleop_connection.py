@@ -13,6 +13,7 @@ from sensor_msgs.msg import Image, Joy
 from rewardbot.config import setting
 from rewardbot.data import decode
 from rewardbot.errors import DataError
+from rewardbot.gui import theme
 from rewardbot.gui.bridge import Bridge, Topic, Wiring
 from rewardbot.gui.teleop_session import TeleopSession
 from rewardbot.gui.teleop_widget import TeleopWidget
@@ -26,7 +27,7 @@ METRICS = "metrics"
 
 
 @dataclass(frozen=True)
-class WindowSettings:
+class WindowSettings(theme.LookSettings):
     """Read-only parameters."""
 
     robot: str = setting("sim_arm", "robot contract in config/robots")
@@ -34,10 +35,10 @@ class WindowSettings:
     bind: str = setting("", "other keys: action=key, separated by commas")
 
 
-def connect() -> tuple[Bridge[WindowSettings], Callable[[], TeleopWidget]]:
+def connect() -> tuple[Bridge[WindowSettings], Callable[[theme.Looks], TeleopWidget]]:
     """The bridge, and what makes the window when that is started."""
     bridge = Bridge("teleop_window", WindowSettings, _wire)
-    return bridge, lambda: _window(bridge)
+    return bridge, lambda looks: _window(bridge, looks)
 
 
 def _wire(settings: WindowSettings) -> Wiring:
@@ -49,12 +50,12 @@ def _wire(settings: WindowSettings) -> Wiring:
         speaks=[Topic(WINDOW_TOPIC, Joy, qos.COMMANDS)], calls=list(SERVICES.values()))
 
 
-def _window(bridge: Bridge[WindowSettings]) -> TeleopWidget:
+def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> TeleopWidget:
     settings = bridge.settings
     bindings, cameras = KEYBOARD.rebound(settings.bind), load_contract(settings.robot).cameras
     session = TeleopSession(bindings, settings.device, tuple(cameras), call=bridge.call,
                             send=lambda buttons: bridge.publish(WINDOW_TOPIC, Joy(buttons=buttons)))
-    window = TeleopWidget(session, bindings, tuple(cameras))
+    window = TeleopWidget(session, bindings, tuple(cameras), looks, scale=settings.scale)
     names = {decode.camera_topic(name): name for name in cameras}
 
     def hear(topic: str, message: Any) -> None:

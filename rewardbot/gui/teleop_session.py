@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.gui.level import Level
+from rewardbot.gui.safety import Safety
 from rewardbot.teleop.bindings import DRIVING, SERVICES, Bindings
 
 SILENT_S = 2.0
@@ -34,18 +36,23 @@ class TeleopSession:
         cameras: names.
         call: calls a service.
         send: sends which actions of `DRIVING` are held, 0 or 1 each.
+        clock: `now` of what is told of safety.
+
+    Attributes:
+        safety: what is known of it.
     """
 
     def __init__(self, bindings: Bindings, device: str, cameras: tuple[str, ...], *, call: Callable[[str], None],
-                 send: Callable[[list[int]], None]) -> None:
+                 send: Callable[[list[int]], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._actions = {row.key: row.action for row in bindings.rows}
-        self._keys = {row.action: row.key for row in bindings.rows}
+        self._keys = {row.action: row.shown for row in bindings.rows}
         self._device, self._call, self._send = device, call, send
         self._held: set[str] = set()
         self._metrics: dict[str, tuple[float, Values]] = {}
         self._seen: dict[str, float] = dict.fromkeys(cameras, float("-inf"))
         self._event: EpisodeEvent | None = None
         self._said: tuple[str, Level] = ("", "plain")
+        self.safety = Safety(clock)
 
     # In ------------------------------------------------------------------------------------------------------------------
 
@@ -58,6 +65,10 @@ class TeleopSession:
             (self._held.add if down else self._held.discard)(action)
             self.beat()
         return action is not None
+
+    def key_of(self, action: str) -> str:
+        """The key of an action, `?` if it has none."""
+        return self._keys.get(action, "?")
 
     def ask(self, action: str) -> None:
         """A person asks for one of `SERVICES`."""
@@ -84,6 +95,7 @@ class TeleopSession:
     def metrics(self, node: str, values: Values, now: float) -> None:
         """A node has told its metrics."""
         before, self._metrics[node] = self._of(node), (now, values)
+        self.safety.metrics(node, values)
         said = str(values.get("said", ""))
         if said and said != before.get("said", ""):
             self._said = said, "plain"
@@ -117,7 +129,7 @@ class TeleopSession:
         if event is not None and event.kind == "start":
             steps = float(self._of("policy_node").get("steps", 0))
             return f"running, {steps:.0f} steps", "good"
-        start = f"{self._keys.get('start', '?')} starts one"
+        start = f"{self.key_of('start')} starts one"
         if event is None:
             return f"none; {start}", "plain"
         verdict = {True: "a success", False: "a failure", None: "ended without a verdict"}[event.info.success]
@@ -130,7 +142,7 @@ class TeleopSession:
         if waiting := policy.get("waiting_for"):
             return Row("robot", f"waiting for {waiting}", "bad")
         if self._of("sim_node").get("stopped"):
-            return Row("robot", f"Stopped; {self._keys.get('clear', '?')} clears it", "bad")
+            return Row("robot", f"Stopped; {self.key_of('clear')} clears it", "bad")
         operator, mode = policy.get("operator"), policy.get("mode", "")
         return Row("robot", f"{operator} has it" if operator else f"mode {mode}", "good" if operator else "plain")
 

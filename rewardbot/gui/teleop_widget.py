@@ -12,6 +12,7 @@ from PyQt5.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBox
 
 from rewardbot.gui import theme
 from rewardbot.gui.camera_view import CameraView
+from rewardbot.gui.key_help import KeyList
 from rewardbot.gui.keys import key_name
 from rewardbot.gui.teleop_session import TeleopSession
 from rewardbot.teleop.bindings import Bindings
@@ -29,34 +30,51 @@ class TeleopWidget(QWidget):
         session: what it does.
         bindings: its keys, to be shown.
         cameras: names.
+        looks: colours.
+        scale: of all texts.
     """
 
-    def __init__(self, session: TeleopSession, bindings: Bindings, cameras: tuple[str, ...]) -> None:
+    def __init__(self, session: TeleopSession, bindings: Bindings, cameras: tuple[str, ...], looks: theme.Looks = theme.DARK,
+                 *, scale: float = 1.0) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._looks = session, looks
+        text = round(15 * scale)
+        self.setStyleSheet(theme.sheet(looks, text))
         self.setWindowTitle("rewardbot: teleoperation")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.views = {name: CameraView(name) for name in cameras}
+        self.views = {name: CameraView(name, round(13 * scale)) for name in cameras}
         self._releases: dict[str, QTimer] = {}
         self._labels: list[tuple[QLabel, QLabel]] = []
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
-        keys = QLabel(bindings.help())
-        keys.setFont(theme.fixed_font())
-        stop = QPushButton("Stop")
+        self._rows.setHorizontalSpacing(14)
+        self._estop = QLabel()
+        self._estop.setWordWrap(True)
+        stop = QPushButton(f"Stop ({session.key_of('stop')})")
+        stop.setObjectName("stop")
         stop.setToolTip("the arm holds until it is cleared")
         stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys are for driving
-        stop.setMinimumHeight(48)
+        stop.setMinimumHeight(round(48 * scale))
         stop.clicked.connect(lambda: session.ask("stop"))
-        side, whole = QVBoxLayout(), QHBoxLayout(self)
+        panel, safety, whole = QWidget(), QHBoxLayout(), QHBoxLayout(self)
+        panel.setFixedWidth(round(400 * scale))
+        side = QVBoxLayout(panel)
+        side.setContentsMargins(0, 0, 0, 0)
         side.addLayout(self._rows)
         side.addStretch(1)
-        side.addWidget(keys)
-        side.addWidget(stop)
+        side.addWidget(KeyList(bindings.rows, round(13 * scale)))
+        side.addSpacing(10)
+        safety.addWidget(self._estop, 1)
+        safety.addWidget(stop, 1)
+        side.addLayout(safety)
+        whole.setContentsMargins(16, 12, 16, 12)
+        whole.setSpacing(12)
+        whole.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)  # a longer text does not move the window
         for view in self.views.values():
             whole.addWidget(view, 1)
-        whole.addLayout(side)
-        self.resize(1180, 600)
+        whole.addWidget(panel)
+        self.setMinimumSize(1000, 640)
+        self.resize(1280, 720)
         self._every(BEAT_MS, session.beat)
         self._every(REFRESH_MS, self._refresh)
         self._refresh()
@@ -71,15 +89,19 @@ class TeleopWidget(QWidget):
         while len(self._labels) < len(rows):
             pair = QLabel(), QLabel()
             pair[1].setWordWrap(True)
-            pair[1].setMinimumWidth(300)
+            pair[0].setStyleSheet(f"color: {self._looks.soft}")
             for column, label in enumerate(pair):
+                label.setTextFormat(Qt.TextFormat.PlainText)
                 self._rows.addWidget(label, len(self._labels), column, Qt.AlignmentFlag.AlignTop)
             self._labels.append(pair)
         for index, (name, text) in enumerate(self._labels):
             row = rows[index] if index < len(rows) else None
             name.setText(row.label if row else "")
             text.setText(theme.SIGNS[row.level] + row.text if row else "")
-            text.setStyleSheet(f"color: {theme.COLOURS[row.level]}" if row else "")
+            text.setStyleSheet(f"color: {self._looks.colours[row.level]}" if row else "")
+        estop, level = self._session.safety.estop
+        self._estop.setText(f"hardware e-stop:\n{theme.SIGNS[level]}{estop}")
+        self._estop.setStyleSheet(f"color: {self._looks.colours[level]}")
 
     # Keys ----------------------------------------------------------------------------------------------------------------
 

@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from PyQt5.QtGui import QColor, QFont, QPalette
+from PyQt5.QtGui import QColor, QPalette
 from PyQt5.QtWidgets import QApplication
 
+from rewardbot.config import setting
 from rewardbot.gui.level import Level
-
-COLOURS: dict[Level, str] = {"plain": "#e8e8e8", "good": "#56b4e9", "warning": "#e69f00", "bad": "#ff8f6b"}
-"""Text on `GROUND`; each has a contrast of at least 4.5 to 1."""
 
 SIGNS: dict[Level, str] = {"plain": "", "good": "\u2713 ", "warning": "! ", "bad": "\u2717 "}
 """What says the same without the colour."""
-
-GROUND, RAISED = "#202124", "#303134"
-
 
 
 @dataclass(frozen=True)
@@ -37,10 +32,19 @@ _DESKTOP = "palette of the desktop"
 
 Choice = Literal["system", "dark", "light"]
 
-DARK = Looks(GROUND, RAISED, "#7d8288", "#b4b8bd", COLOURS)
+DARK = Looks("#202124", "#303134", "#7d8288", "#b4b8bd", {"plain": "#e8e8e8", "good": "#56b4e9", "warning": "#e69f00",
+                                                         "bad": "#ff8f6b"})
 LIGHT = Looks("#fbfbfb", "#eceef0", "#767b80", "#54595e", {"plain": "#202124", "good": "#00598c", "warning": "#7a4f00",
                                                           "bad": "#a63a00"})
-"""The same hues, darkened until they can be read on a light ground."""
+"""The same hues, darkened until they can be read on a light ground. Each text has a contrast of at least 4.5 to 1 in both."""
+
+
+@dataclass(frozen=True)
+class LookSettings:
+    """Read-only parameters of every window."""
+
+    look: Choice = setting("system", "colours: system, dark or light")
+    scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
 
 
 def looks(choice: Choice, application: QApplication) -> Looks:
@@ -69,8 +73,22 @@ def apply(application: QApplication, looks: Looks = DARK) -> None:
     application.setPalette(palette)
 
 
-def fixed_font() -> QFont:
-    """A font in which columns stay columns."""
-    font = QFont("monospace")
-    font.setStyleHint(QFont.StyleHint.Monospace)
-    return font
+def sheet(looks: Looks, text: int) -> str:
+    """Style sheet of a window: texts, buttons, fields and lists, and what has the focus. The button `stop` is told from the others.
+
+    Args:
+        looks: colours.
+        text: size of texts [px].
+    """
+    good, bad = looks.colours["good"], looks.colours["bad"]
+    return (
+        f"QLabel, QLineEdit, QListWidget {{ font-size: {text}px }} QPushButton {{ font-size: {text}px; border: 2px solid"
+        f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px }}"
+        f" QPushButton:pressed {{ background: {looks.ground} }}"
+        f" QPushButton#stop {{ border-color: {bad}; color: {bad}; font-weight: bold }}"
+        f" QPushButton:focus, QPushButton#stop:focus {{ border: 3px solid {good} }}"
+        f" QLineEdit {{ border: 2px solid {looks.edge}; border-radius: 4px; padding: 6px }}"
+        f" QLineEdit:focus {{ border-color: {good} }}"
+        f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
+        f" background: {looks.raised}; color: {looks.colours['plain']}; padding: 3px 6px }}"
+        f" QListWidget::item:selected {{ border: 3px solid {good} }}")

@@ -24,6 +24,7 @@ from rewardbot.feedback import messages
 from rewardbot.feedback.asking import AskingConfig
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Request, State
+from rewardbot.feedback.people import People
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, PROCESS, RewardbotNode, start
@@ -85,10 +86,12 @@ class PreferenceNode(RewardbotNode):
         asked, schedule = self.questioner.asking.answered, self._asking.schedule
         self._began = time.monotonic() - 60.0 * max(0, asked - schedule.first) / max(schedule.per_minute, 1e-9)
         self._shown: Questions | None = None
+        self._people: People | None = None
         self._state: tuple[object, ...] = ()
         self.metrics |= {"teacher": self._teacher.name or "human", "budget": schedule.budget,
                          "ledger": str(self._ledger.path.resolve()), "bags": str(bags.resolve())}
         self._questions = self.create_publisher(String, messages.QUESTIONS, qos.LATCHED)
+        self._who = self.create_publisher(String, messages.PEOPLE, qos.LATCHED)
         self._receipts = self.create_publisher(String, messages.RECEIPTS, qos.EVENTS)
         self.create_subscription(String, messages.REQUESTS, self._on_request, qos.EVENTS)
         self.create_subscription(UInt8MultiArray, "weights/reward", self._on_reward, qos.LATCHED)
@@ -138,6 +141,9 @@ class PreferenceNode(RewardbotNode):
             self._shown = questions
             self.publish(self._questions, String(data=questions.to_text()))
             self.tick()
+        if (people := self.questioner.people) is not self._people:
+            self._people = people
+            self.publish(self._who, String(data=messages.people_to_text(people)))
         reward, asking, meter = self.questioner.reward, self.questioner.asking, self._oversight.meter
         state, words = self._state_and_words()
         trouble = self._trouble or self.questioner.trouble or self._blind

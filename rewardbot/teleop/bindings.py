@@ -39,6 +39,12 @@ class Binding:
     description: str
     action: str
 
+    @property
+    def shown(self) -> str:
+        """The key as it stands on a keyboard."""
+        *held, last = self.key.split("+") if self.key.startswith("Ctrl+") else [self.key]
+        return "+".join([*held, last.upper() if len(last) == 1 else last])
+
 
 def refuse_clashes(rows: Sequence[Binding]) -> None:
     """No key may do two things.

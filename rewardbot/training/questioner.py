@@ -13,14 +13,18 @@ import torch
 
 from rewardbot.data.library import Library
 from rewardbot.errors import DataError
+from rewardbot.feedback.annotators import Annotators, Judgement, judgements
 from rewardbot.feedback.asking import Asking, AskingConfig, Judged
 from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.people import People, people
 from rewardbot.feedback.teachers.base import Teacher
 from rewardbot.feedback.teachers.model import Model
+from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import inputs, pad
 from rewardbot.rewards.deployed_preference import DeployedPreference
 from rewardbot.training.clips import BagClips
+from rewardbot.training.weighting import utility_of
 from rewardbot.types import Segment
 
 
@@ -42,6 +46,7 @@ class Questioner:
     Attributes:
         clips: what the newest reward sees of them.
         desk: what waits, for windows.
+        people: who has answered, as of the last `look`; the same object until something changes.
         reward: the newest one; None before there is one.
     """
 
@@ -52,6 +57,7 @@ class Questioner:
     ) -> None:
         self.library = library
         self.reward: DeployedPreference | None = None
+        self.people, self._people_of = People(), (0, 0)
         self._ledger, self._teacher, self._go_on = ledger, teacher, go_on
         self._strips: dict[Segment, tuple[float, ...]] = {}
         self._judged: dict[Segment, tuple[float, ...]] = {}
@@ -88,8 +94,11 @@ class Questioner:
         self.asking.poll()
         if isinstance(self._teacher, Model) and (audits := self._teacher.audits()):
             self._ledger.ask(*audits)
-        if not ask:
-            return 0
+        asked = self._ask(progress, minutes) if ask else 0
+        self._know_people()
+        return asked
+
+    def _ask(self, progress: float, minutes: float) -> int:
         reward, library = self.reward, self.library
         episodes = [Segment(id, 0, library.steps(id)) for id in library.ids]
         judge = None if reward is None else lambda clips: self._judge(reward, clips)
@@ -99,6 +108,32 @@ class Questioner:
     def close(self) -> None:
         """Lets the teacher go."""
         self.asking.close()
+
+    def _know_people(self) -> None:
+        history = self._ledger.history()
+        if self._people_of == (now := (history.last, self.desk.version)):
+            return
+        self._people_of = now
+        self.people = people(history, self._estimates(judgements(history)), self.library.path)
+
+    def _estimates(self, given: Sequence[Judgement]) -> Annotators:
+        """Of several, by what the reward holds of their clips; of one alone nothing is known."""
+        if len({one.annotator for one in given}) < 2:
+            return Annotators(())
+        reward, clips = self.reward, self.clips
+        if reward is None:
+            return Annotators(given)
+        gone = {clip for clip in {clip for one in given for clip in one.clips} if not self._is_there(clip, clips)}
+        return Annotators([one for one in given if gone.isdisjoint(one.clips)],
+                          utility_of(reward.reward, Context(clips.transitions)))
+
+    def _is_there(self, clip: Segment, clips: BagClips) -> bool:
+        self._go_on()
+        try:
+            clips.transitions(clip)
+        except DataError:
+            return False
+        return True
 
     def _judge(self, reward: DeployedPreference, clips: Sequence[Segment]) -> Judged:
         """NaN for a clip that cannot be read."""

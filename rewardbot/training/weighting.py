@@ -47,10 +47,15 @@ def fit_weighted(
         return reward.fit(answers, context, progress), Annotators(given)
     alike = type(reward)(reward.config, reward.size, device=reward.device, seed=reward.seed)
     alike.fit(answers, context, progress)
-
-    def utility(clips: Sequence[Segment]) -> NDArray[np.float64]:
-        return alike.returns(clips_of(clips, context, alike.config.sees, alike.device)).mean(0).double().cpu().numpy()
-
-    known = Annotators(given, utility)
+    known = Annotators(given, utility_of(alike, context))
     weight = context.weight
     return reward.fit(answers, replace(context, weight=lambda answer: weight(answer) * known.weight(answer)), progress), known
+
+
+def utility_of(reward: PreferenceReward, context: Context) -> Callable[[Sequence[Segment]], NDArray[np.float64]]:
+    """What `Annotators` are estimated from: how good `reward` finds clips, float64 (N,); DataError of one that is gone."""
+
+    def utility(clips: Sequence[Segment]) -> NDArray[np.float64]:
+        return reward.returns(clips_of(clips, context, reward.config.sees, reward.device)).mean(0).double().cpu().numpy()
+
+    return utility

@@ -18,6 +18,7 @@ from PyQt5.QtTest import QTest
 from sensor_msgs.msg import Image as SensorImage
 
 from rewardbot.data import decode
+from rewardbot.gui import theme
 from rewardbot.gui.goal_connection import Meeting, connect
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
 from rewardbot.ros import convert, qos
@@ -99,7 +100,7 @@ def test_pictures_of_another_size_and_a_stop_that_nobody_hears_are_told(
     monkeypatch.setattr(sys, "argv", ["goal_window", "--ros-args", "-p", f"folder:={tmp_path}"])
     bridge, make_window = connect()
     assert bridge.start()
-    window = make_window()
+    window = make_window(theme.DARK)
     qtbot.addWidget(window)
     camera = client.publisher(SensorImage, decode.camera_topic("webcam"), qos.IMAGES_OUT)
 

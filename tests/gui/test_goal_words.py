@@ -8,7 +8,7 @@ import pytest
 from rewardbot.errors import ConfigError
 from rewardbot.gui.goal_questions import Question
 from rewardbot.gui.goal_session import State
-from rewardbot.gui.goal_words import KEYS, At, accuracy, advice, headline, help_text, questions, verdict
+from rewardbot.gui.goal_words import KEYS, At, accuracy, advice, headline, questions, verdict
 from rewardbot.gui.keys import KeyTable
 from rewardbot.teleop.bindings import Binding
 from rewardbot.training.held_out import HeldOut
@@ -49,8 +49,6 @@ def test_a_probability_and_questions_in_words() -> None:
 
 
 def test_one_table_of_keys() -> None:
-    text = help_text()
-    assert len(text.splitlines()) == len(KEYS) and all(row.description in text for row in KEYS)
     assert KeyTable(KEYS).key("undo") == "U" and KeyTable(KEYS).key("stop") == "Esc"
     with pytest.raises(ConfigError, match="key 'g' is bound to 'goal' and 'help'"):
         KeyTable([*KEYS, Binding("g", "something else", "help")])

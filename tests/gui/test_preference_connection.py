@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QLabel
 from std_msgs.msg import String
 
 from rewardbot.feedback.feedback import Given, answer_pair
 from rewardbot.feedback.ledger import Ledger
-from rewardbot.feedback.messages import QUESTIONS, RECEIPTS, REQUESTS, Request
+from rewardbot.feedback.messages import PEOPLE, QUESTIONS, RECEIPTS, REQUESTS, Request
+from rewardbot.gui import theme
 from rewardbot.gui.preference_connection import connect
 from rewardbot.gui.preference_session import LOOK_S
 from rewardbot.ros import qos
@@ -30,11 +32,12 @@ def test_a_second_operator_joins_from_another_namespace(
     domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(tmp_path, 3)
-    elsewhere = [part for topic in (QUESTIONS, RECEIPTS, REQUESTS, "metrics") for part in ("-r", f"{topic}:=/rewardbot/{topic}")]
+    topics = (QUESTIONS, RECEIPTS, REQUESTS, PEOPLE, "metrics")
+    elsewhere = [part for topic in topics for part in ("-r", f"{topic}:=/rewardbot/{topic}")]
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=bob", "-r", "__ns:=/other", *elsewhere])
     bridge, make_window = connect()
     assert bridge.start()
-    window = make_window()
+    window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
     session = window._session
@@ -71,7 +74,7 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=ann", "-p", "look:=dark"])
     bridge, make_window = connect()
     assert bridge.start()
-    window = make_window()
+    window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
     seen: list[str] = []
@@ -95,7 +98,11 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
     QTest.keyClick(window, Qt.Key.Key_V)
-    assert window._beside is not None and window._beside.isVisible()
+    assert window._beside["learning"].isVisible()
+    QTest.keyClick(window, Qt.Key.Key_P)
+    people = window._beside["people"]
+    qtbot.waitUntil(lambda: people.isVisible() and "ann" in [label.text() for label in people.findChildren(QLabel)], timeout=30_000)
+    assert window._beside["learning"].isHidden(), "one of them beside the questions"
     ledger = next(iter(tmp_path.glob("*.db")))
     with Ledger(ledger, read_only=True) as found:
         assert [response.given.annotator for response in found.history().responses.values()] == ["ann"] * 3

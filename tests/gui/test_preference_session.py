@@ -7,8 +7,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from rewardbot.feedback.annotators import Conflict
 from rewardbot.feedback.feedback import Ranking, Rating, Skip, SuccessMark, UnsafeInterval
 from rewardbot.feedback.messages import Question
+from rewardbot.feedback.people import Dispute
+from rewardbot.gui import preference_words as words
 from rewardbot.gui.preference_outbox import LATE_S, RETRY_S
 from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
 from rewardbot.gui.silence import SILENT_S
@@ -363,6 +366,35 @@ def test_whoever_says_nothing_for_two_seconds_is_silent_and_answering_goes_on() 
     assert sitting.session.progress.answered == 1
 
 
+def test_two_clips_that_people_disagree_about_are_looked_at_and_then_the_question_comes_back() -> None:
+    sitting = Sitting(question("a"), question("b"))
+    sitting.look()
+    clips = Segment("x", 0, 5), Segment("y", 0, 5)
+    dispute = Dispute(Conflict(clips, (("ann", 3),), (("bob", 7),)), ("/bags/x", "/bags/y"))
+    sitting.press("unsafe")
+    sitting.session.look_at(dispute)
+    assert sitting.on_screen == "a", "what was begun is not lost"
+    sitting.press("leave")
+    sitting.session.look_at(dispute)
+    assert sitting.session.question is not None and sitting.session.question.bags == dispute.bags
+    sitting.look()
+    sitting.press("left")
+    sitting.session.questions(sitting.desk.questions())
+    assert not sitting.desk.requests and sitting.session.query is not None and sitting.session.query.options == clips
+    assert words.headline(sitting.session)[0] == "ann and bob disagree about these"
+    assert [words.verdict(sitting.session, place) for place in (0, 1)] == ["better: ann", "better: bob"]
+    sitting.press("undo")
+    assert (sitting.on_screen, sitting.session.phase) == ("a", "loading") and not sitting.desk.requests
+    sitting.session.look_at(dispute)
+    assert sitting.session.query is not None
+    sitting.session.unusable(sitting.session.query.id, "/bags/x is gone")
+    assert sitting.on_screen == "a" and sitting.session.said == "These two cannot be shown: /bags/x is gone"
+    sitting.look()
+    sitting.press("left")
+    sitting.store()
+    assert (sitting.on_screen, sitting.session.progress.answered) == ("b", 1)
+
+
 def test_the_budget_is_the_desks() -> None:
     sitting = Sitting()
     assert sitting.session.left() is None
@@ -402,6 +434,11 @@ class AnySitting(RuleBasedStateMachine):
     def withdraw(self, number: int) -> None:
         if not any(answer.given.query == f"q{number}" for answer in self.sitting.desk.stored()):
             self.sitting.desk.withdrawn.add(f"q{number}")
+
+    @rule(there=st.booleans())
+    def look_at(self, there: bool) -> None:
+        clips = Segment("x", 0, 5), Segment("y", 0, 5)
+        self.sitting.session.look_at(Dispute(Conflict(clips, (("a", 1),), (("b", 2),)), ("/x", "/y")) if there else None)
 
     @rule(number=st.integers(0, 7))
     def damage(self, number: int) -> None:

@@ -14,6 +14,7 @@ from PyQt5.QtTest import QTest
 
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.gui import preference_words as words
+from rewardbot.gui import theme
 from rewardbot.gui.learning_view import LearningView
 from rewardbot.gui.preference_connection import connect
 from rewardbot.gui.preference_session import LOOK_S
@@ -36,7 +37,7 @@ def test_a_learner_and_a_robot_that_hang_are_told_and_answering_goes_on(
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=ann"])
     bridge, make_window = connect()
     assert bridge.start()
-    window = make_window()
+    window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
     session, seen = window._session, []

@@ -101,7 +101,7 @@ def test_the_robot_and_whose_it_is() -> None:
         assert (case.rows(1.0)["robot"], case.level("robot", 1.0)) == (text, level)
     case.session.metrics("policy_node", {"mode": "teleoperate"}, 1.0)
     case.session.metrics("sim_node", {"stopped": 1.0}, 1.0)
-    assert case.rows(1.0)["robot"] == "Stopped; c clears it"
+    assert case.rows(1.0)["robot"] == "Stopped; C clears it"
     assert case.rows(1.1 + SILENT_S)["robot"] == "policy_node says nothing"
 
 

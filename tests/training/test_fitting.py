@@ -214,6 +214,34 @@ def test_a_reward_chooses_questions_and_tells_of_each_step(library: Library, led
     chooser.close()
 
 
+def test_people_are_judged_by_the_reward_that_they_made(library: Library, ledger: Ledger, tmp_path: Path) -> None:
+    questioner = Questioner(library, ledger, Human(ledger), ASKING, say=lambda text: None)
+    answered(ledger, library)
+    questioner.look(progress=1.0, ask=False)
+    (ann,) = questioner.people.people
+    assert (ann.name, ann.answers, ann.estimate, questioner.people.disputed) == ("ann", 12, None, 0)
+    for number, answer in enumerate(list(ledger.active().values())):
+        assert isinstance(answer, Ranking)
+        ledger.answer(Ranking(answer.segments, answer.ranks[::-1] if number < 3 else answer.ranks, Given("bob")))
+    chooser = Chooser(ledger.path, library)
+    questioner.take_reward(chooser.newer() or b"")
+    questioner.look(progress=1.0, ask=False)
+    found = questioner.people
+    ann, bob = found.people
+    assert ann.estimate is not None and bob.estimate is not None and ann.estimate.weight == 1.0 > bob.estimate.weight
+    assert found.disputed == 3 and found.agreement is not None and all(Path(bag).is_dir() for bag in found.disputes[0].bags)
+    questioner.look(progress=1.0, ask=False)
+    assert questioner.people is found, "nothing has changed"
+    next((tmp_path / "bags" / "policy-2").glob("*.mcap")).write_bytes(b"cut off")
+    reward = questioner.reward
+    assert reward is not None
+    questioner.clips = BagClips(library, reward.embed)  # which has not seen it yet
+    ledger.answer(Ranking((Segment("policy-0", 0, 3), Segment("policy-1", 0, 3)), (0, 1), Given("ann")))
+    questioner.look(progress=1.0, ask=False)
+    assert questioner.people.people[0].answers == 13, "a bag that broke costs its judgements alone"
+    chooser.close()
+
+
 def test_a_bag_that_breaks_is_not_asked_about(library: Library, ledger: Ledger, tmp_path: Path) -> None:
     answered(ledger, library)
     chooser = Chooser(ledger.path, library)

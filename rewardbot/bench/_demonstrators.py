@@ -8,7 +8,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -17,14 +19,17 @@ from rewardbot.data.transitions import Transitions
 from rewardbot.training.files import atomic_path
 from rewardbot.training.state_loop import Act, Env, Spaces, StateLoop, StateLoopConfig, make_env, start_seeds, vector
 
+TRIED = 3
+"""Episodes that tell how good a stage of the demonstrator is; the first may become a demonstration."""
+
 
 @dataclass(frozen=True)
 class Demonstrations:
     """What a learner may see, and what only the judge sees.
 
     Attributes:
-        better: one demonstration of each of the policies along training, the first one first.
-        best: as many of that policy among them whose demonstration was the best.
+        better: one demonstration of each of some policies along training, the first one first.
+        best: as many of the best of all these policies.
         states, actions: lengths S of a state and A of an action.
     """
 
@@ -43,35 +48,40 @@ class Demonstrations:
 
 
 def demonstrations(
-    name: str, config: StateLoopConfig, count: int, seed: int, folder: Path, progress: Callable[[float], object]
+    name: str, config: StateLoopConfig, count: int, seed: int, folder: Path, progress: Callable[[float], object], *,
+    enough: float = math.inf,
 ) -> Demonstrations:
     """`count` demonstrations of each kind; they are made once, and then read from `folder`.
 
     Args:
         name: of the environment.
-        config: how the demonstrator learns; it demonstrates after each of `count` equal parts of it.
-        count: how many.
+        config: how the demonstrator learns, at most. It is tried each time when it has learned for the longest episode's steps.
+        count: how many, and the least number of stages.
         seed: of everything.
         folder: where they are kept.
         progress: told the share that is done.
+        enough: true return, mean of `TRIED` episodes, with which it learns no more.
     """
     env, shown = make_env(name), make_env(name)
     sizes = Spaces.of(env)
-    digest = hashlib.sha256(repr((name, config, count, seed)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr((name, config, count, seed, enough)).encode()).hexdigest()[:12]
     file = folder / f"{name}-{digest}.safetensors"
     if not file.exists():
         learner = StateLoop(env, config, seed=seed)
-        starts = iter(start_seeds(seed, 2 * count))
-        made: dict[str, Tensor] = {}
+        starts = iter(start_seeds(seed, TRIED * (config.steps // config.longest + 1) + count))
+        stages: list[Tensor] = []
         best, agent = -math.inf, learner.agent
-        for number in range(count):
-            while learner.steps < (number + 1) * config.steps // count:
+        while learner.steps < config.steps and (len(stages) < count or best < enough):
+            while learner.steps < min((len(stages) + 1) * config.longest, config.steps):
                 learner.episode()
                 progress(learner.steps / config.steps)
-            made[f"better-{number}"] = rows = rollout(shown, learner.best, next(starts), config.longest)
-            reached = float(Transitions(rows, sizes.states, sizes.actions).reward.sum())
+            tried = [rollout(shown, learner.best, next(starts), config.longest) for _ in range(TRIED)]
+            reached = mean(float(Transitions(rows, sizes.states, sizes.actions).reward.sum()) for rows in tried)
+            stages.append(tried[0])
             if reached > best:
                 best, agent = reached, copy.deepcopy(learner.agent)
+        made = {f"better-{number}": stages[round(stage)].clone()
+                for number, stage in enumerate(np.linspace(0, len(stages) - 1, count))}
         made |= {f"best-{number}": rollout(shown, lambda state: agent.act(state, explore=False), next(starts), config.longest)
                  for number in range(count)}
         folder.mkdir(parents=True, exist_ok=True)

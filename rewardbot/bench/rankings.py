@@ -1,9 +1,9 @@
 """A policy that is better than everything it was shown: T-REX from 12 ranked demonstrations and D-REX from noise on HalfCheetah,
 beside behaviour cloning on the same data, by true return.
 
-The demonstrator is soft actor-critic on the true reward, stopped early. T-REX gets one demonstration of each stage of its training
+The demonstrator is soft actor-critic on the true reward, stopped once it runs. T-REX gets demonstrations of stages of its training
 and who was better; D-REX gets 12 of its best stage and nothing else, clones them, and ranks the clone's episodes by their noise. Both
-learn from states only; the policies then learn from the found reward alone.
+learn from states only; the policies then learn from the found reward alone. What is done is kept in the run folder.
 
 HalfCheetah never falls and is always cut off after 1000 steps. On Hopper, which ends when it falls, a learner that sees the end, or
 only how long a demonstration is, has been told most of the true reward.
@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
@@ -21,6 +23,7 @@ import torch
 from torch import Tensor
 
 from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
+from rewardbot.bench._kept import Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
 from rewardbot.config import user_path
 from rewardbot.feedback.feedback import Ranking, dense
@@ -47,39 +50,51 @@ SPEED = 8
 
 UNSURE = "times as unsure of glare"
 
+Tell = Callable[[float, str], object]
+
 
 @dataclass(frozen=True)
 class Size:
     """How much of what.
 
     Attributes:
-        shown: how the demonstrator learns.
-        learned: how the policies do.
+        shown: how the demonstrator learns, at most.
+        enough: true return with which it learns no more.
+        learned: how the policies learn.
         cloned: behaviour cloning.
-        reward: T-REX, which is D-REX's second half too.
+        ranked: T-REX on demonstrations.
         noise: D-REX's episodes.
+        noisy: T-REX on these.
         judged: episodes of each true return.
     """
 
     shown: StateLoopConfig
+    enough: float
     learned: StateLoopConfig
     cloned: BCConfig
-    reward: TRexConfig
+    ranked: TRexConfig
     noise: DRexConfig
+    noisy: TRexConfig
     judged: int = 10
 
 
+SEES = ("next_state",)
 SAC = SACConfig(batch=128, hidden=128, rate=1e-3)
-# A gait that is hardly learned falls easily. The usual noise on a clone's states topples it, and a clone that has fallen does no
-# worse with more noise: then D-REX's ranking says nothing.
+# A demonstrator of half the return lies on its back and slides: then what sets its clone apart from chance is how it lies, and a
+# policy that learns from noise turns over and is content. The usual noise on a clone's states topples it, and a clone that has
+# fallen does no worse with more noise: then D-REX's ranking says nothing.
+# From noise the reward is linear. A network tells a clone from noise by how it twitches from step to step, is sure of that, and finds
+# hardly anything better than the clone; a linear one sees only means, such as the speed, and goes on growing with them.
 FULL = Size(
-    shown=StateLoopConfig(steps=12_000, sac=SAC), learned=StateLoopConfig(steps=30_000, sac=SAC),
-    cloned=BCConfig(steps=5000, batch=128, proprio_noise=0.0), reward=TRexConfig(sees=("next_state",)), noise=DRexConfig())
+    shown=StateLoopConfig(steps=40_000, sac=SAC), enough=1000.0, learned=StateLoopConfig(steps=30_000, sac=SAC),
+    cloned=BCConfig(steps=5000, batch=128, proprio_noise=0.0), ranked=TRexConfig(sees=SEES), noise=DRexConfig(),
+    noisy=TRexConfig(sees=SEES, layers=0))
 TINY = SACConfig(batch=8, hidden=8)
 QUICK = Size(
-    shown=StateLoopConfig(steps=240, start_steps=20, longest=20, sac=TINY),
+    shown=StateLoopConfig(steps=240, start_steps=20, longest=20, sac=TINY), enough=-math.inf,
     learned=StateLoopConfig(steps=60, start_steps=20, longest=20, sac=TINY), cloned=BCConfig(steps=5, hidden=8),
-    reward=TRexConfig(sees=("next_state",), hidden=8, steps=5, shortest=2, longest=5), noise=DRexConfig((0.0, 1.0), 1), judged=1)
+    ranked=TRexConfig(sees=SEES, hidden=8, steps=5, shortest=2, longest=5), noise=DRexConfig((0.0, 1.0), 1),
+    noisy=TRexConfig(sees=SEES, layers=0, steps=5, shortest=2, longest=5), judged=1)
 
 
 def run(options: BenchOptions, report: Report) -> BenchResult:
@@ -90,23 +105,32 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     folder = user_path(options.run_dir) / "rankings"
     rows: list[dict[str, Cell]] = []
     report(0.0, "how long will it take?")
-    steps = size.shown.steps + 2 * size.learned.steps
+    steps = size.shown.steps // 2 + len(METHODS) * size.learned.steps
     report = with_time_left(report, len(seeds) * steps * seconds_per_step(ENVIRONMENT, size.learned))
     for index, seed in enumerate(seeds):
 
         def tell(share: float, detail: str, index: int = index, seed: int = seed) -> None:
             report((index + share) / len(seeds), f"seed {seed}: {detail}")
 
-        tell(0.0, "demonstrations")
-        shown = demonstrations(ENVIRONMENT, size.shown, COUNT, seed, folder,
-                               lambda share, tell=tell: tell(0.15 * share, "demonstrations"))
-        for number, method in enumerate((t_rex, d_rex)):
-            rows.append(method(shown, size, seed, lambda share, detail, tell=tell, number=number: tell(
-                0.15 + 0.425 * (number + share), detail)))
+        rows += of_seed(seed, size, folder, tell)
     return BenchResult(seeds, rows, targets(rows))
 
 
-Tell = Callable[[float, str], object]
+def of_seed(seed: int, size: Size, folder: Path, tell: Tell) -> list[dict[str, Cell]]:
+    """A line of each method, as far as it is not in `folder` already."""
+    kept, first = Kept(folder), 0.15
+
+    @cache
+    def shown() -> Demonstrations:
+        return demonstrations(ENVIRONMENT, size.shown, COUNT, seed, folder,
+                              lambda share: tell(first * share, "demonstrations"), enough=size.enough)
+
+    def line(number: int, method: Method) -> dict[str, Cell]:
+        return method(shown(), size, seed, lambda share, detail: tell(
+            first + (1.0 - first) * (number + share) / len(METHODS), detail))
+
+    return [kept.part(f"{name}-{seed}", (ENVIRONMENT, COUNT, size, seed), partial(line, number, method))
+            for number, (name, method) in enumerate(METHODS.items())]
 
 
 def t_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str, Cell]:
@@ -115,7 +139,7 @@ def t_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str,
     episodes = {f"shown-{number}": rows for number, rows in enumerate(shown.better)}
     ranking = Ranking(tuple(Segment(name, 0, len(rows)) for name, rows in episodes.items()),
                       dense([-shown.true_return(rows) for rows in shown.better]))
-    reward = TRex(size.reward, shown.states, seed=seed)
+    reward = TRex(size.ranked, shown.states, seed=seed)
     reward.fit([ranking], context(shown, episodes))
     unsure = unsure_of_glare(shown, [ranking], episodes, seed)
     return {**judge("T-REX", shown, shown.better, reward, size, seed, tell), UNSURE: unsure}
@@ -132,7 +156,7 @@ def d_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str,
     episodes = {f"noise-{number}": rows for number, rows in enumerate(made)}
     segments = [Segment(name, 0, len(rows)) for name, rows in episodes.items()]
     tell(0.02, "D-REX: reward")
-    reward = TRex(size.reward, shown.states, seed=seed)
+    reward = TRex(size.noisy, shown.states, seed=seed)
     reward.fit(rank(list(zip(segments, levels, strict=True))), context(shown, episodes))
     return judge("D-REX", shown, shown.best, reward, size, seed, tell)
 
@@ -146,11 +170,14 @@ def unsure_of_glare(shown: Demonstrations, answers: Sequence[Ranking], episodes:
         speed = state[:, SPEED]
         return torch.stack([speed, speed], dim=-1)
 
-    posterior = BayesianRex(BRexConfig(sees=("next_state",)), features, seed=seed)
+    posterior = BayesianRex(BRexConfig(sees=SEES), features, seed=seed)
     posterior.fit(answers, context(shown, episodes))
     together, alone = (posterior.weights @ torch.tensor(direction) for direction in ([1.0, 1.0], [-1.0, 1.0]))
     return float(alone.var() / together.var())
 
+
+Method = Callable[[Demonstrations, Size, int, Tell], dict[str, Cell]]
+METHODS: Mapping[str, Method] = {"T-REX": t_rex, "D-REX": d_rex}
 
 LEARNING, NOISE, JUDGING = 1000, 2000, 3000
 """Added to a seed, so that nobody learns or is judged where the demonstrator began."""
@@ -220,7 +247,7 @@ def correlation(reward: TRex, found: StateLoop, above: float = -math.inf) -> flo
 def targets(rows: Sequence[Mapping[str, Cell]]) -> list[Target]:
     """What the issue promises: means over seeds."""
     promised: list[Target] = []
-    for name in ("T-REX", "D-REX"):
+    for name in METHODS:
         of = [row for row in rows if row["reward"] == name]
         best, policy, cloned = (mean(float(row[column] or 0.0) for row in of) for column in ("best demonstration", "policy", "BC"))
         cloned = max(cloned, mean(float(row["BC of the best"] or 0.0) for row in of))

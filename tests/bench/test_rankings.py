@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from rewardbot import cli
-from rewardbot.bench._demonstrators import Demonstrations, rollout
-from rewardbot.bench.rankings import targets, unsure_of_glare
+from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
+from rewardbot.bench.rankings import QUICK, targets, unsure_of_glare
 from rewardbot.feedback.feedback import Ranking
 from rewardbot.training.state_loop import make_env
 from rewardbot.types import Segment
@@ -26,9 +28,24 @@ def test_quick_bench_writes_what_is_promised_and_can_be_repeated(tmp_path: Path)
     assert result["name"] == "rankings" and [row["reward"] for row in result["rows"]] == ["T-REX", "D-REX"]
     assert all(row["mean demonstration"] <= row["best demonstration"] for row in result["rows"])
     assert [target["target"] for target in result["targets"]] == [">= 1.5", ">= 0"] * 2 + [">= 10"]
-    (kept,) = (tmp_path / "rankings").iterdir()
-    written = kept.stat().st_mtime_ns
-    assert bench(tmp_path)["rows"] == result["rows"] and kept.stat().st_mtime_ns == written
+    (shown,) = (tmp_path / "rankings").glob("*.safetensors")
+    done = sorted((tmp_path / "rankings").glob("*.json"))
+    assert [file.name[:7] for file in done] == ["D-REX-0", "T-REX-0"]
+    written = [file.stat().st_mtime_ns for file in (shown, done[1])]
+    done[0].unlink()
+    assert bench(tmp_path)["rows"] == result["rows"], "one line is made anew from the same demonstrations"
+    assert [file.stat().st_mtime_ns for file in (shown, done[1])] == written and done[0].exists()
+
+
+@pytest.mark.parametrize(("enough", "learned"), [(-math.inf, 4), (math.inf, 8)])
+def test_a_demonstrator_learns_until_it_is_good_enough(tmp_path: Path, enough: float, learned: int) -> None:
+    """Four stages at least, which are tried every 10 steps; it may learn for 80."""
+    told: list[float] = []
+    config = replace(QUICK.shown, steps=80, longest=10)
+    shown = demonstrations("HalfCheetah-v5", config, 4, 0, tmp_path, told.append, enough=enough)
+    assert len(told) == learned and len(shown.better) == len(shown.best) == 4
+    assert all(rows.shape == (10, 2 * 17 + 6 + 2) for rows in shown.better + shown.best)
+    assert len({float(rows.sum()) for rows in shown.better}) == 4, "of different stages"
 
 
 def test_a_rollout_holds_what_happened() -> None:

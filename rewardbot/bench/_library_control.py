@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from rewardbot.bench._library_expert import expert
-from rewardbot.config import user_path
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
@@ -76,7 +75,7 @@ def control(seeds: Sequence[int], options: BenchOptions, report: Report) -> tupl
         report: told the share of this part that is done.
     """
     torch.set_num_threads(1)
-    folder = user_path(options.run_dir) / "library"
+    folder = options.folder("library")
     worlds = QUICK if options.quick else WORLDS
     total = sum(world.expert.steps + world.learner.steps * len(world.imitators) * len(seeds) for world in worlds.values())
     done = 0

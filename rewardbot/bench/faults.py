@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from rewardbot.config import user_path
 from rewardbot.data.episodes import list_episodes
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.checkpoint import CHECKPOINT, LEARNER, VISITED
@@ -85,8 +84,7 @@ class Seen:
 def run(options: BenchOptions, report: Report) -> BenchResult:
     """Three runs of the main job with the same seed, one after the other, each as its own program."""
     seed = options.seeds[0] if options.seeds else 0
-    folder = user_path(options.run_dir).resolve() / f"faults-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder.mkdir(parents=True)
+    folder = options.folder(f"faults-{time.strftime('%Y%m%d-%H%M%S')}")
     arguments = [*OPTIONS, "--seed", str(seed)]
     if options.quick:
         write_atomic(folder / "quick.yaml", QUICK_SETTINGS)

@@ -82,9 +82,9 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     seeds = options.seeds or (0,)
     rows: list[dict[str, Cell]] = []
     targets: list[Target] = []
-    Path(options.run_dir).mkdir(parents=True, exist_ok=True)
+    place = options.folder()
     for number, seed in enumerate(seeds):
-        with TemporaryDirectory(dir=options.run_dir) as folder, _screen() as display:
+        with TemporaryDirectory(dir=place) as folder, _screen() as display:
             bags = Path(folder) / "bags"
             _record(bags, size.bags, seed)
             found = Found()

@@ -27,12 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardbot.bench import _answering, _rebuilding
-from rewardbot.config import user_path
 from rewardbot.feedback.feedback import Given, Query, Response, Side, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.teachers.simulated import Simulated
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
-from rewardbot.training.files import storing
 from rewardbot.types import Segment
 
 PEOPLE = ("anna", "ben", "carl")
@@ -65,9 +63,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     """Kills, then speed, then what is rebuilt."""
     size = QUICK if options.quick else Size()
     seeds = options.seeds or (0,)
-    place = user_path(options.run_dir).resolve()
-    with storing(place):
-        place.mkdir(parents=True, exist_ok=True)
+    place = options.folder()
     rows: list[dict[str, Cell]] = []
     lost = differ = 0
     for seed in seeds:

@@ -22,7 +22,7 @@ import torch
 
 from rewardbot.bench._kept import COMMIT, Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
-from rewardbot.config import from_mapping, merge, user_path
+from rewardbot.config import from_mapping, merge
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.preferences import SEES, PreferenceLoop, PreferenceLoopConfig, settings_of
 from rewardbot.training.state_loop import Act, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
@@ -146,7 +146,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     torch.set_num_threads(1)
     trials = {"pendulum": QUICK} if options.quick else TRIALS
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    kept = Kept(user_path(options.run_dir) / "preferences")
+    kept = Kept(options.folder("preferences"))
     jobs = [job for task, trial in trials.items() for job in jobs_of(task, trial, seeds)]
     report(0.0, "how long will it take?")
     costs = expected_seconds(trials, jobs, kept)

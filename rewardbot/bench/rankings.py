@@ -25,7 +25,6 @@ from torch import Tensor
 from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
 from rewardbot.bench._kept import Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
-from rewardbot.config import user_path
 from rewardbot.feedback.feedback import Ranking, dense
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
@@ -102,7 +101,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     torch.set_num_threads(1)
     size = QUICK if options.quick else FULL
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    folder = user_path(options.run_dir) / "rankings"
+    folder = options.folder("rankings")
     rows: list[dict[str, Cell]] = []
     report(0.0, "how long will it take?")
     steps = size.shown.steps // 2 + len(METHODS) * size.learned.steps

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from rewardbot.config import to_mapping, user_path
+from rewardbot.config import to_mapping
 from rewardbot.data import decode
 from rewardbot.data.episodes import DEMONSTRATIONS, list_episodes, raw_messages, read_episode, read_header
 from rewardbot.data.quality import PROBLEMS
@@ -35,7 +35,7 @@ from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.ros.graph import NodeStart, Value
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
-from rewardbot.training.files import storing, write_atomic
+from rewardbot.training.files import write_atomic
 
 T = TypeVar("T")
 CONTRACT = RobotContract(
@@ -76,10 +76,7 @@ QUICK = Size(("raw",), 1.0, 1, 2.0, 0.8)
 def run(options: BenchOptions, report: Report) -> BenchResult:
     """First the recordings without a kill, then the kills."""
     seed, size = options.seeds[0] if options.seeds else 0, QUICK if options.quick else Size()
-    place = user_path(options.run_dir).resolve()
-    with storing(place):
-        place.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="recorder-", dir=place) as folder:
+    with TemporaryDirectory(prefix="recorder-", dir=options.folder()) as folder:
         rows: list[dict[str, Cell]] = []
         for index, images in enumerate(size.images):
             report(0.5 * index / len(size.images), f"{images} images, {size.seconds:.0f} s")

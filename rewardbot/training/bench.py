@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from rich.table import Table
 from rewardbot import registry
 from rewardbot.config import setting, user_path
 from rewardbot.errors import ConfigError
-from rewardbot.training.files import try_out, write_atomic
+from rewardbot.training.files import storing, try_out, write_atomic
 from rewardbot.training.run import revision
 from rewardbot.training.view import Progress, View
 
@@ -35,6 +36,17 @@ class BenchOptions:
     quick: bool = setting(False, "a smoke version that only shows that it runs")
     seeds: tuple[int, ...] = setting((), "seeds, as in 0,1,2; the comparison's own if not given", min=0, max=2**31 - 1)
     run_dir: str = setting("runs", "folder for whatever it leaves behind")
+
+    def folder(self, *within: str) -> Path:
+        """`run_dir`, or a folder in it; made now, before anything takes its time.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        path = user_path(self.run_dir).resolve().joinpath(*within)
+        with storing(path, "another folder with --run-dir"):
+            path.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 @dataclass(frozen=True)

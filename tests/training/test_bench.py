@@ -63,6 +63,16 @@ def test_a_file_that_cannot_be_written_shows_before_the_run(monkeypatch: pytest.
     assert not ran
 
 
+@pytest.mark.parametrize("name", ["faults", "gui", "ledger", "preferences", "rankings", "recorder"])
+def test_a_folder_that_cannot_be_made_shows_before_anything_else(name: str, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    told: list[str] = []
+    with pytest.raises(StorageError, match=r"Cannot write \S*file(.|\n)*--run-dir"):
+        registry.load("bench", name).run(
+            BenchOptions(quick=True, run_dir=str(tmp_path / "file")), lambda share, detail: told.append(detail))
+    assert not told
+
+
 def test_mistakes(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(ConfigError, match="no comparison named 'nope'"):
         run_bench("nope", BenchOptions())

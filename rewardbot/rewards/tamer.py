@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Never
+from typing import Any, Never
 
 import torch
 from torch import Tensor
@@ -97,6 +97,11 @@ class Tamer(RewardModel):
                 self._credits.append(share[meant].float())
                 self._values.append(signal.value)
 
+    @property
+    def signals(self) -> int:
+        """How many there are to learn from."""
+        return len(self._values)
+
     def fit(self) -> Metrics:
         """Learns from all signals; returns the mean squared error of the last steps.
 
@@ -122,16 +127,29 @@ class Tamer(RewardModel):
 
     def credit_loss(self, steps: Tensor, credits: Tensor, values: Tensor) -> Tensor:
         """E (h - sum_t c_t H^(s_t, a_t))^2, from (N, T, D), (N, T) and (N,)."""
-        return (values - (credits * self.network(steps).squeeze(-1)).sum(-1)).square().mean()
+        return (values - (credits * self.score(steps)).sum(-1)).square().mean()
+
+    def score(self, steps: Tensor) -> Tensor:
+        """H^(s, a) with its gradient, (..., D) -> (...)."""
+        return self.network(steps).squeeze(-1)
 
     @torch.no_grad()
     def praise(self, steps: Tensor) -> Tensor:
         """H^(s, a), what the trainer would say, (N, D) -> (N,)."""
-        return self.network(steps).squeeze(-1)
+        return self.score(steps)
 
     def best(self, candidates: Tensor) -> int:
         """Number of the candidate, (K, D), that the trainer would like best: how the robot acts."""
         return int(self.praise(candidates).argmax())
+
+    def state(self) -> dict[str, Any]:
+        """What was said so far, as tensors and plain values."""
+        return {"steps": list(self._steps), "credits": list(self._credits), "values": list(self._values), "version": self.version}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes what `state` gave; the next fit makes of it what it would have made there."""
+        self._steps, self._credits, self._values = list(state["steps"]), list(state["credits"]), list(state["values"])
+        self.version = state["version"]
 
     def reward(self, batch: Batch) -> Never:
         """Refuses.

@@ -71,7 +71,7 @@ TRUE = Source("the environment's own reward", "", (), f"{_JOBS}.settled_job")
 IMAGES = Source("success images", "while the policy learns", places=CAMERAS)
 GOALS = Source("goals that it sets itself", "while the policy learns", (), f"{_JOBS}.self_play_job", ("state",))
 NOTHING = Source("nothing", "", ("demos",), f"{_JOBS}.cloning_job", EVERYWHERE)
-PRAISE = Source("ratings while the robot acts", "", places=())
+PRAISE = Source("praise and blame", "while the policy learns", (), f"{_JOBS}.praising_job")
 
 REWARDS: Mapping[str, Source] = {
     **dict.fromkeys(("preference", "pebble", "surf", "mrn"), ANSWERS), **dict.fromkeys(("gail", "airl", "gcl"), CONTEST),
@@ -83,12 +83,13 @@ REPLAYS = Manner("online, from all steps there were")
 ROLLOUTS = Manner("online, from its newest steps alone")
 OFFLINE = Manner("from recorded steps alone", demos=True)
 CLONES = Manner("does what was done", demos=True, places=EVERYWHERE)
+PLEASES = Manner("does what would be praised most right now")
 ASKS = Manner("does what an operator does, who corrects it", places=CAMERAS)
 SEES = Manner("online, through cameras", places=CAMERAS)
 
 POLICIES: Mapping[str, Manner] = {
     "sac": REPLAYS, "ppo": ROLLOUTS, "iql": OFFLINE, "cql": OFFLINE, "rlpd": SEES, **dict.fromkeys(("bc", "filtered_bc"), CLONES),
-    **dict.fromkeys(("dagger", "hg_dagger"), ASKS)}
+    **dict.fromkeys(("dagger", "hg_dagger"), ASKS), "myopic": PLEASES}
 """All policies by name."""
 
 _NO_REWARD = "{policy} does what an operator does, and no reward plays a part in that"
@@ -97,6 +98,7 @@ _ONLY_CAMERAS = "{reward} is learned from images, and {policy} looks at state ve
 _STANDS_STILL = "{policy} does nothing while it learns, and {reward} is learned from what the policy does"
 _GOALS_ARE_STATES = "{reward} sets goals that are states, and {policy} looks through cameras"
 _PLAYED = "{reward} plays while it learns, with a policy that learns from all steps there were"
+_SHORT_SIGHTED = "{policy} looks no step ahead, and what {reward} is good for shows when it is added up over time"
 _LEARNED = (ANSWERS, CONTEST, SETTLED, RANKED, TRUE)
 
 WHY_NOT: Mapping[tuple[Source, Manner], str] = {
@@ -105,14 +107,15 @@ WHY_NOT: Mapping[tuple[Source, Manner], str] = {
     **{(source, SEES): _FOR_CAMERAS for source in _LEARNED},
     **{(source, manner): _NO_REWARD for source in (*_LEARNED, IMAGES, GOALS, PRAISE) for manner in (CLONES, ASKS)},
     **{(IMAGES, manner): _ONLY_CAMERAS for manner in (REPLAYS, ROLLOUTS, OFFLINE)},
-    **{(NOTHING, manner): "{policy} learns from a reward" for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
+    **{(source, PLEASES): _SHORT_SIGHTED for source in (*_LEARNED, GOALS)}, (IMAGES, PLEASES): _ONLY_CAMERAS,
+    **{(NOTHING, manner): "{policy} learns from a reward" for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES, PLEASES)},
     **{(PRAISE, manner): "{reward} says how good an action is all in all, and {policy} would add that up over time"
        for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
     **{(GOALS, manner): _PLAYED for manner in (ROLLOUTS, OFFLINE)}, (GOALS, SEES): _GOALS_ARE_STATES,
 }
 
 ELSEWHERE: Mapping[str, str] = {
-    "tamer": "a program of yours acts on it: `Tamer.best(candidates)`",
+    "tamer": "with a trainer who is there: a program of yours hands on what they say, `Tamer.add`",
     "preference": "over cameras: `rewardbot up preferences`, with `rlpd`",
     **dict.fromkeys(("vice", "goal_classifier"), "over ROS 2: `rewardbot demo`, `rewardbot up sim`")}
 """Other ways to some of them."""

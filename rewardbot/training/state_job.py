@@ -127,7 +127,9 @@ def environment(options: StateOptions) -> str:
 
 
 def named(options: StateOptions, given: Collection[str]) -> StateOptions:
-    """With the reward that is meant where none is named: policies that imitate need none."""
+    """With what is meant where one of both is named: policies that imitate need no reward, and praise has a policy of its own."""
+    if options.reward == "tamer" and "policy" not in given:
+        return dataclasses.replace(options, policy="myopic")
     imitates = options.policy in POLICIES and "reward" not in given and not why_not(NONE, options.policy, "env")
     return dataclasses.replace(options, reward=NONE) if imitates else options
 

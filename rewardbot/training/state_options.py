@@ -23,10 +23,11 @@ class StateOptions:
     state: bool = setting(False, "learn --task from its true state, without cameras")
     reward: str = setting("preference", "reward algorithm: preference, pebble, surf or mrn, which learn from preferences; gail, "
                           "airl, gcl, relative_entropy_irl, perturbation_irl, t_rex, b_rex or d_rex, which learn from --demos; true: "
-                          "the environment's own, for experts and comparisons; self_play: none, it sets goals for itself; see "
-                          "docs/combinations.md")
+                          "the environment's own, for experts and comparisons; self_play: none, it sets goals for itself; tamer: "
+                          "praise of a simulated trainer; see docs/combinations.md")
     policy: str = setting("sac", "policy algorithm: sac or ppo, which learn online; iql or cql, which learn from the steps of "
-                          "--demos alone; bc or filtered_bc, which imitate them without a reward")
+                          "--demos alone; bc or filtered_bc, which imitate them without a reward; myopic, which does "
+                          "what tamer says would be praised")
     steps: int = setting(20_000, "environment steps; of iql, cql, bc and filtered_bc: updates", min=100, max=1_000_000_000)
     seed: int = setting(0, "seed of start states, networks, batches and questions", min=0, max=100_000_000)
     episodes: int = setting(20, "evaluation episodes of the final policy", min=1, max=100_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -384,7 +385,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
             continue
         starts.append(NodeStart(
             name=node.name,
-            namespace="/" + str(values["namespace"]).strip("/"),
+            namespace=_namespace(str(values["namespace"])),
             parameters={name: value.of(values) if isinstance(value, From) else value
                         for name, value in node.parameters.items()},
             parameter_files=tuple(map(str, settings_files(node.parameter_files, values))),
@@ -434,6 +435,12 @@ def links(nodes: Sequence[NodeStart], *, listens: Sequence[str] = ()) -> dict[st
     published = Counter(topic for node in nodes for topic in node.publishes)
     return {node.name: (sum(subscribed[topic] for topic in node.publishes),
                         sum(published[topic] for topic in node.subscribes)) for node in nodes}
+
+
+def _namespace(name: str) -> str:
+    if not re.fullmatch(r"/?([a-z_]\w*(/[a-z_]\w*)*/?)?", name, re.ASCII | re.IGNORECASE):
+        raise ConfigError(f"namespace is '{name}'.", valid="Letters, digits and '_', no digit first; '/' between several names.")
+    return f"/{name.strip('/')}"
 
 
 def _holds(condition: str, values: Mapping[str, Value]) -> bool:

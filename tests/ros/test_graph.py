@@ -169,10 +169,16 @@ def test_a_condition_leaves_nodes_out() -> None:
     ({"task": "lfit"}, "no task named 'lfit'"),
     ({"reward": "vise"}, "no reward named 'vise'"),
     ({"config": "nowhere.yaml"}, "nowhere.yaml"),
+    *(({"namespace": name}, f"namespace is '{name}'(.|\n)*no digit first") for name in ("a b", "1", "a/2", "a//b", "zelle-ä")),
 ])
 def test_wrong_arguments_are_refused(given: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         resolve(load_graph("sim"), given)
+
+
+@pytest.mark.parametrize(("given", "namespace"), [("", "/"), ("/", "/"), ("cell", "/cell"), ("/cell/left_2/", "/cell/left_2")])
+def test_namespaces(given: str, namespace: str) -> None:
+    assert {start.namespace for start in resolve(load_graph("sim"), {"namespace": given})} == {namespace}
 
 
 def test_a_person_drives_with_or_without_the_window_and_the_simulated_cell() -> None:

@@ -168,6 +168,8 @@ SIM = Graph(
         Argument("config", "", "a further ROS parameter file for learner_node"),
         Argument("resume", False, "go on from the run folder's checkpoint, if there is one"),
         Argument("learn", True, "start learner_node and classifier_node"),
+        Argument("practise", False, "have the robot demonstrate, learn and explore by itself, until it is stopped"),
+        Argument("demonstrations", 30, "with practise:=true: successful demonstrations before learning, the run folder's included"),
     ),
     nodes=(
         NodeSpec(
@@ -190,6 +192,9 @@ SIM = Graph(
              "resume": From("resume")},
             parameter_files=SETTINGS_FILES,
             publishes=WEIGHTS, subscribes=(*OBSERVATION, *ACTIONS, "episode"), condition="learn"),
+        NodeSpec(
+            "practice_node", {"run_folder": From("run_folder"), "demonstrations": From("demonstrations")},
+            subscribes=("metrics",), condition="learn,practise"),
         NodeSpec(
             "policy_node",
             {"task": From("task"), "robot": From("robot"), "lockstep": From("lockstep"), "run_folder": From("run_folder")},
@@ -352,8 +357,8 @@ PREFERENCES = Graph(
 
 GRAPHS = {graph.name: graph for graph in (SIM, TELEOPERATION, GOAL, PREFERENCES)}
 
-GUESTS = frozenset(node.name for graph in GRAPHS.values() for node in graph.nodes if node.leaves)
-"""Nodes that may come from elsewhere, and be there before the graph is and after it."""
+GUESTS = frozenset(node.name for graph in GRAPHS.values() for node in graph.nodes if node.leaves or node.name == "teleop_node")
+"""Nodes that may come from elsewhere beside ours, and be there before the graph is and after it. Of two devices one has the arm."""
 
 
 def load_graph(name: str) -> Graph:

@@ -133,7 +133,7 @@ def run_demo(
         before = dict(record.restarts)
         with (
             Supervisor(nodes, log=log) as supervisor,
-            JobNode(str(NAMESPACE.default), every_round, is_ours=supervisor.is_ours, log=tell) as node,
+            JobNode(str(NAMESPACE.default), every_round, names=supervisor.names, is_ours=supervisor.is_ours, log=tell) as node,
         ):
             node.refuse_company()
             supervisor.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,8 @@ class JobNode:
         namespace: of the graph.
         every_round: called between messages, at least ten times a second: looks after the processes and the view. What it
             raises ends the waiting.
+        names: of the nodes that we start. Others may come from elsewhere, such as an operator's device or the learner of another
+            machine; None: none may.
         is_ours: whether a process id is that of a node that we started.
         log: told what a person should know, a line each.
 
@@ -95,8 +97,8 @@ class JobNode:
     """
 
     def __init__(
-        self, namespace: str, every_round: Callable[[], None], *, is_ours: Callable[[int], bool] = lambda pid: True,
-        log: Callable[[str], None] = lambda line: None,
+        self, namespace: str, every_round: Callable[[], None], *, names: Collection[str] | None = None,
+        is_ours: Callable[[int], bool] = lambda pid: True, log: Callable[[str], None] = lambda line: None,
     ) -> None:
         set_defaults()
         check_domain()
@@ -105,7 +107,7 @@ class JobNode:
         self.run = 0
         self.expected: list[str] = []
         self._heard: dict[str, float] = {}
-        self._every_round, self._is_ours, self._log = every_round, is_ours, log
+        self._every_round, self._names, self._is_ours, self._log = every_round, names, is_ours, log
         self._since: dict[str, float] = {}  # when a node's present process was first heard
         self._links: dict[str, tuple[int, int]] = {}
         self._wishes: dict[str, _Wish] = {}
@@ -185,12 +187,15 @@ class JobNode:
             self._executor.spin_once(timeout_sec=0.05)
             space, elapsed = self._node.get_namespace(), time.monotonic() - begun
             nodes = self._node.get_node_names_and_namespaces()
-            others = [name for name, where in nodes if where == space and name not in GUESTS
-                      and (name != "job" or nodes.count((name, where)) > 1)]
+            others = [name for name, where in nodes if where == space
+                      and (nodes.count((name, where)) > 1 if name == "job" else self._only_ours(name))]
             if others and elapsed > seconds + patience_s:
                 raise self._company(", ".join(sorted(set(others))))
             if not others and elapsed > seconds:
                 return
+
+    def _only_ours(self, name: str) -> bool:
+        return name not in GUESTS and (self._names is None or name in self._names)
 
     def _company(self, names: str) -> ConfigError:
         return ConfigError(
@@ -370,7 +375,7 @@ class JobNode:
                     f"{name} in {self._node.get_namespace()} is another rewardbot: {version}.",
                     valid=f"This is {VERSION}, and all nodes of a graph must be of one version.",
                     next_step="Stop it, or set ROS_DOMAIN_ID to another number (0 to 101) for this graph.")
-            elif pid.isdigit() and not self._is_ours(int(pid)):
+            elif self._only_ours(name) and pid.isdigit() and not self._is_ours(int(pid)):
                 self._stranger = self._company(name)
 
     def state_of_nodes(self) -> str:

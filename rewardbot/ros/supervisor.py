@@ -232,7 +232,8 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
         with (
             kept(),
             Supervisor(nodes, log=log) as supervisor,
-            JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None, is_ours=supervisor.is_ours) as node,
+            JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None, names=supervisor.names,
+                    is_ours=supervisor.is_ours) as node,
         ):
             node.refuse_company()
             supervisor.start()

@@ -159,6 +159,10 @@ def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
 def test_a_condition_leaves_nodes_out() -> None:
     names = [start.name for start in resolve(load_graph("sim"), {"learn": False})]
     assert names == ["sim_node", "recorder_node", "policy_node"]
+    given = {"practise": "true", "demonstrations": 5, "run_folder": "here"}
+    nodes = {start.name: start for start in resolve(load_graph("sim"), given)}
+    assert nodes["practice_node"].parameters == {"run_folder": "here", "demonstrations": 5}
+    assert len(nodes) == 6 and "practice_node" not in [start.name for start in resolve(load_graph("sim"), {})]
 
 
 @pytest.mark.parametrize(("given", "words"), [

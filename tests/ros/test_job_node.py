@@ -19,6 +19,8 @@ from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import VERSION
 
 pytestmark = pytest.mark.ros
+OURS = ("sim_node", "policy_node", "learner_node", "recorder_node", "teleop_node")
+"""Names of the nodes that the job has started."""
 
 
 class Pretender:
@@ -61,8 +63,8 @@ def job(pretender: Pretender, client: Any) -> Iterator[tuple[JobNode, list[str]]
     said: list[str] = []
     pretender.told.clear()
     pretender.refuse, pretender.process = "", "1-a"
-    with JobNode("rewardbot", lambda: client.executor.spin_once(timeout_sec=0.0), is_ours=lambda pid: pid < 1000,
-                 log=said.append) as node:
+    with JobNode("rewardbot", lambda: client.executor.spin_once(timeout_sec=0.0), names=OURS,
+                 is_ours=lambda pid: pid < 1000, log=said.append) as node:
         node.wait(lambda: pretender.metrics.get_subscription_count() > 0, 20.0, "discovery")
         yield node, said
 
@@ -165,9 +167,11 @@ def test_a_stranger_in_the_graph_ends_the_job(
     assert "ROS_DOMAIN_ID" in str(caught.value) and os.environ["ROS_DOMAIN_ID"].isdigit()
 
 
-def test_an_operators_window_from_elsewhere_is_welcome(job: Any, pretender: Pretender) -> None:
+@pytest.mark.parametrize("name", ["preference_window", "teleop_node", "classifier_node"])
+def test_what_we_have_not_is_welcome_from_elsewhere_and_so_are_operators(job: Any, pretender: Pretender, name: str) -> None:
     node, _ = job
-    heard(node, pretender, "preference_window", "5000-a")
+    assert ("teleop_node" in OURS) and "classifier_node" not in OURS
+    heard(node, pretender, name, "5000-a")
     node.refuse_strangers()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from rewardbot.config import names_in, settings_files
 from rewardbot.errors import ConfigError, unknown_name
+from rewardbot.feedback.queries import SCORES
 from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import STREAMS
@@ -31,12 +32,14 @@ class Argument:
 
     Attributes:
         choices: the valid values, or a folder of `config/` whose file names are those beside the default, or empty.
+        least: the smallest valid number, if a node would not say it in the words of the argument.
     """
 
     name: str
     default: Value
     help: str
     choices: str | tuple[str, ...] = ""
+    least: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ SIM = Graph(
         NAMESPACE,
         ROBOT,
         Argument("task", "lift", "simulated task", choices="tasks"),
-        Argument("seed", 0, "seed of start states, operator, learner"),
+        Argument("seed", 0, "seed of start states, operator, learner", least=0),
         Argument("lockstep", True, "as fast as the machine allows instead of in real time"),
         *OPERATOR,
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
@@ -217,7 +220,7 @@ TELEOPERATION = Graph(
         Argument("window", True, "open the window with camera views, whatever drives"),
         LOOK,
         Argument("sim", True, "start the simulated cell; false: another arm is behind the topics"),
-        Argument("seed", 0, "seed of start states"),
+        Argument("seed", 0, "seed of start states", least=0),
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
         Argument("run_folder", "runs/up", "folder for bags"),
     ),
@@ -260,7 +263,7 @@ GOAL = Graph(
         Argument("source", "0", "of camera_node: number or path of a device, a stream, a video, a folder; or NAME=SOURCE,..."),
         Argument("rate", 10.0, "of camera_node: pictures a second"),
         Argument("task", "lift", "what the simulated operator does, again and again", choices="tasks"),
-        Argument("seed", 0, "seed of start states"),
+        Argument("seed", 0, "seed of start states", least=0),
     ),
     nodes=(
         NodeSpec(
@@ -291,7 +294,7 @@ PREFERENCES = Graph(
         NAMESPACE,
         ROBOT,
         Argument("task", "lift", "task, written into episodes, and simulated", choices="tasks"),
-        Argument("seed", 0, "seed of start states, operator, learner, questions"),
+        Argument("seed", 0, "seed of start states, operator, learner, questions", least=0),
         Argument("teacher", "simulated", "who is asked: simulated (knows the simulator's truth), human (windows) or model (endpoint)",
                  choices=get_args(TeacherName)),
         Argument("annotator", "", "with teacher:=human: the only one who may answer; empty: anybody"),
@@ -302,7 +305,7 @@ PREFERENCES = Graph(
         Argument("budget", 200, "answers to ask for"),
         Argument("per_minute", 12.0, "most questions a minute on average, after the first ten"),
         Argument("minutes", 10.0, "time of learning over which the budget is spread [min]"),
-        Argument("strategy", "disagreement", "how questions are chosen, see `feedback/queries.py`"),
+        Argument("strategy", "disagreement", "how questions are chosen, see `feedback/queries.py`", choices=tuple(SCORES)),
         Argument("reward_tests", "", "YAML file of tests that a reward must pass before the policy learns from it"),
         LOOK,
         Argument("demonstrations", 10, "successful demonstrations before learning"),
@@ -422,6 +425,8 @@ def argument_values(graph: Graph, given: Mapping[str, Value]) -> dict[str, Value
             valid = names_in(argument.choices) if isinstance(argument.choices, str) else argument.choices
             if value not in valid:
                 raise unknown_name(name, str(value), valid)
+        if argument.least is not None and isinstance(value, (int, float)) and not value >= argument.least:
+            raise ConfigError(f"{name} is {value}.", valid=f"It must be at least {argument.least}: {argument.help}.")
         values[name] = value
     return values
 

@@ -168,6 +168,7 @@ def test_a_condition_leaves_nodes_out() -> None:
 @pytest.mark.parametrize(("given", "words"), [
     ({"tusk": "lift"}, "no argument of graph 'sim' named 'tusk'"),
     ({"seed": "many"}, "seed is 'many'"),
+    ({"seed": "-1"}, "seed is -1(.|\n)*at least 0: seed of start states"),
     ({"lockstep": "perhaps"}, "lockstep is 'perhaps'"),
     ({"robot": "sim_arn"}, "no robot named 'sim_arn'"),
     ({"task": "lfit"}, "no task named 'lfit'"),
@@ -178,6 +179,11 @@ def test_a_condition_leaves_nodes_out() -> None:
 def test_wrong_arguments_are_refused(given: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         resolve(load_graph("sim"), given)
+
+
+def test_a_strategy_for_questions_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no strategy named 'entropie'(.|\n)*Did you mean 'entropy'"):
+        resolve(load_graph("preferences"), {"strategy": "entropie"})
 
 
 @pytest.mark.parametrize(("given", "namespace"), [("", "/"), ("/", "/"), ("cell", "/cell"), ("/cell/left_2/", "/cell/left_2")])

@@ -5,30 +5,54 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-CORRELATION = 0.3
-"""Of a motion with the one before; without any the robot would only tremble."""
+from rewardbot.robots.robot import RobotContract
 
-SPREAD = 0.8
+ALONG_FLOOR = 0.75
+"""Share of episodes that stay just above the floor of the workspace, where the things lie. In the whole space hardly one in ten
+touches anything, and who never touched a thing does not learn that touching matters."""
+
+FLOOR = 0.03
+"""How far above it they stay [m]."""
+
+NEAR = 0.04
+"""From a place at which it counts as reached [m]."""
+
+CORRELATION = 0.6
+SPREAD = 0.2
+"""Of the tremor about each way: of one step with the next, and as a share of a full action."""
 
 
 class RandomPlay:
-    """tanh(z), z_t = c z_{t-1} + sqrt(1 - c^2) s eps: full motions are as frequent as small ones.
+    """Straight ways to random places of the workspace, one after the other, at full speed and with a tremor; at each the gripper
+    opens or closes.
 
     Args:
-        actions: length A of an action.
+        contract: of the robot.
     """
 
-    def __init__(self, actions: int) -> None:
-        self._motion = np.zeros(actions)
-        self._rng = np.random.default_rng(0)
+    def __init__(self, contract: RobotContract) -> None:
+        self._low, self._high = (np.array(corner) for corner in (contract.limits.workspace_low, contract.limits.workspace_high))
+        self._scale = contract.action_scale
+        self.begin_episode(0)
 
     def begin_episode(self, start: int) -> None:
         """Begins an episode anew; its motions are drawn from the seed of its start state."""
         self._rng = np.random.default_rng([start, 1])  # apart from what drew the start state itself
-        self._motion[:] = 0.0
+        self._top = self._high.copy()
+        if self._rng.random() < ALONG_FLOOR:
+            self._top[2] = min(self._low[2] + FLOOR, self._high[2])
+        self._error = np.zeros(3)
+        self._next()
 
-    def act(self) -> NDArray[np.float32]:
-        """The next action, float32 (A,) in [-1, 1]."""
-        fresh = self._rng.normal(scale=SPREAD * np.sqrt(1.0 - CORRELATION**2), size=self._motion.shape)
-        self._motion = CORRELATION * self._motion + fresh
-        return np.tanh(self._motion).astype(np.float32)
+    def _next(self) -> None:
+        self._place, self._grip = self._rng.uniform(self._low, self._top), self._rng.choice([-1.0, 1.0])
+
+    def act(self, tool: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The next action from where the tool is, (3,) [m, base frame]; float32 (4,) in [-1, 1]."""
+        if np.linalg.norm(self._place - tool) < NEAR:
+            self._next()
+        way = (self._place - tool) / self._scale
+        way /= max(1.0, float(np.abs(way).max()))
+        fresh = self._rng.normal(scale=SPREAD * np.sqrt(1.0 - CORRELATION**2), size=3)
+        self._error = CORRELATION * self._error + fresh
+        return np.clip([*(way + self._error), self._grip], -1.0, 1.0).astype(np.float32)

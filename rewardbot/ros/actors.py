@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardbot.data import decode
 from rewardbot.errors import DataError
-from rewardbot.policies.base import DeployedPolicy
 from rewardbot.robots.play import RandomPlay
 from rewardbot.robots.robot import RobotContract
 from rewardbot.ros.requests import Request
+
+if TYPE_CHECKING:
+    from rewardbot.policies.base import DeployedPolicy
 
 OF_THE_POLICY = ("explore", "evaluate")
 """Modes in which the policy acts."""
@@ -29,7 +31,7 @@ class Actors:
 
     def __init__(self, contract: RobotContract, task: str) -> None:
         self._contract, self._task = contract, task
-        self._player = RandomPlay(contract.action_dim)
+        self._player = RandomPlay(contract)
         self._policy: DeployedPolicy | None = None
         self._newest: DeployedPolicy | None = None
 
@@ -39,6 +41,12 @@ class Actors:
         Raises:
             DataError: these are not weights, or those of another task.
         """
+        # Not above: where nothing but operators act, no weights ever come, and torch is most of the memory and of the start.
+        import torch
+
+        from rewardbot.policies.base import DeployedPolicy
+
+        torch.set_num_threads(1)
         policy = DeployedPolicy(weights)
         if policy.task != self._task:
             raise DataError(f"The weights on weights/policy are for task '{policy.task}'.",
@@ -75,7 +83,7 @@ class Actors:
             DataError: the messages do not fit the contract.
         """
         if request.mode == "play":
-            return self._player.act()
+            return self._player.act(decode.tool_pose(parts[decode.TOOL_POSE], self._contract.base_frame)[:3])
         assert self._policy is not None
         images = {name: parts[decode.camera_topic(name)] for name in self._contract.cameras}
         observation = decode.observation(self._contract, parts[decode.JOINT_STATES], parts[decode.TOOL_POSE], images)

@@ -113,12 +113,12 @@ def play(
     progress: Callable[[float], None] = lambda share: None,
 ) -> None:
     """`count` episodes of random motion, see `RandomPlay`; the arguments are as for `demonstrate`."""
-    player = RandomPlay(robot.contract.action_dim)
+    player = RandomPlay(robot.contract)
     for index in range(first, first + count):
         start = start_seed(stream, index)
         player.begin_episode(start)
         info = EpisodeInfo(f"{robot.task_name}-play-{stream}-{index}", robot.task_name, robot.contract.name, "play", seed=start)
-        take(run_episode(robot, lambda _: player.act(), info)[0])
+        take(run_episode(robot, lambda o: player.act(o.tool_pose[:3]), info)[0])
         progress((index + 1 - first) / count)
 
 

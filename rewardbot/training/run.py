@@ -23,8 +23,6 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import yaml
-from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 import rewardbot
 from rewardbot.config import user_path
@@ -33,9 +31,6 @@ from rewardbot.training.files import StorageError, link_atomic, storing, write_a
 from rewardbot.training.summary import Summary
 
 LATEST, CONFIG, LEARNER, METRICS = "latest", "config.yaml", "learner.yaml", "metrics.csv"
-# Generated modules, whose names no type checker knows.
-_Event: Any = event_pb2.Event  # pyright: ignore[reportAttributeAccessIssue]
-_Value: Any = summary_pb2.Summary.Value  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class RunFolder:
@@ -51,6 +46,8 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
+        from rewardbot.training.events import EventFile  # slow to import, and only needed by a run
+
         self.path = path
         self.history: dict[str, list[tuple[float, int, float]]] = {}
         self._started = time.time()
@@ -59,10 +56,9 @@ class RunFolder:
             _lock(self._csv, path)
             self._started -= self._read_history()
             self._events: BinaryIO = (path / f"events.out.tfevents.{int(self._started)}.rewardbot").open("ab")
-            self._records = RecordWriter(self._events)
             if self._csv.tell() == 0:
                 self._csv.write(b"time_s,step,name,value\n")
-            self._records.write(_Event(wall_time=self._started, file_version="brain.Event:2").SerializeToString())
+            self._records = EventFile(self._events, self._started)
             self.flush()
 
     @classmethod
@@ -117,14 +113,12 @@ class RunFolder:
         finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
-        event = _Event(wall_time=self._started + elapsed, step=step)
         for name, value in finite.items():
             rows.writerow([f"{elapsed:.3f}", step, name, f"{value:.9g}"])
-            event.summary.value.append(_Value(tag=name, simple_value=value))
             self.history.setdefault(name, []).append((elapsed, step, value))
         with storing(self.path / METRICS):
             self._csv.write(text.getvalue().encode())
-            self._records.write(event.SerializeToString())
+            self._records.add(finite, step, self._started + elapsed)
             self.flush()
 
     def flush(self) -> None:

@@ -16,6 +16,7 @@ from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Episode
 
 _NO_PIXELS = np.zeros(0, np.uint8)
+_SETTLED_NS = 1_000_000_000
 _CLOCK = "the clock went back, as that of a robot that was started again"
 
 
@@ -211,12 +212,18 @@ class EpisodeAssembler:
         return recent if oldest is None else min(recent, oldest.stamp_ns - self._half_period)
 
     def _thin(self, applied: _Track, tick: int) -> None:
-        """Forgets the frames between this tick and the one before that neither needs: cameras may run faster."""
-        position = applied.index(tick)
-        # After a longer gap the end of an episode, not announced yet, may lie between them.
-        if position and tick - applied.stamps[position - 1] <= 3 * self._half_period:
+        """Forgets the frames between two ticks that neither needs: cameras may run faster.
+
+        The end of an episode, which has no action, may lie between them: after a gap, or where the next one begins at once. It has
+        been announced when `_SETTLED_NS` have passed.
+        """
+        position = applied.index(tick - _SETTLED_NS)
+        if position < 2:
+            return
+        earlier, later = applied.stamps[position - 2 : position]
+        if later - earlier <= 3 * self._half_period and not any(earlier < end.stamp_ns < later for _, end in self._ended):
             for topic in self._sensors:
-                self._bytes -= self._tracks[topic].keep_last(applied.stamps[position - 1], tick)
+                self._bytes -= self._tracks[topic].keep_last(earlier, later)
 
     def _relieve(self) -> None:
         """Too much memory: gives up the oldest episode, or forgets all when there is none."""

@@ -132,9 +132,9 @@ class LearnerNode(RewardbotNode):
 
     def _subscribe(self) -> None:
         kinds: dict[str, tuple[Any, Any]] = {
+            decode.EPISODE: (DiagnosticArray, qos.EVENTS),  # first: what was sent after an end is not taken before it
             decode.JOINT_STATES: (JointState, qos.STATE), decode.TOOL_POSE: (PoseStamped, qos.STATE),
             decode.REQUESTED_ACTION: (JointState, qos.STATE), decode.APPLIED_ACTION: (JointState, qos.STATE),
-            decode.EPISODE: (DiagnosticArray, qos.EVENTS),
             **{decode.camera_topic(name): (Image, qos.IMAGES_ALL) for name in self.contract.cameras}}
         for topic, (kind, quality) in kinds.items():
             self._data[topic] = self.create_subscription(kind, topic, _never, quality, callback_group=self._polled)

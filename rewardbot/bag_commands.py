@@ -198,7 +198,7 @@ def delete(places: Namespace, options: DeleteOptions) -> None:
     from rewardbot.data import bag_changes
     from rewardbot.data.bags import summarise
 
-    paths = [user_path(place) for place in places.path]
+    paths = list({place.resolve(): place for place in map(user_path, places.path)}.values())  # each once
     bags = [bag for path in paths for bag in bag_changes.given_up(path)] if options.discarded else paths
     if not bags:
         print("Nothing was discarded or rejected there.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -195,6 +197,8 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not after nohup
             signal.signal(number, _leave)
+    if sys.stdout is None:  # `rewardbot list >&-`
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         run(sys.argv[1:])
         sys.stdout.flush()
@@ -206,10 +210,21 @@ def main() -> NoReturn:
             print(f"rewardbot: {stopped}", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # `rewardbot list | head`
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
         sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"rewardbot: Cannot write {error.filename or 'what should be printed'}: {error.strerror}.", file=sys.stderr)
+        _say_no_more()
+        sys.exit(RewardbotError.exit_code)
     sys.exit(0)
+
+
+def _say_no_more() -> None:
+    """What is still to be printed would fail once more when Python ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, names_in, user_path
@@ -424,7 +424,7 @@ def show_names() -> None:
     console = Console(highlight=False)
     for title, rows in sections.items():
         console.print(f"\n[bold]{title}[/]")
-        table = Table(show_header=False, box=None, padding=(0, 2))
+        table = Table("", Column(overflow="fold"), show_header=False, box=None, padding=(0, 2))
         for row in rows or [("(none)", "")]:
             table.add_row(*row)
         console.print(table)

@@ -214,7 +214,7 @@ def test_delete(bags: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     bags_command("delete", "bags/e1")
     assert "Delete 1 bags" in asked[0] and [path.name for path in bags.iterdir()] == ["e2"]
     discard(bags / "e2")
-    bags_command("delete", "--discarded", "bags", "--yes")
+    bags_command("delete", "--discarded", "bags", "bags/../bags", "--yes")
     assert len(asked) == 1 and list(bags.iterdir()) == []
     bags_command("delete", "--discarded", "bags", "--yes")
     assert "Nothing was discarded" in capsys.readouterr().out

@@ -122,6 +122,15 @@ def test_the_program(tmp_path: Path):
     assert rewardbot("--help", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize(("where", "code", "said"), [
+    (">/dev/full", 2, "rewardbot: Cannot write what should be printed: No space left on device.\n"), (">&-", 0, ""),
+])
+def test_nowhere_to_print(where: str, code: int, said: str):
+    command = f"exec {sys.executable} -m rewardbot --version {where}"
+    result = subprocess.run(["sh", "-c", command], text=True, capture_output=True, timeout=120, check=False)
+    assert (result.returncode, result.stderr) == (code, said)
+
+
 def test_no_rendering_ends_with_the_apt_line(tmp_path: Path):
     result = rewardbot("train", "--task", "reach", cwd=tmp_path, MUJOCO_GL="egl", __EGL_VENDOR_LIBRARY_DIRS="/nonexistent",
                        __EGL_VENDOR_LIBRARY_FILENAMES="")

@@ -220,8 +220,15 @@ class Interrupted(Exception):
 
 
 def start(make: Callable[[], RewardbotNode]) -> None:
-    """`run` as the whole of a program."""
-    sys.exit(run(make))
+    """`run` as the whole of a program.
+
+    By then all is taken down in order, and the process ends at once: what Python would still do is to collect, one by one, what
+    torch and rclpy are made of, 0.6 s of a core for each node, and more than 10 s when a busy machine ends a graph.
+    """
+    code = run(make)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _init(arguments: Sequence[str]) -> None:

@@ -370,7 +370,7 @@ def label_goal(folder: str, options: LabelOptions) -> None:
     """
     robot = options.robot or ("webcam" if options.pictures == "camera" else "sim_arm")
     arguments = {"folder": str(user_path(folder)), "robot": robot, "pictures": options.pictures, "source": options.source,
-                 "rate": options.rate, "task": options.task}
+                 "rate": options.rate, "task": options.task, "look": options.look}
     up("goal", [f"{name}:={value}" for name, value in arguments.items()])
 
 

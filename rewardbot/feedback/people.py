@@ -23,7 +23,7 @@ class Person:
         name: theirs.
         answers: how many of theirs count.
         same, again: how often they said the same again, of so many times that they were asked again.
-        estimate: how far they can be relied on; None as long as nobody else has answered.
+        estimate: how far they can be relied on; None as long as nobody else has answered, and before there is a reward.
     """
 
     name: str

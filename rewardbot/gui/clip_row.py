@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from PyQt5.QtCore import QObject, pyqtSignal
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QHBoxLayout, QWidget
 
 from rewardbot.feedback.messages import Question
@@ -16,6 +17,9 @@ from rewardbot.gui.clips import Clip
 from rewardbot.gui.free_camera import FreeCamera, Pose
 from rewardbot.gui.preference_parts import ClipView
 from rewardbot.gui.preference_session import PreferenceSession
+
+GAP = 12
+"""Between clips [px]."""
 
 
 class ClipRow(QWidget):
@@ -45,7 +49,7 @@ class ClipRow(QWidget):
         self.views: list[ClipView] = []
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(12)
+        self._row.setSpacing(GAP)
         self._free, self._pose = False, Pose()
         self._drawn: tuple[int, ...] = ()
         self._camera = FreeCamera(self._drawn_free.emit, self._not_free.emit)
@@ -74,7 +78,12 @@ class ClipRow(QWidget):
             view.zoomed.connect(lambda steps: self._look_from(self._pose.nearer(steps)))
             self.views.append(view)
             self._row.addWidget(view, 1)
+        self.resizeEvent(None)
         self.show_clips([None] * count)
+
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        for view in self.views:
+            view.take_share((self.width() - GAP * (len(self.views) - 1)) // len(self.views))
 
     def show_clips(self, clips: Sequence[Clip | None]) -> None:
         """The clips, by place."""

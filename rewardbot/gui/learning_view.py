@@ -34,6 +34,7 @@ class LearningView(QWidget):
         self._rows = QGridLayout()
         self._rows.setColumnStretch(1, 1)
         self._rows.setVerticalSpacing(1)
+        self._rows.setHorizontalSpacing(12)
         self._labels: list[tuple[QLabel, QLabel]] = []
         self._plots = {name: self._plot(title) for name, title in (
             ("success", "success, last episodes"), ("reward", "reward, by minutes"), ("accuracy", "answers explained"))}
@@ -164,4 +165,4 @@ class ProbabilityView(QWidget):
         font.setPixelSize(self._text)
         painter.setFont(font)
         painter.setPen(QColor("#ffffff"))
-        painter.drawText(bar.adjusted(6, 0, 0, -4), Qt.AlignmentFlag.AlignVCenter, f"goal visible: {self._probability:.2f}")
+        painter.drawText(bar.adjusted(6, 0, 0, -4), Qt.AlignmentFlag.AlignVCenter, f"goal: {self._probability:.2f}")

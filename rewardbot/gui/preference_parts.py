@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +54,7 @@ class ClipView(QWidget):
         self._free: NDArray[np.uint8] | None = None
         self._grip = QPoint()
         self._rewards: Sequence[float] = ()
+        self._share = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)
@@ -71,6 +71,10 @@ class ClipView(QWidget):
     def is_free(self) -> bool:
         """Whether it shows what a free camera sees."""
         return self._free is not None
+
+    def take_share(self, width: int) -> None:
+        """How wide each of the clips beside each other may be [px], so that their cameras stand in the same order."""
+        self._share = width
 
     def show_clip(self, clip: Clip | None) -> None:
         """Another clip, or none."""
@@ -110,7 +114,8 @@ class ClipView(QWidget):
         painter, looks = QPainter(self), self._looks
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         strip = STRIP + self._small if self._rewards else 0
-        room = QRect(EDGE, self._line, self.width() - 2 * EDGE, self.height() - self._line - strip - EDGE)
+        width = min(self.width(), self._share or self.width())
+        room = QRect(EDGE, self._line, width - 2 * EDGE, self.height() - self._line - strip - EDGE)
         if self._images:
             cells = _cells([image.size() for image in self._images], room)
             around = cells[0]
@@ -121,7 +126,7 @@ class ClipView(QWidget):
             around = room
             painter.setPen(QColor(looks.soft))
             painter.drawText(room, Qt.AlignmentFlag.AlignCenter, "being read")
-        self._draw_title(painter, QRect(around.left(), around.top() - self._line, around.width(), self._line))
+        self._draw_title(painter, QRect(around.left(), around.top() - self._line, self.width() - around.left(), self._line))
         if self._rewards:
             self._draw_strip(painter, QRect(around.left(), around.bottom() + 2 * EDGE, around.width(), strip - 2 * EDGE))
         if self._verdict or self._unsafe or self._selected or self.hasFocus():
@@ -139,13 +144,12 @@ class ClipView(QWidget):
         font.setBold(True)
         painter.setFont(font)
         painter.setPen(QColor(looks.colours["bad" if self._unsafe else "good" if self._verdict else "plain"]))
-        text = "   ".join(filter(None, (self._title, self._verdict, "\u2717 unsafe" if self._unsafe else "")))
-        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, text)
+        over = "has ended" if self._over and self._images else ""
+        text = "   ".join(filter(None, (self._title, self._verdict, "\u2717 unsafe" if self._unsafe else "", over)))
+        metrics = painter.fontMetrics()
+        line.setLeft(max(0, min(line.left(), line.right() - metrics.horizontalAdvance(text))))  # where a picture is narrow
+        painter.drawText(line, Qt.AlignmentFlag.AlignVCenter, metrics.elidedText(text, Qt.TextElideMode.ElideRight, line.width()))
         font.setBold(False)
-        painter.setFont(font)
-        if self._over and self._images:
-            painter.setPen(QColor(looks.soft))
-            painter.drawText(line, _RIGHT, "has ended")
         font.setPixelSize(self._small)
         painter.setFont(font)
 
@@ -300,6 +304,3 @@ def _cells(sizes: Sequence[QSize], room: QRect) -> list[QRect]:
         x, y = left + number % columns * width, top + number // columns * height
         found.append(QRect(x + (width - fitted.width()) // 2, y + (height - fitted.height()) // 2, fitted.width(), fitted.height()))
     return found
-
-
-_RIGHT: Any = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,12 @@ def agrees(query: Query, response: Ranking) -> bool | None:
     if given >= len(query.predicted):
         return None
     return given == max(range(len(query.predicted)), key=query.predicted.__getitem__)
+
+
+def uncertainty(query: Query) -> float:
+    """How unsure the model is of the answer: entropy as a share of the largest there could be, 0 to 1."""
+    shares = [share for share in query.predicted if share > 0.0]
+    return sum(-share * math.log(share) for share in shares) / math.log(len(query.predicted)) if len(shares) > 1 else 0.0
 
 
 def expected(query: Query) -> list[tuple[str, float]]:

@@ -76,7 +76,7 @@ class PreferenceWidget(QWidget):
         self._progress, self._last, self._estop = OneLine(), OneLine(), QLabel()
         self._why, self._empty = QLabel(), QLabel()
         self._line, self.order, self.reason = TimeLine(looks), OrderList(), QLineEdit()
-        self._answers, self._fixed = Flow(), QHBoxLayout()
+        self._answers, self._fixed, self._bottom = Flow(), Flow(), QHBoxLayout()
         self._whole = QHBoxLayout(self)
         self._beside: dict[str, QWidget] = {}
         self._upper = QWidget()
@@ -102,7 +102,8 @@ class PreferenceWidget(QWidget):
         for action, text in ALWAYS.items():
             row = next(row for row in preference_keys.COMMON if row.action == action)
             if action not in BESIDE or action in self._beside:
-                self._fixed.addWidget(self._button(text, row.shown, row.description, action))
+                place = self._bottom if action == "stop" else self._fixed
+                place.addWidget(self._button(text, row.shown, row.description, action))
         self._estop.setVisible(bool(session.robot))
         self._beat.start(BEAT_MS)
         self._slow.start(REFRESH_MS)
@@ -189,13 +190,15 @@ class PreferenceWidget(QWidget):
         self.reason.textChanged.connect(self._typed)
         self._line.moved.connect(self._seek)
         self.order.dragged.connect(self._dragged)
-        top, time_row, bottom = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        top, time_row, bottom = QHBoxLayout(), QHBoxLayout(), self._bottom
         top.addWidget(self._headline, 1)
         top.addWidget(self._badges)
         time_row.addWidget(self._line, 1)
         time_row.addWidget(self._state)
-        bottom.addWidget(self._estop, 1)
-        bottom.addLayout(self._fixed)
+        bottom.addLayout(self._fixed, 1)
+        bottom.addWidget(self._estop)
+        self._estop.setFixedWidth(round(140 * self._scale))
+        self._estop.setAlignment(_RIGHT)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setWordWrap(True)
         questions = QWidget()
@@ -226,7 +229,7 @@ class PreferenceWidget(QWidget):
             widget.installEventFilter(self)
 
     def _button(self, text: str, key: str, tip: str, action: str) -> QPushButton:
-        button = QPushButton(text if text[: len(key)] == key else f"{text} ({key})")
+        button = QPushButton(text if text.split()[0] == key else f"{text} ({key})")
         button.setObjectName(action)
         button.setToolTip(tip)
         button.setAutoDefault(False)

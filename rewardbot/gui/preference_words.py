@@ -7,7 +7,7 @@ from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
 from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_outbox import Stored
-from rewardbot.gui.preference_progress import expected
+from rewardbot.gui.preference_progress import expected, uncertainty
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.silence import lasting
 
@@ -93,6 +93,7 @@ def why(query: Query) -> str:
     parts = [query.reason or "No reason was given.", by]
     if shares := expected(query):
         parts.append("expected: " + ", ".join(f"{side} {share:.0%}" for side, share in shares))
+        parts.append(f"uncertainty {uncertainty(query):.0%}")
     elif query.predicted:
         parts.append(f"its likeliest answer has {max(query.predicted):.0%}")
     return "   \u00b7   ".join(parts)

@@ -67,7 +67,7 @@ def apply(application: QApplication, looks: Looks = DARK) -> None:
         QPalette.ColorRole.AlternateBase: raised, QPalette.ColorRole.WindowText: plain,
         QPalette.ColorRole.Text: plain, QPalette.ColorRole.ButtonText: plain,
         QPalette.ColorRole.Highlight: looks.colours["good"], QPalette.ColorRole.HighlightedText: ground,
-        QPalette.ColorRole.ToolTipBase: raised, QPalette.ColorRole.ToolTipText: plain,
+        QPalette.ColorRole.PlaceholderText: looks.soft, QPalette.ColorRole.ToolTipBase: raised, QPalette.ColorRole.ToolTipText: plain,
     }.items():
         palette.setColor(role, QColor(colour))
     application.setPalette(palette)
@@ -91,4 +91,4 @@ def sheet(looks: Looks, text: int) -> str:
         f" QLineEdit:focus {{ border-color: {good} }}"
         f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
         f" background: {looks.raised}; color: {looks.colours['plain']}; padding: 3px 6px }}"
-        f" QListWidget::item:selected {{ border: 3px solid {good} }}")
+        f" QListWidget::item:selected {{ border-color: {good} }}")

@@ -99,3 +99,4 @@ class LabelOptions:
     robot: str = setting("", "robot contract, which names the cameras (default: webcam for camera, sim_arm otherwise)")
     rate: float = setting(10.0, "pictures a second from the cameras [Hz]", min=0.1, max=240.0)
     task: str = setting("lift", "with sim: what the simulated operator does")
+    look: Literal["system", "dark", "light"] = setting("system", "colours of the window")

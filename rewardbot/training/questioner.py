@@ -117,12 +117,10 @@ class Questioner:
         self.people = people(history, self._estimates(judgements(history)), self.library.path)
 
     def _estimates(self, given: Sequence[Judgement]) -> Annotators:
-        """Of several, by what the reward holds of their clips; of one alone nothing is known."""
-        if len({one.annotator for one in given}) < 2:
-            return Annotators(())
+        """Of several, by what the reward holds of their clips; of one alone, or without a reward, next to nothing is known."""
         reward, clips = self.reward, self.clips
-        if reward is None:
-            return Annotators(given)
+        if reward is None or len({one.annotator for one in given}) < 2:
+            return Annotators(())
         gone = {clip for clip in {clip for one in given for clip in one.clips} if not self._is_there(clip, clips)}
         return Annotators([one for one in given if gone.isdisjoint(one.clips)],
                           utility_of(reward.reward, Context(clips.transitions)))

@@ -37,17 +37,17 @@ def fit_weighted(
         progress: told the share of each fit that is done; what it raises ends the fit, and the reward stays as it was.
 
     Returns:
-        See `PreferenceReward.fit`, and the annotators.
+        See `PreferenceReward.fit`, and the annotators; nobody where there is only one.
 
     Raises:
         ConfigError, DataError: see `PreferenceReward.fit`.
     """
-    answers, given = learned_from(history), judgements(history)
+    answers = learned_from(history)
     if len({answer.given.annotator for answer in answers}) < 2:
-        return reward.fit(answers, context, progress), Annotators(given)
+        return reward.fit(answers, context, progress), Annotators(())  # of one alone nothing is known, and it takes seconds
     alike = type(reward)(reward.config, reward.size, device=reward.device, seed=reward.seed)
     alike.fit(answers, context, progress)
-    known = Annotators(given, utility_of(alike, context))
+    known = Annotators(judgements(history), utility_of(alike, context))
     weight = context.weight
     return reward.fit(answers, replace(context, weight=lambda answer: weight(answer) * known.weight(answer)), progress), known
 

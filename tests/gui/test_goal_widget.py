@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from PyQt5.QtCore import QEvent, Qt
 from PyQt5.QtGui import QFocusEvent, QKeyEvent
 from PyQt5.QtTest import QTest
-from PyQt5.QtWidgets import QApplication, QLabel
+from PyQt5.QtWidgets import QApplication, QLabel, QWidget
 
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalConfig, GoalSession
@@ -34,10 +35,10 @@ CONTRACT = RobotContract(name="webcam", cameras={"webcam": CameraContract(SIZE, 
 class Window:
     """The window, a stream of pictures, and a person's fingers."""
 
-    def __init__(self, folder: Path, qtbot: Any, steps: int = 2) -> None:
-        theme.apply(QApplication.instance())  # type: ignore[arg-type]
+    def __init__(self, folder: Path, qtbot: Any, steps: int = 2, looks: theme.Looks = theme.DARK) -> None:
+        theme.apply(QApplication.instance(), looks)  # type: ignore[arg-type]
         self.bot, self.stops, self.scene, self.now = qtbot, 0, GoalScene(1), 1_795_255_200.0
-        self.widget = GoalWidget(("webcam",), stop=self._stop)
+        self.widget = GoalWidget(("webcam",), stop=self._stop, looks=looks)
         config = GoalConfig(pause_s=1e6, classifier=ImageClassifierConfig(steps=steps))
         self.session = GoalSession(LabelStore(folder, CONTRACT), "webcam", config, changed=self.widget.changed.emit)
         self.widget.begin(self.session)
@@ -127,6 +128,20 @@ def test_a_window_that_loses_the_keyboard_lets_go(window: Window) -> None:
     QTest.keyPress(window.widget, Qt.Key.Key_G)
     window.widget.close()
     assert window.session.held is None
+
+
+def test_light_colours_and_the_hardware_e_stop(tmp_path: Path, qtbot: Any) -> None:
+    window, light = Window(tmp_path, qtbot, looks=theme.LIGHT), theme.LIGHT
+    try:
+        assert "! hardware e-stop: unknown" in window.said()
+        window.widget.safety.metrics("cell", {"estop": "pressed"})
+        window.see(window.scene.burst(True, 1)[0])
+        window.until(lambda: "\u2717 hardware e-stop: pressed" in window.said())
+        styles = " ".join(widget.styleSheet() for widget in (window.widget, *window.widget.findChildren(QWidget)))
+        ours = {*light.colours.values(), light.soft, light.raised, light.ground, light.edge}
+        assert set(re.findall("#[0-9a-f]{6}", styles)) <= ours
+    finally:
+        window.session.close()
 
 
 def test_undo_save_stop_and_help_by_key_and_by_button(window: Window) -> None:

@@ -366,6 +366,14 @@ def test_whoever_says_nothing_for_two_seconds_is_silent_and_answering_goes_on() 
     assert sitting.session.progress.answered == 1
 
 
+@pytest.mark.parametrize(("predicted", "said"), [((0.5, 0.5), "uncertainty 100%"), ((0.75, 0.25), "uncertainty 81%"),
+                                                 ((1.0, 0.0), "uncertainty 0%")])
+def test_why_says_how_unsure_the_model_is(predicted: tuple[float, float], said: str) -> None:
+    """Entropy in bits: of 3 to 1 it is 2 - 0.75 * log2(3) = 0.811."""
+    asked = question("a", predicted=predicted)
+    assert words.why(asked.query).endswith(said)
+
+
 def test_two_clips_that_people_disagree_about_are_looked_at_and_then_the_question_comes_back() -> None:
     sitting = Sitting(question("a"), question("b"))
     sitting.look()

@@ -14,12 +14,15 @@ from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QLabel, QPushButton
 
+from rewardbot.feedback.annotators import Annotator, Conflict
 from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.feedback import Kind, Query, Ranking, Rating, Skip, SuccessMark, UnsafeInterval
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Request
-from rewardbot.gui import preference_keys
+from rewardbot.feedback.people import Dispute, People, Person
+from rewardbot.gui import preference_keys, theme
 from rewardbot.gui.clips import ClipShelf
+from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget
 from rewardbot.types import Segment
@@ -45,6 +48,9 @@ class Window:
                                          clock=lambda: time.monotonic() + self.later)
         self.shelf = ClipShelf(self.widget.clip_done.emit)
         qtbot.addWidget(self.widget)
+        self.people = PeopleView(theme.DARK, round(13 * scale))
+        self.people.chosen.connect(self.widget.look_at)
+        self.widget.beside("people", self.people)
         self.widget.begin(self.session, self.shelf)
         self.widget.show()
         qtbot.waitExposed(self.widget)
@@ -120,6 +126,30 @@ def test_each_kind_of_question_is_answered_by_keys(window: Window) -> None:
     assert isinstance(interval, UnsafeInterval) and interval.reason == "stands at 2 cm" and interval.segment.start == 1
     assert isinstance(skip, Skip)
     assert "No question now" in window.said() and "5 answered" in window.said() and "1 skipped" in window.said()
+
+
+def test_who_answers_and_where_they_disagree_by_keys(window: Window) -> None:
+    clips = [Segment("e0", 0, 6), Segment("e1", 0, 6), Segment("e2", 0, 6)]
+    bags = [str(window.bags[clip.episode_id]) for clip in clips]
+    bob = Annotator("bob", 12.0, 0.41, 0.25, 0.0, 0.3, 0.5)
+    disputes = tuple(Dispute(Conflict((clips[0], clips[n]), (("ann", n),), (("bob", 9), ("bob", 10 + n))), (bags[0], bags[n]))
+                     for n in (1, 2))
+    window.people.show_people(People((Person("ann", 8), Person("bob", 12, 3, 4, bob)), 0.62, disputes, 2))
+    window.ask("pair")
+    window.see("q0")
+    window.tap(Key.Key_P)
+    assert window.people.isVisible() and window.people.list.hasFocus()
+    for text in ("bob", "3 of 4", "0.4", "25%", "0.50", "\u2013", "0.62", "2 pairs of clips were answered both ways"):
+        assert any(text in label.text() for label in window.people.findChildren(QLabel)), text
+    window.tap(Key.Key_Down, Key.Key_Return, to=window.people.list)
+    window.see("conflict-2-9")
+    assert [window.widget.views[n].accessibleName() for n in (0, 1)] == ["left better: ann", "right better: bob (2 times)"]
+    assert "ann and bob disagree about these" in window.said()
+    assert [button.text() for button in window.widget._buttons] == ["Back to the questions (U)"]
+    window.tap(Key.Key_1, to=window.people.list)
+    window.tap(Key.Key_P)
+    window.until(lambda: window.seen[-1] == ("visible", "q0"))
+    assert not window.people.isVisible() and not window.answers()
 
 
 def test_a_key_that_is_held_answers_one_question(window: Window) -> None:
@@ -303,9 +333,12 @@ def test_nothing_is_cut_off(window: Window, size: tuple[int, int]) -> None:
     window.widget.resize(*size)
     window.see("q0")
     assert (window.widget.width(), window.widget.height()) == size
-    for button in window.widget.findChildren(QPushButton):
-        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()), button.text()
-        assert window.widget.rect().contains(button.geometry()), button.text()
+    for beside in ("", "people"):
+        window.widget._do(beside)
+        QApplication.processEvents()
+        for button in window.widget.findChildren(QPushButton):
+            assert button.width() >= button.sizeHint().width(), (button.text(), beside)
+            assert window.widget.rect().contains(QRect(button.mapTo(window.widget, QPoint()), button.size())), (button.text(), beside)
 
 
 def test_larger_texts_make_room_for_themselves(bags: list[Path], tmp_path: Path, qtbot: Any) -> None:

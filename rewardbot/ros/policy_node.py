@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from numpy.typing import NDArray
@@ -79,7 +78,6 @@ class PolicyNode(RewardbotNode):
 
     def __init__(self) -> None:
         super().__init__("policy_node")
-        torch.set_num_threads(1)
         self.settings = params.declare(self, PolicySettings, self.given)
         self._request = params.declare_live(self, Request, self.given)
         self.contract = load_contract(self.settings.robot)

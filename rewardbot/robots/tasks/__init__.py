@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rewardbot.errors import unknown_name
-
-if TYPE_CHECKING:
-    from rewardbot.robots.tasks.task import Task
+from rewardbot.robots.tasks.task import Task
 
 _NOT_TASKS = {"__init__", "task"}
 
@@ -28,10 +25,6 @@ def load_task(name: str) -> Task:
     """
     if name not in task_names():
         raise unknown_name("task", name, task_names())
-    # Not above: names alone should not need MuJoCo. `rendering` before it, which names the libraries that it lacks.
-    importlib.import_module("rewardbot.robots.rendering")
-    from rewardbot.robots.tasks.task import Task
-
     module = importlib.import_module(f"{__name__}.{name}")
     (found,) = (
         member for _, member in inspect.getmembers(module, inspect.isclass)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import mujoco
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, place, uniform_offset
+
+if TYPE_CHECKING:
+    import mujoco
 
 CASE_HALF = 0.018
 NOTEBOOK_HALF = 0.03

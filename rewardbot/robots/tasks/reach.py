@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import mujoco
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rewardbot.robots.tasks.task import Intent, Task, Vector, nearness, uniform_offset
+
+if TYPE_CHECKING:
+    import mujoco
 
 NEAR = 0.025
 

@@ -1,16 +1,20 @@
 """What a simulated task is: a scene, a randomised start, a true success function for evaluation, and a demonstrator's script.
 
-True state lives in this folder, in `demonstrators.py` and in `takeovers.py` only; learners and classifiers never see it.
+True state lives in this folder, in `demonstrators.py` and in `takeovers.py` only; learners and classifiers never see it. No task
+imports MuJoCo: whoever asks for its name or horizon may be without.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import mujoco
 
 OBJECT_RANGE = 0.08
 """Half the side of the square in which objects start [m]."""

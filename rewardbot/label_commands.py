@@ -80,6 +80,7 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
     with Ledger(path) as ledger:
         questioner = Questioner(library, ledger, make_teacher(who, ledger, library, options.seed), config, seed=options.seed, say=say)
         chooser = Chooser(path, library, seed=options.seed)
+        told = ""
         try:
             with bar(f"rewardbot label: {options.teacher}", "answers") as report:
                 while questioner.asking.answered < options.budget:
@@ -88,6 +89,8 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
                         questioner.take_reward(reward)
                     if not questioner.look(progress=1.0) and not questioner.asking.waiting:
                         break
+                    if questioner.trouble != told and (told := questioner.trouble):  # nobody should wait without a word
+                        say(told)
                     report(min(1.0, questioner.asking.answered / options.budget))
                     time.sleep(POLL_S)
         finally:
@@ -95,6 +98,6 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
             chooser.close()
         asking = questioner.asking
     if not asking.answered and not asking.skipped:
-        raise ConfigError("Nothing was answered.", next_step=asking.trouble or "Look at what was said above.")
+        raise ConfigError("Nothing was answered.", next_step=questioner.trouble or "Look at what was said above.")
     more = "" if asking.answered >= options.budget else " There is nothing more to ask about."
     print(f"{path}: {asking.answered} answered, {asking.skipped} skipped.{more} rewardbot ledger show {path}")

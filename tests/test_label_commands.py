@@ -35,12 +35,18 @@ def bags(recorded: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model() -> Iterator[str]:
-    """An endpoint that always says left."""
+    """An endpoint that is busy at first, and then always says left."""
     asked: list[dict[str, object]] = []
+    busy: list[bool] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if not busy:
+                busy.append(True)
+                self.send_error(503)
+                return
+            asked.append(question)
             body = json.dumps({"choices": [{"message": {"content": "left"}}]}).encode()
             self.send_response(200)
             self.end_headers()
@@ -83,7 +89,8 @@ def test_it_goes_on_where_it_was_and_stops_when_there_is_nothing_left_to_ask(bag
 
 def test_a_model_that_favours_a_side_answers_nothing(bags: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["label", str(bags), "--teacher", "model", "--url", model, "--budget", "2", "--annotator", "small"])
-    assert "0 answered, 3 skipped" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "0 answered, 3 skipped" in said.out and "chat/completions answers 503" in said.err and "is asked again" in said.err
     with Ledger(bags / "feedback.db", read_only=True) as ledger:
         assert {one.given.annotator for one in ledger.history().responses.values()} == {"small"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
@@ -12,14 +12,16 @@ from std_msgs.msg import UInt8MultiArray
 
 from rewardbot.data import cdr as serialised
 from rewardbot.data import decode
-from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract
 from rewardbot.ros import qos
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import take_all
-from rewardbot.training.evaluate import error_rates
+from rewardbot.training.rates import error_rates
 from rewardbot.training.summary import ClassifierErrors
 from rewardbot.types import Source
+
+if TYPE_CHECKING:
+    from rewardbot.rewards.goal_classifier import DeployedClassifier
 
 KEPT = 64
 """Images of each camera that are kept until the end of their episode is announced."""
@@ -52,6 +54,10 @@ class ClassifierCheck:
     def work(self) -> None:
         """Judges the last images of the episodes that have ended since. To be called a few times a second."""
         for message in take_all(self._weights):
+            from rewardbot.rewards.goal_classifier import (
+                DeployedClassifier,  # with torch, for which no graph need wait to start
+            )
+
             self._classifier = DeployedClassifier(bytes(message.data))
         for name, subscription in self._cameras.items():
             images = self._images[name]

@@ -29,10 +29,9 @@ from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.supervisor import Supervisor
-from rewardbot.training.evaluate import Evaluation, error_rates
 from rewardbot.training.files import StorageError
-from rewardbot.training.loop import JUDGED, RECENT
 from rewardbot.training.options import ACTORS, phases
+from rewardbot.training.rates import JUDGED, RECENT, Evaluation, error_rates
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo

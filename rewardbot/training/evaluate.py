@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +11,11 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import start_seed
-from rewardbot.training.summary import ClassifierErrors, wilson
+from rewardbot.training.rates import Evaluation, error_rates
+from rewardbot.training.summary import ClassifierErrors
 
 ImageCheck = Callable[[dict[str, NDArray[np.uint8]], bool], None]
 """Called with an episode's last images and whether it truly succeeded."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """True successes of one policy, with the Wilson 95% interval of the rate."""
-
-    successes: int
-    episodes: int
-    rate: float
-    low: float
-    high: float
-
-    @staticmethod
-    def of(successes: int, episodes: int) -> Evaluation:
-        """From counts."""
-        return Evaluation(successes, episodes, successes / episodes if episodes else 0.0, *wilson(successes, episodes))
 
 
 class ClassifierCounts:
@@ -58,16 +42,6 @@ class ClassifierCounts:
     def rates(self) -> ClassifierErrors:
         """False positives among true failures and false negatives among true successes."""
         return error_rates(self.verdicts)
-
-
-def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
-    """The rates for (a classifier's verdict, true success) of each episode; None where there was nothing to judge."""
-    failures = [verdict for verdict, success in verdicts if not success]
-    successes = [verdict for verdict, success in verdicts if success]
-    return ClassifierErrors(
-        false_positive_rate=sum(failures) / len(failures) if failures else None,
-        false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
-    )
 
 
 def evaluate(

@@ -21,8 +21,8 @@ from rewardbot.robots.start_states import STREAMS
 from rewardbot.training.device import choose, memory
 from rewardbot.training.imitation import Imitation
 from rewardbot.training.learner_config import LearnerConfig
-from rewardbot.training.loop import RECENT
 from rewardbot.training.options import FILTERED, ROUNDS, JobOptions
+from rewardbot.training.rates import RECENT
 from rewardbot.types import PROPRIO_NAMES, Episode, Metrics
 
 CLONED = "bc_tuned"

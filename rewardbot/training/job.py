@@ -20,12 +20,13 @@ from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate, play
 from rewardbot.training.compare import compare
-from rewardbot.training.evaluate import ClassifierCounts, error_rates, evaluate
+from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import ACTORS, JobOptions, phases
 from rewardbot.training.pretraining import pretrain
+from rewardbot.training.rates import error_rates
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, wilson

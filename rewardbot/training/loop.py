@@ -17,16 +17,13 @@ from rewardbot.robots.start_states import start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.collect import run_episode
-from rewardbot.training.evaluate import error_rates
 from rewardbot.training.learner import Learner
 from rewardbot.training.oracle import OracleLearner
+from rewardbot.training.rates import JUDGED, RECENT, error_rates
 from rewardbot.types import EpisodeInfo, Metrics
 
 UPDATES_PER_STEP = 1.0
 CHECKPOINT_EVERY_S = 10.0
-RECENT = 20
-JUDGED = 60
-"""Episodes behind a point of the curves of true success and of the classifier's error rates."""
 
 Report = Callable[[Metrics, int], None]
 

@@ -12,7 +12,7 @@ import pytest
 from rewardbot import cli
 from rewardbot.bench import takeover
 from rewardbot.bench.takeover import ARMS, PATIENCE, QUICK, Arm, Clock, Trial, targets
-from rewardbot.training.evaluate import Evaluation
+from rewardbot.training.rates import Evaluation
 
 
 def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:

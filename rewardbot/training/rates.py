@@ -1,0 +1,38 @@
+"""How rates are counted that stand in a summary and in the curves: of true success, and of a classifier's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rewardbot.training.summary import ClassifierErrors, wilson
+
+RECENT = 20
+JUDGED = 60
+"""Episodes behind a point of the curves of true success and of the classifier's error rates."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """True successes of one policy, with the Wilson 95% interval of the rate."""
+
+    successes: int
+    episodes: int
+    rate: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(successes: int, episodes: int) -> Evaluation:
+        """From counts."""
+        return Evaluation(successes, episodes, successes / episodes if episodes else 0.0, *wilson(successes, episodes))
+
+
+def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
+    """The rates for (a classifier's verdict, true success) of each episode; None where there was nothing to judge."""
+    failures = [verdict for verdict, success in verdicts if not success]
+    successes = [verdict for verdict, success in verdicts if success]
+    return ClassifierErrors(
+        false_positive_rate=sum(failures) / len(failures) if failures else None,
+        false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
+    )

@@ -73,9 +73,9 @@ class GoalEnv(StateEnv):
         away = np.nan_to_num((goal - points) / UNIT_M).ravel()
         return np.concatenate([seen[: self._seen], np.clip(away, -FAR, FAR).astype(np.float32)])
 
-    def shown(self, start: Points) -> Points:
-        """The goal that is set by having come from `start`, (P, 3), to where things are now."""
-        goal = self.points
+    def shown(self, start: Points, points: Points) -> Points:
+        """The goal that is set by having brought things from `start` to `points`, each (P, 3)."""
+        goal = points.copy()
         if (np.linalg.norm(goal - start, axis=-1)[1:] > NEAR_M).any():
             goal[0] = np.nan
         return goal

@@ -12,13 +12,14 @@ has shown it one: in none, or in fewer episodes of practice than from scratch.
 
 Each of both is a `StateLoop`, soft actor-critic, in its side of the same world. The last step of a setter's episode is an episode of
 the reacher's. How the setter got to its goal is a demonstration of reaching it (OpenAI et al. 2021, Asymmetric Self-Play for
-Automatic Goal Discovery in Robotic Manipulation): the reacher has it in its replay, and learns from it as from its own steps.
+Automatic Goal Discovery in Robotic Manipulation): the reacher has it in its replay, and learns from it as from its own steps. What
+either did is also how to get to wherever it came (Andrychowicz et al. 2017, Hindsight Experience Replay).
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from rewardbot.config import setting
 from rewardbot.errors import ConfigError
 from rewardbot.policies.sac import SACConfig
-from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, name_of
+from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, name_of, vector
 
 Points = NDArray[np.float64]
 
@@ -38,6 +39,9 @@ STOP = 0.8
 """The setter stops where its last action is above this: drawn uniformly, once in ten steps."""
 
 SMALL = StateLoopConfig(steps=10_000, start_steps=500, sac=SACConfig(hidden=64, batch=128, rate=1e-3, discount=0.97))
+# Entropy is a wage for each step, and being there ends it: at a temperature of 1, where a learned one begins, it outweighs what a
+# step costs, and the reacher keeps away from its goals.
+REACHER = replace(SMALL, sac=replace(SMALL.sac, temperature=0.05, target_step=0.02))
 
 
 class World(Protocol):
@@ -61,8 +65,8 @@ class World(Protocol):
         """What would have been observed instead of `seen`, with things at `points`, had that been the goal."""
         ...
 
-    def shown(self, start: Points) -> Points:
-        """The goal that is set by having come from `start` to where things are now."""
+    def shown(self, start: Points, points: Points) -> Points:
+        """The goal that is set by having brought things from `start` to `points`."""
         ...
 
     def reached(self, points: Points, goal: Points) -> bool:
@@ -77,8 +81,9 @@ class SelfPlayConfig:
     together: int = setting(30, "T, steps that setter and reacher have together", min=2)
     scale: float = setting(1.0, "gamma, worth of a step", min=0.0)
     demonstrated: bool = setting(True, "the reacher learns from how the setter got there, too")
+    hindsight: int = setting(4, "places that were come to later, for which each step is learned from, too", min=0)
     setter: StateLoopConfig = setting(SMALL, "how the setter learns; its `steps` are not used")
-    reacher: StateLoopConfig = setting(SMALL, "how the reacher learns; its `steps` are those of both")
+    reacher: StateLoopConfig = setting(REACHER, "how the reacher learns; its `steps` are those of both")
 
 
 @dataclass(frozen=True)
@@ -120,16 +125,16 @@ class SelfPlay:
         self._reaching = _Reaching(env, config)
         self._setting = _Setting(env, config, self._reach)
         self.rounds = list[Round]()
-        self._shown = 0
+        self._draw = np.random.default_rng(seed)
         # Neither is cut off in the middle of an episode: whoever calls `advance` knows when it is enough.
-        most = 2 * (config.reacher.steps + config.together)
+        most = (2 + 2 * config.hindsight) * (config.reacher.steps + config.together)
         self.setter = StateLoop(self._setting, replace(config.setter, steps=most), seed=seed, name=f"set-{seed}")
         self.reacher = StateLoop(self._reaching, replace(config.reacher, steps=most), seed=seed + 1, name=f"reach-{seed}")
 
     @property
     def steps(self) -> int:
         """Of both together, in the world."""
-        return self.setter.steps + self.reacher.steps - self._shown
+        return self.setter.steps + self.reacher.steps
 
     def advance(self) -> None:
         """A round: an episode of both, and the updates that are due.
@@ -140,42 +145,43 @@ class SelfPlay:
         self.setter.episode()
         self.rounds.append(self._setting.told)
         if self.config.demonstrated and self.rounds[-1].reacher_steps:
-            self._demonstrate()
+            self._tell(f"shown-{self.setter.episodes}", self._setting.came, [self._setting.goal])
 
     def practise(self, seed: int) -> int:
         """An episode of the reacher alone towards the task's own goal, with all T steps; t_B."""
         self._reaching.begin(seed, None, self.config.together)
-        self.reacher.episode()
+        self._reached()
         return self._reaching.taken
 
     def state(self) -> dict[str, Any]:
         """What learning goes on from, see `StateLoop.state`."""
-        return {"shown": self._shown, "setter": self.setter.state(), "reacher": self.reacher.state()}
+        return {"setter": self.setter.state(), "reacher": self.reacher.state(), "random": self._draw.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from what `state` gave."""
-        self._shown = int(state["shown"])
+        self._draw.bit_generator.state = state["random"]
         self.setter.restore(state["setter"])
         self.reacher.restore(state["reacher"])
 
-    def _demonstrate(self) -> None:
-        """What the setter did, up to where it first was near enough, as if the reacher had done it: updates follow on it, too."""
-        replay, world, came = self.reacher.replay, _world(self.env), self._setting.came
-        goal = self._setting.goal
-        replay.begin(f"shown-{self.setter.name}-{self.setter.episodes}")
-        for before, after in itertools.pairwise(came):
-            there = world.reached(after.points, goal)
-            replay.add(world.toward(before.seen, before.points, goal), after.action, -self.config.scale,
-                       world.toward(after.seen, after.points, goal), terminated=there)
-            self.reacher.steps += 1
-            self._shown += 1
-            if there:
-                break
+    def _tell(self, name: str, came: Sequence[_Place], goals: Sequence[Points] = ()) -> None:
+        """Each step of what was done as if the reacher had done it, for some goals, and for places that were come to later."""
+        replay, world, start = self.reacher.replay, _world(self.env), came[0].points
+        replay.begin(name)
+        for number, (before, after) in enumerate(itertools.pairwise(came), 1):
+            later = self._draw.integers(number, len(came), self.config.hindsight)
+            for goal in (*goals, *(world.shown(start, came[place].points) for place in later)):
+                if not world.reached(before.points, goal):
+                    replay.add(world.toward(before.seen, before.points, goal), after.action, -self.config.scale,
+                               world.toward(after.seen, after.points, goal), terminated=world.reached(after.points, goal))
+
+    def _reached(self) -> None:
+        self.reacher.episode()
+        self._tell(f"later-{self.reacher.episodes}", self._reaching.came)
 
     def _reach(self, seed: int, goal: Points, left: int) -> tuple[int, bool]:
         """t_B, and whether it got there."""
         self._reaching.begin(seed, goal, left)
-        self.reacher.episode()
+        self._reached()
         return self._reaching.taken, self._reaching.there
 
 
@@ -213,10 +219,22 @@ class _Side(gymnasium.Env[Any, Any]):
     config: SelfPlayConfig
     world: World = field(init=False)
     sizes: Spaces = field(init=False)
+    came: list[_Place] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.world, self.sizes = _world(self.env), Spaces.of(self.env)
         self.observation_space = self.env.observation_space
+
+    def start(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is done from now on begins here."""
+        self.came = [_Place(vector(state), self.world.points, np.zeros(self.sizes.actions, np.float32))]
+        return self.came[0].seen
+
+    def go(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """A step of the world, with an action in [-1, 1]."""
+        state, _, _, _, info = self.env.step(self.sizes.action(action))
+        self.came.append(_Place(vector(state), self.world.points, action))
+        return vector(state), info
 
 
 class _Setting(_Side):
@@ -226,24 +244,21 @@ class _Setting(_Side):
         super().__init__(env, config)
         self.action_space = spaces.Box(-1.0, 1.0, (self.sizes.actions + 1,), np.float32)
         self._reach, self._seed, self._taken = reach, 0, 0
-        self.goal, self.came = self.world.points, list[_Place]()
+        self.goal = self.world.points
         self.told = Round(0.0, 0, 0, False)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         self._seed, self._taken = int(seed or 0), 0
         self.env.reset(seed=self._seed)
-        start = self.world.points
-        self.came = [_Place(self.world.aim(start), start, np.zeros(self.sizes.actions, np.float32))]
-        return self.came[0].seen, {}
+        return self.start(self.world.aim(self.world.points)), {}
 
     def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        state, *_ = self.env.step(self.sizes.action(action[:-1]))
+        state, _ = self.go(action[:-1])
         self._taken += 1
-        self.came.append(_Place(state, self.world.points, action[:-1]))
         if action[-1] <= STOP and self._taken < self.config.together - 1:
             return state, 0.0, False, False, {}
         start = self.came[0].points
-        goal = self.goal = self.world.shown(start)
+        goal = self.goal = self.world.shown(start, self.world.points)
         steps, there = 0, self.world.reached(start, goal)
         if not there:
             steps, there = self._reach(self._seed, goal, self.config.together - self._taken)
@@ -257,7 +272,7 @@ class _Reaching(_Side):
 
     def __init__(self, env: Env, config: SelfPlayConfig) -> None:
         super().__init__(env, config)
-        self.action_space = env.action_space
+        self.action_space = spaces.Box(-1.0, 1.0, (self.sizes.actions,), np.float32)
         self.begin(0, None, config.together)
 
     def begin(self, seed: int, goal: Points | None, left: int) -> None:
@@ -266,10 +281,10 @@ class _Reaching(_Side):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         state, info = self.env.reset(seed=self._seed)
-        return (state if self._goal is None else self.world.aim(self._goal)), info
+        return self.start(state if self._goal is None else self.world.aim(self._goal)), info
 
     def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        state, _, _, _, info = self.env.step(action)
+        state, info = self.go(action)
         self.taken += 1
         self.there = self.world.reached(self.world.points, self.world.goal)
         return state, -self.config.scale, self.there, self.taken >= self._left, info

@@ -37,10 +37,10 @@ def test_what_was_moved_is_the_goal_else_where_the_tool_is() -> None:
     start = env.points
     for _ in range(5):
         env.step(np.array([0.0, 0.5, -1.0, 0.0], np.float32))
-    np.testing.assert_allclose(env.shown(start), env.points)
-    assert not env.reached(start, env.shown(start))
+    np.testing.assert_allclose(env.shown(start, env.points), env.points)
+    assert not env.reached(start, env.shown(start, env.points))
     env.robot.data.qpos[env._free[0]] += 0.1
-    goal = env.shown(start)
+    goal = env.shown(start, env.points)
     assert np.isnan(goal[0]).all() and goal[1, 0] == pytest.approx(start[1, 0] + 0.1, abs=1e-3)
     assert env.reached(env.points, goal) and not env.reached(start, goal)
     seen = env.aim(goal)

@@ -16,11 +16,12 @@ from rewardbot.robots.robot import RobotContract
 from rewardbot.robots.start_states import start_seed
 from rewardbot.training import collect
 from rewardbot.training.compare import arm_config
-from rewardbot.training.evaluate import ClassifierCounts, Evaluation, error_rates, evaluate
+from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.oracle import OracleLearner
+from rewardbot.training.rates import Evaluation, error_rates
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 Make = Callable[..., Episode]
@@ -94,8 +95,8 @@ def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.
     class Operator:
         """Pushes so weakly that only a start far ahead succeeds."""
 
-        def __init__(self, robot: Any, *, noise: float, seed: int) -> None:
-            assert (noise, seed) == (0.1, 4)
+        def __init__(self, robot: Any, *, noise: float, hesitation: float, seed: int) -> None:
+            assert (noise, hesitation, seed) == (0.1, 0.2, 4)
 
         def begin_episode(self, start: int) -> None:
             begun.append(start)
@@ -105,7 +106,7 @@ def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.
 
     monkeypatch.setattr(collect, "ScriptedDemonstrator", Operator)
     shares: list[float] = []
-    kept = collect.demonstrate(line, 4, noise=0.1, stream=3, seed=4, progress=shares.append)
+    kept = collect.demonstrate(line, 4, noise=0.1, hesitation=0.2, stream=3, seed=4, progress=shares.append)
     assert line.seeds == [start_seed(3, k) for k in range(len(line.seeds))] and len(line.seeds) > 4
     assert begun == line.seeds, "the operator knows where it begins"
     assert all(episode.proprio[-1, 0] > 1.0 and episode.info.success for episode in kept)
@@ -113,12 +114,12 @@ def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.
         seed for seed in line.seeds if np.random.default_rng(seed).uniform(-1, 1) + 1.25 > 1.0]
     assert len({episode.info.id for episode in kept}) == 4 and shares[-1] == 1.0
     assert all(episode.info.source == "demonstration" for episode in kept)
-    failures = collect.demonstrate(line, 3, noise=0.1, stream=3, seed=4, success=False)
+    failures = collect.demonstrate(line, 3, noise=0.1, hesitation=0.2, stream=3, seed=4, success=False)
     assert all(episode.proprio[-1, 0] <= 1.0 and episode.info.success is False for episode in failures)
     assert not {episode.info.seed for episode in failures} & {episode.info.seed for episode in kept}
     monkeypatch.setattr(Operator, "act", lambda self: np.zeros(4, np.float32))
     with pytest.raises(RewardbotError, match=r"succeeded in 0 of 17(.|\n)*--noise"):
-        collect.demonstrate(line, 2, noise=0.1, stream=3, seed=4)
+        collect.demonstrate(line, 2, noise=0.1, hesitation=0.2, stream=3, seed=4)
 
 
 def test_evaluation_counts_success_at_the_last_step(line: Any) -> None:

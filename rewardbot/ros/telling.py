@@ -123,6 +123,8 @@ class Teller:
                 return False, f"episode {episode.info.id} is conducted in mode {episode.request.mode}"
             self.running = None
             info, stamp = episode.info, episode.answered
+            if episode.of_a_person:
+                self._ended = None  # this was the last one: said once more, it must not cost the one before
         elif self._ended is not None:
             info, stamp = self._ended
             if problem := self._keep(info.id, None):

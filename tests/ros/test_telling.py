@@ -88,14 +88,14 @@ def test_a_verdict_is_that_of_the_running_episode_if_there_is_one() -> None:
     assert case.said()[2:] == [("start", "b", None), ("end", "b", False)]
 
 
-def test_the_running_episode_is_discarded_before_the_last_one() -> None:
+def test_the_running_episode_is_discarded_and_saying_so_twice_does_not_cost_the_one_before() -> None:
     case = Case()
     case.run("a", 12)
     case.teller.stop(True)
     case.run("b", 0)
     assert case.teller.discard() == (True, "episode b is discarded") and case.teller.running is None
-    assert case.teller.discard() == (True, "episode a is discarded")
-    assert case.said()[3:] == [("discard", "b", None), ("discard", "a", True)]
+    assert case.teller.discard() == (False, "there is no episode to discard") and case.kept == []
+    assert case.said()[3:] == [("discard", "b", None)]
 
 
 def test_an_episode_that_nobody_has_heard_of_is_discarded_silently() -> None:

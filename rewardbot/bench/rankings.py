@@ -82,12 +82,13 @@ SAC = SACConfig(batch=128, hidden=128, rate=1e-3)
 # A demonstrator of half the return lies on its back and slides: then what sets its clone apart from chance is how it lies, and a
 # policy that learns from noise turns over and is content. The usual noise on a clone's states topples it, and a clone that has
 # fallen does no worse with more noise: then D-REX's ranking says nothing.
-# From noise the reward is linear. A network tells a clone from noise by how it twitches from step to step, is sure of that, and finds
-# hardly anything better than the clone; a linear one sees only means, such as the speed, and goes on growing with them.
+# From noise the reward is linear and has little weight. Left alone it becomes sure which episode has less noise, by whatever small
+# difference tells them apart, such as how each step twitches; nothing is then much better than the clone. With little weight each
+# number counts as much as its mean differs, which for speed is most, and goes on counting beyond what the clone does.
 FULL = Size(
     shown=StateLoopConfig(steps=40_000, sac=SAC), enough=1000.0, learned=StateLoopConfig(steps=30_000, sac=SAC),
     cloned=BCConfig(steps=5000, batch=128, proprio_noise=0.0), ranked=TRexConfig(sees=SEES), noise=DRexConfig(),
-    noisy=TRexConfig(sees=SEES, layers=0))
+    noisy=TRexConfig(sees=SEES, layers=0, ridge=100.0))
 TINY = SACConfig(batch=8, hidden=8)
 QUICK = Size(
     shown=StateLoopConfig(steps=240, start_steps=20, longest=20, sac=TINY), enough=-math.inf,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rewardbot.config import setting
-from rewardbot.rewards.comparisons import Clips
+from rewardbot.rewards.comparisons import Clips, Comparisons
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 
 
@@ -28,12 +28,19 @@ class TRexConfig(PreferenceConfig):
     steps: int = setting(600, "gradient steps of each fit", min=1)
     shortest: int = setting(10, "shortest snippet [steps]", min=1)
     longest: int = setting(50, "longest snippet [steps]; demonstrations that are shorter are taken as a whole", min=1)
+    ridge: float = setting(0.0, "squared weights of a network times this are part of its loss; the more, the less one clip is surely "
+                                "better, and the more all that differs counts as much as it differs", min=0.0)
 
 
 class TRex(PreferenceReward):
     """The preference trainer on snippets of ranked demonstrations; see `TRexConfig`."""
 
     config: TRexConfig
+
+    def loss(self, data: Comparisons, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """See `PreferenceReward.loss`. Weight decay, which AdamW keeps out of the gradient that it scales, is no such prior."""
+        weights = sum((parameter.square().sum() for parameter in self.network.parameters()), torch.zeros((), device=self.device))
+        return super().loss(data, rows, generator) + self.config.ridge * weights
 
     def cut(self, clips: Clips, options: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A snippet of each clip, of one random length for those that are compared with each other."""

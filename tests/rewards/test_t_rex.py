@@ -70,3 +70,30 @@ def test_whole_rankings_of_snippets_by_one_likelihood() -> None:
     assert model.fit([ranking], context)["answers"] == 1
     better, truth = runs(torch.linspace(0.55, 1.0, 40), 10)
     assert spearman(model.returns(pad(better)).mean(0), truth) >= 0.8
+
+
+def test_with_little_weight_all_counts_as_much_as_it_differs() -> None:
+    """The first number differs by one spread and varies; the second by a tenth, and tells any two clips apart for sure."""
+    draw = torch.Generator().manual_seed(0)
+    swing = torch.tensor([1.0, -1.0]).repeat(LENGTH // 2)
+
+    def clip(sign: float) -> Tensor:
+        return torch.stack([0.5 * sign + torch.randn(LENGTH, generator=draw), 0.05 * sign + swing], dim=-1)
+
+    demonstrations = [clip(sign) for sign in (-1.0, 1.0) for _ in range(10)]
+    segments = [Segment(f"demo{n}", 0, LENGTH) for n in range(20)]
+    rankings = [Ranking((worse, better), (1, 0)) for worse in segments[:10] for better in segments[10:]]
+    context = episodes({f"demo{n}": steps for n, steps in enumerate(demonstrations)})
+
+    def second_by_first(ridge: float) -> float:
+        config = dataclasses.replace(CONFIG, layers=0, rate=1e-2, steps=600, shortest=10, longest=10, ridge=ridge)
+        model = TRex(config, 2)
+        model.fit(rankings, context)
+        zero, first, second = model.network(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).mean(0).detach()
+        return float((second - zero) / (first - zero))
+
+    steps = torch.cat(demonstrations)
+    difference = torch.cat(demonstrations[10:]).mean(0) - torch.cat(demonstrations[:10]).mean(0)
+    expected = difference / steps.var(0)  # of a weight for what is seen, not for what is standardised
+    assert second_by_first(100.0) == pytest.approx(float(expected[1] / expected[0]), rel=0.1)
+    assert second_by_first(0.0) > 4.0 * float(expected[1] / expected[0])

@@ -355,4 +355,4 @@ def forget_values(agent: SAC) -> None:
         if isinstance(module, nn.Linear):
             module.reset_parameters()
     agent.target.load_state_dict(agent.critic.state_dict())
-    agent.critic_optimiser.state.clear()
+    agent.critic_optimiser.load_state_dict({"state": {}})  # as if it had never moved them

@@ -48,6 +48,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (["eval", "~nobody-here/x"], r"no home folder for '~nobody-here/x'(.|\n)*from / on"),
     (["bags", "list", "~nobody-here"], r"no home folder for '~nobody-here'"),
     (["demo", "--resume", __file__], rf"There is no run in {__file__}"),
+    (["train", "--env", "Pendulum-v1", "--resume", "nowhere"], r"There is no run in \S*nowhere(.|\n)*config.yaml"),
     (["up"], r"required: GRAPH\."),
     (["list", "--tasks"], r"rewardbot list has no option --tasks"),
     (["list", "tasks"], r"rewardbot list does not take 'tasks'"),

@@ -22,6 +22,7 @@ from rewardbot.training.run import CONFIG, LEARNER, RunFolder, learner_yaml
 from rewardbot.training.summary import Summary
 
 SUMMARY = "summary.json"
+_EXPECTED = {"rewardbot": str, "options": dict, "robot": dict, "learner": dict}
 
 
 def finished(path: Path) -> Summary | None:
@@ -30,7 +31,7 @@ def finished(path: Path) -> Summary | None:
     Raises:
         DataError: there is no run.
     """
-    saved = _read_config(path)
+    saved = read_config(path, _EXPECTED)
     summary = path / SUMMARY
     if not summary.is_file():
         return None
@@ -52,7 +53,7 @@ def reopen(path: Path, given: Mapping[str, Any], command: str) -> tuple[JobOptio
         ConfigError: other options than the run's, or a robot, settings or demonstrations that have changed since.
         MissingSystemLibrary: nothing can be drawn here.
     """
-    saved = _read_config(path)
+    saved = read_config(path, _EXPECTED)
     if saved["rewardbot"] != rewardbot.__version__:
         raise DataError(f"The run {path} is of rewardbot {saved['rewardbot']}.", valid=f"This is {rewardbot.__version__}.",
                         next_step=f"Use that version, or begin a new run with --demonstrations {path}/demonstrations.")
@@ -76,7 +77,16 @@ def reopen(path: Path, given: Mapping[str, Any], command: str) -> tuple[JobOptio
     return dataclasses.replace(options, config=str(path / LEARNER)), RunFolder(path)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, expected: Mapping[str, type]) -> dict[str, Any]:
+    """What config.yaml of a run holds.
+
+    Args:
+        path: the run folder.
+        expected: what it must hold beside others, and of which type.
+
+    Raises:
+        DataError: there is no run, or that file is damaged.
+    """
     try:
         saved = yaml.safe_load((path / CONFIG).read_text())
     except (FileNotFoundError, NotADirectoryError):
@@ -87,7 +97,6 @@ def _read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DataError(f"{path / CONFIG} cannot be read: {' '.join(str(error).split())[:200]}",
                         next_step="Begin a new run; its demonstrations can be used with --demonstrations.") from None
-    expected = {"rewardbot": str, "options": dict, "robot": dict, "learner": dict}
     if not isinstance(saved, dict) or any(not isinstance(saved.get(key), kind) for key, kind in expected.items()):
         raise DataError(f"{path / CONFIG} is not what a run begins with.", valid=f"It has: {', '.join(expected)}.",
                         next_step="Begin a new run; its demonstrations can be used with --demonstrations.")

@@ -21,14 +21,14 @@ from rewardbot.config import from_mapping, read_yaml, to_mapping, user_path
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check, needs_demonstrations, why_not
 from rewardbot.training.files import write_atomic
-from rewardbot.training.resuming import check_given
+from rewardbot.training.resuming import check_given, read_config
 from rewardbot.training.run import CONFIG, RunFolder
 from rewardbot.training.safe_learning import SafetyConfig
 from rewardbot.training.safety import SETTINGS as SHIELD_SETTINGS
 from rewardbot.training.safety import check_unsafe, guarding, settings_of
 from rewardbot.training.shown import read_shown
 from rewardbot.training.state_loop import Env, Outcome, Spaces, make_env, outcomes, start_seeds
-from rewardbot.training.state_options import COMMAND, StateOptions
+from rewardbot.training.state_options import COMMAND, StateOptions, is_state_run
 from rewardbot.training.state_policy import StateAgent, StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary, draw_state_curves
 from rewardbot.training.stopping import Interruptible, Stopped, listening
@@ -239,10 +239,12 @@ def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, Run
         given: options that were named beside it, which cannot differ from what the run has.
 
     Raises:
-        DataError: it is of another version, or over.
+        DataError: there is no such run, or it is of another version or over.
         ConfigError: other options than the run's; another process works at it.
     """
-    saved = yaml.safe_load((path / CONFIG).read_text())
+    if (path / CONFIG).is_file() and not is_state_run(path):
+        raise DataError(f"The run {path} does not learn from state vectors.", next_step="Leave --env and --state out.")
+    saved = read_config(path, {"rewardbot": str, "options": dict, "settings": dict})
     if saved["rewardbot"] != rewardbot.__version__:
         raise DataError(f"The run {path} is of rewardbot {saved['rewardbot']}.", valid=f"This is {rewardbot.__version__}.",
                         next_step="Use that version, or begin a new run.")

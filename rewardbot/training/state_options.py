@@ -32,7 +32,7 @@ class StateOptions:
     seed: int = setting(0, "seed of start states, networks, batches and questions", min=0, max=100_000_000)
     episodes: int = setting(20, "evaluation episodes of the final policy", min=1, max=100_000)
     run_dir: str = setting("runs", "folder for run folders")
-    config: str = setting("", "YAML file with settings of the reward's job, see docs/combinations.md")
+    config: str = setting("", "YAML file with settings of the reward's job; config.yaml of a run shows all that there are")
     teacher: str = setting("simulated", "who answers: simulated (from the environment's own reward), human (the operator's window; "
                            "learning does not wait for it) or model (an endpoint)")
     url: str = setting("http://127.0.0.1:8000/v1", "with --teacher model: OpenAI-compatible endpoint; its key, if it needs one, is "

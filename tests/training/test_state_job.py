@@ -24,7 +24,7 @@ from rewardbot.training.on_policy_loop import OnPolicyLoop
 from rewardbot.training.settled import clone
 from rewardbot.training.state_job import environment
 from rewardbot.training.state_loop import StateLoop
-from rewardbot.training.state_options import StateOptions, is_state_run
+from rewardbot.training.state_options import COMMAND, StateOptions, is_state_run
 from rewardbot.training.state_policy import StatePolicy, state_policy_to_bytes
 from rewardbot.training.state_summary import StateSummary
 from rewardbot.training.visiting import demonstrate
@@ -99,6 +99,15 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypat
         cli.run(["train", "--resume", str(run), "--seed", "5"])
     cli.run(["train", "--run-dir", str(tmp_path / "runs"), "--resume"])
     assert StateSummary.read(run / "summary.json").steps == 120
+
+
+@pytest.mark.parametrize(("config", "said"), [
+    ("command: train\n", "does not learn from state vectors"), (f"command: {COMMAND}\n", "is not what a run begins with"),
+])
+def test_another_run_or_a_damaged_one(config: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(config)
+    with pytest.raises(DataError, match=said):
+        cli.run(["train", "--env", ENV, "--resume", str(tmp_path)])
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

@@ -33,7 +33,7 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.labels import LabelStore
 
-LABELLED, ASKED, STEPS = 6, 3, 40
+LABELLED, ASKED, STEPS = 8, 3, 50
 """Episodes in which keys are held, then some in which the classifier is on its own and asks; actions of each."""
 
 

@@ -86,5 +86,5 @@ def questions(state: State, at: At) -> str:
     """The line above the questions."""
     if not state.questions:
         return "When it is unsure about a picture, it asks here." if state.probability is not None else ""
-    asked = "picture" if len(state.questions) == 1 else "pictures"
-    return f"It is unsure about {len(state.questions)} {asked}" + ("" if at.asked else ".  Right arrow: answer them")
+    asked, them = ("picture", "it") if len(state.questions) == 1 else ("pictures", "them")
+    return f"It is unsure about {len(state.questions)} {asked}" + ("" if at.asked else f".  Right arrow: answer {them}")

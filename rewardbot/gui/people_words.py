@@ -43,9 +43,12 @@ def agreement(people: People) -> str:
     """How far they agree."""
     if not people.people:
         return "Nobody has answered yet."
-    if people.agreement is None:
-        return "Agreement is not known: no two people have answered about the same clips, or all alike."
-    return f"Agreement (Krippendorff's alpha): {people.agreement:.2f}; 1: all agree, 0: as by chance."
+    found = ("Agreement is not known: no two people have answered about the same clips, or all alike."
+             if people.agreement is None else
+             f"Agreement (Krippendorff's alpha): {people.agreement:.2f}; 1: all agree, 0: as by chance.")
+    if any(person.estimate is None for person in people.people):
+        found += " Rationality, error and weight are known when two have answered and a reward was fitted to that."
+    return found
 
 
 def disputed(people: People) -> str:

@@ -89,6 +89,6 @@ def sheet(looks: Looks, text: int) -> str:
         f" QPushButton:focus, QPushButton#stop:focus {{ border: 3px solid {good} }}"
         f" QLineEdit {{ border: 2px solid {looks.edge}; border-radius: 4px; padding: 6px }}"
         f" QLineEdit:focus {{ border-color: {good} }}"
-        f" QListWidget {{ border: none }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
+        f" QListWidget {{ border: none; outline: 0 }} QListWidget::item {{ border: 2px solid {looks.edge}; border-radius: 5px;"
         f" background: {looks.raised}; color: {looks.colours['plain']}; padding: 3px 6px }}"
-        f" QListWidget::item:selected {{ border-color: {good} }}")
+        f" QListWidget::item:selected {{ border-color: {good}; background: {looks.raised}; color: {looks.colours['plain']} }}")

@@ -139,7 +139,8 @@ def test_who_answers_and_where_they_disagree_by_keys(window: Window) -> None:
     window.see("q0")
     window.tap(Key.Key_P)
     assert window.people.isVisible() and window.people.list.hasFocus()
-    for text in ("bob", "3 of 4", "0.4", "25%", "0.50", "\u2013", "0.62", "a reward was fitted", "2 pairs of clips were answered both ways"):
+    for text in ("bob", "3 of 4", "0.4", "25%", "0.50", "\u2013", "0.62", "a reward was fitted",
+                 "2 pairs of clips were answered both ways"):
         assert any(text in label.text() for label in window.people.findChildren(QLabel)), text
     window.tap(Key.Key_Down, Key.Key_Return, to=window.people.list)
     window.see("conflict-2-9")

@@ -110,7 +110,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     (["export", "lerobt", "bags", "out"], r"no format named 'lerobt'(.|\n)*Did you mean 'lerobot'"),
     (["export", "robomimic", "bags", "bags"], "bags is not empty"),
     (["export", "robomimic", "nowhere", "out"], "no folder nowhere"),
-    (["import", "robomimic", "nowhere", "out"], "There is no nowhere"),
+    (["import", "robomimic", "nowhere", "out"], "There is no file or folder nowhere"),
     (["import", "robomimic", "bags", "out"], r"bags is a folder(.|\n)*one HDF5 file"),
     (["import", "robomimic", "bags", "out", "--map", "top"], r"--map has 'top'(.|\n)*THEIRS=OURS"),
     (["import", "robomimic", "bags", "out", "--robot"], "expected one argument"),

@@ -268,7 +268,7 @@ def _of(source: Path, name: str) -> Iterator[None]:
     """Whatever a format's library makes of strange or damaged files becomes a DataError."""
     try:
         if not source.exists():
-            raise DataError(f"There is no {source}.")
+            raise DataError(f"There is no file or folder {source}.")
         yield
     except RewardbotError:
         raise

@@ -32,6 +32,7 @@ TORCHRUN = "TORCHELASTIC_RUN_ID"
 """In the environment of processes that torchrun started."""
 
 VIDEO_EPISODES = 5
+FILMED = ".mp4"
 POLICY_PLACES = ("", "policy.safetensors", "checkpoint/policy.safetensors")
 
 
@@ -91,7 +92,11 @@ def train(options: JobOptions, resume: Resume | None = None) -> None:
     if TORCHRUN in os.environ:
         _train_together(options, resume)
     elif (begun := _begin(options, resume, "train")) is not None:
-        conclude(*_train(*begun, resume=resume is not None))
+        try:
+            done = _train(*begun, resume=resume is not None)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"Stopped. To go on with it:\n  rewardbot train --resume {begun[1].path}") from None
+        conclude(*done)
 
 
 def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: str | None) -> None:
@@ -215,7 +220,8 @@ def evaluate(name: str, options: EvalOptions) -> None:
 
     Raises:
         DataError: no policy there, a damaged one, or one of another task or camera size.
-        ConfigError: unknown actor.
+        ConfigError: unknown actor, or a film that is none.
+        StorageError: a file that cannot be written.
     """
     path = find_policy(Path(name))
     from rewardbot.training.state_policy import is_state_policy
@@ -232,7 +238,10 @@ def evaluate(name: str, options: EvalOptions) -> None:
 
     if options.demos:
         raise ConfigError(f"{path} acts on camera images: its episodes are recorded by a graph, not with --demos.",
-                          next_step="rewardbot up record records bags.")
+                          next_step="rewardbot up sim record:=all records bags.")
+    film = user_path(options.video) if options.video else None
+    if film is not None and (film.suffix != FILMED or film.is_dir()):
+        raise ConfigError(f"--video is '{options.video}'.", valid=f"A file name that ends in {FILMED}.")
     policy = DeployedPolicy(data)
     if options.task and options.task != policy.task:
         from rewardbot.robots.tasks import load_task
@@ -249,8 +258,8 @@ def evaluate(name: str, options: EvalOptions) -> None:
     finally:
         robot.close()
     Console().print(result_table({called: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
-    if options.video:
-        frames = record(path, Path(options.video), actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
+    if film is not None:
+        frames = record(path, film, actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
         print(f"{options.video}: {frames} frames")
 
 
@@ -262,12 +271,15 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
     from rewardbot.training.state_summary import return_table
 
     name = StatePolicy(data).env
-    if options.task or options.video:
-        raise ConfigError(f"{path} acts on state vectors of {name}: it has no other task and no video.",
-                          next_step="Leave --task and --video out.")
+    if options.task or options.video or options.actor != EvalOptions.actor:
+        raise ConfigError(f"{path} acts on state vectors of {name}: it has no other task or actor, and no video.",
+                          next_step="Leave --task, --actor and --video out.")
+    out = user_path(options.demos) if options.demos else None
+    if out is not None:
+        try_out(out)
     env = guarded(make_env(name), path.parent)
     try:
-        if not options.demos:
+        if out is None:
             found = judge_policy(data, env, options.seed, options.episodes)
             returns, held = [one.total for one in found], successes(found)
         else:
@@ -276,7 +288,7 @@ def _evaluate_from_states(path: Path, data: bytes, options: EvalOptions) -> None
 
             shown = demonstrate(env, StatePolicy(data).act, start_seeds(options.seed, options.episodes))
             returns, held = shown.returns, ()
-            write_atomic(user_path(options.demos), shown.to_bytes())
+            write_atomic(out, shown.to_bytes())
     finally:
         env.close()
     Console().print(return_table(f"{name}: {path}", returns, held))

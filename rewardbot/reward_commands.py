@@ -62,10 +62,11 @@ def fit(places: Namespace, options: FitOptions) -> None:
     from rewardbot.config import load
     from rewardbot.feedback.ledger import Ledger
     from rewardbot.rewards.preference import PreferenceConfig
-    from rewardbot.training.files import write_atomic
+    from rewardbot.training.files import try_out, write_atomic
     from rewardbot.training.reward_file import make_reward
 
     out, path = user_path(places.out), user_path(options.ledger)
+    try_out(out)
     with Ledger(path, read_only=True) as ledger:
         history = ledger.history()
     data, reward = make_reward(history, [user_path(bags) for bags in options.bags],
@@ -96,6 +97,7 @@ def card(places: Namespace, options: CardOptions) -> None:
     """`rewardbot reward card REWARD OUT`."""
     _require(ledger=options.ledger, bags=options.bags)
     from rewardbot.feedback.ledger import Ledger
+    from rewardbot.training.files import storing
     from rewardbot.training.reward_card import TEXT, in_words, make_card, write_card
     from rewardbot.training.view import bar
 
@@ -103,9 +105,11 @@ def card(places: Namespace, options: CardOptions) -> None:
         records = ledger.records()
     stored, episodes = _open(places.reward, options.bags, options.tests)
     outcomes = _try(stored, episodes, options.tests) if options.tests else []
+    out = user_path(places.out)
+    with storing(out):
+        out.mkdir(parents=True, exist_ok=True)
     with bar("rewardbot reward card", "fits") as progress:
         made = make_card(stored, records, episodes, outcomes, progress=progress)
-    out = user_path(places.out)
     write_card(out, made)
     print(in_words(made))
     print(f"{out / TEXT}")

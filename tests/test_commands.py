@@ -12,7 +12,7 @@ import pytest
 from rewardbot import commands
 from rewardbot.data.demonstrations import read_demonstrations
 from rewardbot.data.episodes import list_episodes, read_header, write_episode
-from rewardbot.errors import DataError, RewardbotError
+from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract, load_contract
 from rewardbot.training.files import StorageError
 from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions
@@ -107,8 +107,19 @@ def test_train_then_eval(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert (run / "video.mp4").stat().st_size > 1000 and (run / "summary.json").exists()
     commands.evaluate("runs/latest", EvalOptions(episodes=2, actor="bc", video="film.mp4"))
     assert "2" in capsys.readouterr().out and (tmp_path / "film.mp4").exists()
+    with pytest.raises(ConfigError, match=r"--video is 'film.txt'(.|\n)*\.mp4"):
+        commands.evaluate("runs/latest", EvalOptions(video="film.txt"))
     with pytest.raises(DataError, match="'reach', not for 'lift'"):
         commands.evaluate("runs/latest", EvalOptions(task="lift"))
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch):
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rewardbot.training.job.train", stopped)
+    with pytest.raises(KeyboardInterrupt, match=r"^Stopped(.|\n)*rewardbot train --resume \S*runs/\S*-reach-0$"):
+        commands.train(JobOptions(task="reach"))
 
 
 @pytest.mark.slow

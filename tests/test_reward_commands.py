@@ -150,6 +150,8 @@ def test_a_reward_that_sees_pictures(here: Path, capsys: pytest.CaptureFixture[s
     (["test", "l.db", "--tests", "tests.yaml", "--bags", "bags"], r"not the weights of a rewardbot"),
     (["test", "r.safetensors", "--tests", "reward.yaml", "--bags", "bags"], r"reward.yaml, line 1: There is no key"),
     (["card", "r.safetensors", "card", "--bags", "bags"], r"--ledger is missing"),
+    (["card", "r.safetensors", "l.db", "--ledger", "l.db", "--bags", "bags"], r"Cannot write l.db"),
+    (["fit", "bags", "--ledger", "l.db", "--bags", "bags"], r"bags is a folder(.|\n)*Name a file"),
     (["crad", "r.safetensors"], r"no action of reward named 'crad'(.|\n)*Did you mean 'card'"),
 ])
 def test_mistakes(argv: list[str], said: str) -> None:

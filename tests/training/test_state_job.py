@@ -19,6 +19,7 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.policies.bc import BCConfig
 from rewardbot.training import advancing
 from rewardbot.training.cloning_job import Cloned
+from rewardbot.training.files import StorageError
 from rewardbot.training.offline_loop import OfflineLoop
 from rewardbot.training.on_policy_loop import OnPolicyLoop
 from rewardbot.training.settled import clone
@@ -77,8 +78,11 @@ def test_a_run_leaves_ledger_curves_summary_and_policy(
     capsys.readouterr()
     cli.run(["eval", str(run), "--episodes", "2"])
     assert "True return" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="has no other task and no video"):
-        cli.run(["eval", str(run), "--task", "lift"])
+    for option in (["--task", "lift"], ["--actor", "bc"]):
+        with pytest.raises(ConfigError, match="has no other task or actor, and no video"):
+            cli.run(["eval", str(run), *option])
+    with pytest.raises(StorageError, match="is a folder"):
+        cli.run(["eval", str(run), "--demos", str(run)])
     with pytest.raises(DataError, match=r"is finished(.|\n)*rewardbot eval"):
         cli.run(["train", "--resume", str(run)])
 

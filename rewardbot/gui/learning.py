@@ -29,14 +29,15 @@ class Learning:
 
     Args:
         clock: tells the time, one that nobody sets [s].
+        robot: there is one, whose safety is told of.
 
     Attributes:
         probability: of the goal in the newest picture; None before a classifier says so.
         rewards: of the steps of the clips that are asked about, by the reward that asked, (N,).
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._began = clock, clock()
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, robot: bool = True) -> None:
+        self._clock, self._began, self._robot = clock, clock(), robot
         self.probability: float | None = None
         self.rewards: NDArray[np.float64] = np.zeros(0)
         self._curves: dict[str, deque[tuple[float, float]]] = {}
@@ -106,9 +107,9 @@ class Learning:
                       if isinstance(version, float) and version else "none yet", "plain"))
         if (meter := desk.get("meter")) not in (None, ""):
             found.append(("enough?", f"bound on the regret {meter:.3g}" if isinstance(meter, float) else str(meter), "plain"))
-        alarm = desk.get("alarm")
-        found.append(("alarm", "the reward is frozen", "bad") if alarm else ("alarm", "none", "good"))
-        return [*found, *self._safety.rows(), *self._rates()]
+        if (alarm := desk.get("alarm")) is not None:
+            found.append(("alarm", "the reward is frozen", "bad") if alarm else ("alarm", "none", "good"))
+        return [*found, *(self._safety.rows() if self._robot else ()), *self._rates()]
 
     def _rates(self) -> list[Row]:
         now = self._clock()

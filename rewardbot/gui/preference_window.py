@@ -65,7 +65,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     looks = theme.looks(options.look, application)
     theme.apply(application, looks)
     window = PreferenceWidget(looks, scale=options.scale)
-    learning = Learning()
+    learning = Learning(robot=False)
     text = round(13 * options.scale)
     people = PeopleView(looks, text)
     window.beside("learning", LearningView(learning, looks, text))

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QLabel
 
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.feedback.messages import Questions
+from rewardbot.feedback.people import People, Person
 from rewardbot.gui import theme
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
@@ -62,6 +63,15 @@ def test_rates_silence_safety_and_alarm() -> None:
     assert told.row("learner_node") == ("silent for 2 s", "warning") and told.row("Stop") == ("Stopped", "bad")
     assert told.row("sim_node") == ("0.0 Hz, waits for policy_node", "warning")
     assert told.row("alarm") == ("the reward is frozen", "bad"), "the window says why"
+
+
+def test_of_recorded_bags_no_robot_and_no_alarm_is_told_of() -> None:
+    learning = Learning(robot=False)
+    learning.desk({"words": "3 of 20 questions are answered.", "reward_version": 0.0})
+    learning.people(People((Person("ann", 3), Person("bob", 2)), 0.5, (), 1))
+    assert learning.rows() == [
+        ("questions", "none", "plain"), ("desk", "3 of 20 questions are answered.", "plain"),
+        ("people", "2 answer, agreement 0.50, 1 conflict", "plain"), ("reward", "none yet", "plain")]
 
 
 def test_the_queue_and_the_rewards_of_its_clips() -> None:

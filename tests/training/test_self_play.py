@@ -154,7 +154,8 @@ def test_goals_move_away_and_the_task_then_needs_no_episode_of_its_own() -> None
 
 
 def test_it_goes_on_from_what_was_kept(tmp_path: Path) -> None:
-    soon = {"setter": StateLoopConfig(start_steps=20, sac=SAC), "reacher": StateLoopConfig(steps=400, start_steps=10, sac=SAC)}
+    soon: dict[str, Any] = {"setter": StateLoopConfig(start_steps=20, sac=SAC),
+                            "reacher": StateLoopConfig(steps=400, start_steps=10, sac=SAC)}
     play, again = player(**soon), player(**soon)
     while play.steps < 60:
         play.advance()

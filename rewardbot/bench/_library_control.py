@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean
 
 import gymnasium
 import numpy as np
 import torch
 
+from rewardbot.bench._kept import Kept
 from rewardbot.bench._library_expert import expert
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.policies.bc import BCConfig, StateCloning
@@ -76,6 +78,7 @@ def control(seeds: Sequence[int], options: BenchOptions, report: Report) -> tupl
     """
     torch.set_num_threads(1)
     folder = options.folder("library")
+    kept = Kept(folder)
     worlds = QUICK if options.quick else WORLDS
     total = sum(world.expert.steps + world.learner.steps * len(world.imitators) * len(seeds) for world in worlds.values())
     done = 0
@@ -91,18 +94,15 @@ def control(seeds: Sequence[int], options: BenchOptions, report: Report) -> tupl
         done += world.expert.steps
         shown = demonstrate(judge, act, start_seeds(EXPERT_SEED, EPISODES))
         shares: dict[str, list[float]] = {imitator: [] for imitator in PROMISED}
+        place = Place(name, world, env, judge, act, shown)
         for seed in seeds:
-            found = {"expert": act, "random": random(judge, seed), "bc": cloned(shown, seed, world.cloned)}
-            for imitator in world.imitators:
-                what = f"{name}, seed {seed}: {imitator}"
-                found[imitator] = imitated(env, imitator, world.learner, shown, seed, lambda steps, what=what: tell(steps, what))
-                done += world.learner.steps
-            at = start_seeds(seed, world.judged)
-            returns = {actor: mean(evaluate(judge, one, at)) for actor, one in found.items()}
-            span = returns["expert"] - returns["random"]
-            for actor, value in returns.items():
-                share = (value - returns["random"]) / span
-                rows.append({"world": name, "seed": seed, "method": actor, "true return": value, "share of the expert": share})
+            found = returns(place, seed, kept, lambda before, imitator, steps, name=name, seed=seed: tell(
+                before + steps, f"{name}, seed {seed}: {imitator}"))
+            done += world.learner.steps * len(world.imitators)
+            low, high = (float(found[actor]["true return"] or 0.0) for actor in ("random", "expert"))
+            for actor, part in found.items():
+                share = (float(part["true return"] or 0.0) - low) / (high - low)
+                rows.append({"world": name, "seed": seed, "method": actor, **part, "share of the expert": share})
                 if actor in shares:
                     shares[actor].append(share)
         env.close()
@@ -110,6 +110,39 @@ def control(seeds: Sequence[int], options: BenchOptions, report: Report) -> tupl
         targets += [Target.at_least(f"{name}: {imitator}, share of the expert's return", mean(of), ENOUGH)
                     for imitator, of in shares.items()]
     return rows, targets
+
+
+@dataclass(frozen=True)
+class Place:
+    """A world, its expert, and what that showed."""
+
+    name: str
+    world: World
+    env: Env
+    judge: Env
+    act: Act
+    shown: StateDemonstrations
+
+
+def returns(place: Place, seed: int, kept: Kept, tell: Callable[[int, str, int], object]) -> dict[str, dict[str, Cell]]:
+    """The true return of each actor, now or then.
+
+    Args:
+        tell: told the steps of imitators that are done, the present one, and its steps.
+    """
+    world, shown, at = place.world, place.shown, start_seeds(seed, place.world.judged)
+
+    def of(actor: str, settings: object, make: Callable[[], Act]) -> dict[str, Cell]:
+        about = (place.name, world.expert, EPISODES, world.judged, seed, settings)
+        return kept.part(f"{place.name}-{actor}-{seed}", about, lambda: {"true return": mean(evaluate(place.judge, make(), at))})
+
+    found = {"expert": of("expert", (), lambda: place.act), "random": of("random", (), lambda: random(place.judge, seed)),
+             "bc": of("bc", world.cloned, lambda: cloned(shown, seed, world.cloned))}
+    for number, imitator in enumerate(world.imitators):
+        told = partial(tell, number * world.learner.steps, imitator)
+        learn = partial(imitated, place.env, imitator, world.learner, shown, seed, told)
+        found[imitator] = of(imitator, AdversarialConfig(loop=world.learner), learn)
+    return found
 
 
 def imitated(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import gymnasium
 import numpy as np
 import torch
 from torch import Tensor
 
+from rewardbot.bench._kept import Kept
 from rewardbot.bench._library_control import EXPERT_SEED, cloned, imitated, random
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.data.transitions import Transitions
@@ -52,23 +54,33 @@ def push(seeds: Sequence[int], options: BenchOptions, report: Report) -> tuple[l
         report: told the share of this part that is done.
     """
     torch.set_num_threads(1)
-    learner, judged = (QUICK, 2) if options.quick else (LEARNER, JUDGED)
-    total, done = len(seeds) * len(METHODS) * learner.steps, 0
+    learner, judged, count, clone = (QUICK, 2, 4, 10) if options.quick else (LEARNER, JUDGED, DEMONSTRATIONS, 1000)
+    total, done, kept = len(seeds) * len(METHODS) * learner.steps, 0, Kept(options.folder("library"))
     rows: list[dict[str, Cell]] = []
+
+    def reached(method: str, seed: int, settings: object, make: Callable[[], float]) -> None:
+        """A row, of now or of then."""
+        part = kept.part(f"push-{method}-{seed}", (seed, judged, count, settings), lambda: {"true success": make()})
+        rows.append({"world": WORLD, "seed": seed, "method": method, **part})
+
     for seed in seeds:
         env = gymnasium.make(state_env_id("push"))
-        at = start_seeds(seed, judged)
-        shown = shown_push(4 if options.quick else DEMONSTRATIONS, seed)
-        reached = {"expert": _of_operator(env, seed, at), "random": success(env, random(env, seed), at),
-                   "bc": success(env, cloned(shown, seed, 10 if options.quick else 1000), at)}
+        at, shown = start_seeds(seed, judged), shown_push(count, seed)
+        reached("expert", seed, (), lambda env=env, seed=seed, at=at: _of_operator(env, seed, at))
+        reached("random", seed, (), lambda env=env, seed=seed, at=at: success(env, random(env, seed), at))
+        reached("bc", seed, clone, lambda env=env, seed=seed, at=at, shown=shown: success(env, cloned(shown, seed, clone), at))
         for method, learn in METHODS.items():
-            what = f"{WORLD}, seed {seed}: {method}"
-            act = learn(env, shown, learner, seed, lambda steps, what=what, done=done: report((done + steps) / total, what))
+            tell = partial(_tell, report, done, total, f"{WORLD}, seed {seed}: {method}")
+            learned = partial(learn, env, shown, learner, seed, tell)
+            reached(method, seed, learner, lambda env=env, at=at, learned=learned: success(env, learned(), at))
             done += learner.steps
-            reached[method] = success(env, act, at)
-        rows += [{"world": WORLD, "seed": seed, "method": method, "true success": value} for method, value in reached.items()]
+            report(done / total, WORLD)
         env.close()
     return rows, []
+
+
+def _tell(report: Report, before: int, total: int, what: str, steps: int) -> None:
+    report((before + steps) / total, what)
 
 
 def shown_push(count: int, seed: int) -> StateDemonstrations:

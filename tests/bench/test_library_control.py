@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from rewardbot.bench import _kept, _library_control
 from rewardbot.bench._library_control import ENOUGH, control
 from rewardbot.training.bench import BenchOptions
 
 
-def test_every_method_has_its_row_every_promise_its_target_and_the_expert_is_kept(tmp_path: Path) -> None:
+def test_every_method_has_its_row_every_promise_its_target_and_the_expert_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_kept, "revision", lambda: "one")
     told: list[float] = []
     options = BenchOptions(quick=True, run_dir=str(tmp_path))
     rows, targets = control([0], options, lambda share, detail: told.append(share))
@@ -19,6 +25,12 @@ def test_every_method_has_its_row_every_promise_its_target_and_the_expert_is_kep
     assert [target.name.split(":")[0] for target in targets] == ["Pendulum-v1"] * 2
     assert all(target.target == f">= {ENOUGH:g}" for target in targets)
     assert told == sorted(told) and told[-1] == 1.0
-    kept = [(file, file.stat().st_mtime_ns) for file in (tmp_path / "library").iterdir()]
+    kept = {file.name for file in (tmp_path / "library").iterdir()}
+    assert len(kept) == 1 + len(shares) and any(name.startswith("expert-") for name in kept)
+
+    def again(*_: object) -> None:
+        raise AssertionError("it was done")
+
+    monkeypatch.setattr(_library_control, "imitated", again)
     assert control([0], options, lambda share, detail: None)[0] == rows
-    assert [(file, file.stat().st_mtime_ns) for file in (tmp_path / "library").iterdir()] == kept and len(kept) == 1
+    assert {file.name for file in (tmp_path / "library").iterdir()} == kept

@@ -392,6 +392,7 @@ def up(graph: str, arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: unknown graph or argument.
         MissingSystemLibrary: the graph has cameras to draw, and nothing can be drawn here.
+        StorageError: the run folder cannot be made.
         NodeDied: a node ended.
     """
     from rewardbot.ros.graph import Value, load_graph, resolve
@@ -413,6 +414,9 @@ def up(graph: str, arguments: Sequence[str]) -> None:
         from rewardbot.gui.screen import check_screen
 
         check_screen()
+    for folder in {user_path(str(node.parameters["run_folder"])) for node in nodes if "run_folder" in node.parameters}:
+        with storing(folder, "another folder with run_folder:="):  # otherwise the first episode would tell
+            folder.mkdir(parents=True, exist_ok=True)
     start(graph, given)
 
 

@@ -54,6 +54,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (["list", "tasks"], r"rewardbot list does not take 'tasks'"),
     (["up", "simm"], r"no graph named 'simm'(.|\n)*Did you mean 'sim'"),
     (["up", "sim", "task"], r"name:=value"),
+    (["up", "sim", f"run_folder:={__file__}"], r"Cannot write \S*test_cli.py: File exists(.|\n)*run_folder:="),
     (["up", "sim", "tsk:=lift"], r"argument of graph 'sim' named 'tsk'(.|\n)*Did you mean 'task'"),
     (["bench", "exlpoit"], r"no comparison named 'exlpoit'"),
 ])

@@ -105,7 +105,8 @@ def in_turn(cases: Sequence[Case], windows: Windows, report: Report) -> None:
     """Measures the cases one after the other, again and again, so that a busy minute meets all of them."""
     for round_ in range(windows.rounds):
         for index, case in enumerate(cases):
-            report((round_ + index / len(cases)) / windows.rounds, ", ".join(str(value) for value in case.row.values()))
+            what = ", ".join(f"{name} {value}" for name, value in case.row.items() if value is not None)
+            report((round_ + index / len(cases)) / windows.rounds, what)
             case.seconds += case.episodes(windows.episodes)
 
 

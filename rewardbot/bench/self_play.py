@@ -37,7 +37,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
     """One seed after the other. What is done stays in the run folder."""
     torch.set_num_threads(1)
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    steps, judged = (80, 1) if options.quick else (STEPS, JUDGED)
+    steps, judged = (30, 1) if options.quick else (STEPS, JUDGED)
     kept, env, judge = Kept(options.folder("self_play")), make_env(TASK), make_env(TASK)
     total, done = len(seeds) * len(GOALS) * steps, 0
     rows: list[dict[str, Cell]] = []
@@ -79,7 +79,7 @@ def config_of(goals: Goals, steps: int, *, small: bool = False) -> SelfPlayConfi
                        for loop in (SMALL, REACHER))
     if goals == "setter by chance":
         setter = replace(setter, start_steps=10**9)
-    return SelfPlayConfig(setter=setter, reacher=replace(reacher, steps=steps))
+    return SelfPlayConfig(together=8 if small else 30, setter=setter, reacher=replace(reacher, steps=steps))
 
 
 def _distances(rounds: Sequence[Round]) -> dict[str, Cell]:

@@ -15,6 +15,7 @@ from rewardbot.data import decode
 from rewardbot.robots.robot import RobotContract
 from rewardbot.ros import qos
 from rewardbot.ros.job_node import JobNode
+from rewardbot.ros.loading import Loading
 from rewardbot.ros.node import take_all
 from rewardbot.training.rates import error_rates
 from rewardbot.training.summary import ClassifierErrors
@@ -45,6 +46,7 @@ class ClassifierCheck:
         self.verdicts: defaultdict[Source, list[tuple[bool, bool]]] = defaultdict(list)
         self._taken: defaultdict[Source, int] = defaultdict(int)
         self._classifier: DeployedClassifier | None = None
+        self._sent, self._loading = b"", Loading("rewardbot.rewards.goal_classifier")
         self._images: dict[str, dict[int, bytes]] = {name: {} for name in contract.cameras}
         self._seen = len(node.scores.scores)
         self._weights = self._listen(UInt8MultiArray, "weights/classifier", qos.LATCHED)
@@ -54,11 +56,11 @@ class ClassifierCheck:
     def work(self) -> None:
         """Judges the last images of the episodes that have ended since. To be called a few times a second."""
         for message in take_all(self._weights):
-            from rewardbot.rewards.goal_classifier import (
-                DeployedClassifier,  # with torch, for which no graph need wait to start
-            )
+            self._sent = bytes(message.data)
+        if self._loading.done() and self._sent:
+            from rewardbot.rewards.goal_classifier import DeployedClassifier
 
-            self._classifier = DeployedClassifier(bytes(message.data))
+            self._classifier, self._sent = DeployedClassifier(self._sent), b""
         for name, subscription in self._cameras.items():
             images = self._images[name]
             for cdr in take_all(subscription):

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool, Float32, UInt8MultiArray
 
@@ -18,10 +18,13 @@ from rewardbot.config import setting, user_path
 from rewardbot.data import cdr as serialised
 from rewardbot.data import decode
 from rewardbot.errors import DataError
-from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.ros import params, qos
+from rewardbot.ros.loading import Loading
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+
+if TYPE_CHECKING:
+    from rewardbot.rewards.goal_classifier import DeployedClassifier
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class ClassifierNode(RewardbotNode):
 
     def __init__(self) -> None:
         super().__init__("classifier_node")
-        torch.set_num_threads(1)
         self.settings = params.declare(self, ClassifierSettings, self.given)
         self.contract = load_contract(self.settings.robot)
         self._classifier: DeployedClassifier | None = None
+        self._weights, self._loading = b"", Loading("rewardbot.rewards.goal_classifier")
+        self._learners: Subscription[UInt8MultiArray] | None = None
         self._newest: dict[str, bytes] = {}
         self._answered = -1
         self._due = 0.0
@@ -50,19 +54,25 @@ class ClassifierNode(RewardbotNode):
         if self.settings.weights:
             self._classifier = read_classifier(user_path(self.settings.weights), self.contract)
         else:
-            self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
+            self._learners = self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
         for name in self.contract.cameras:
             self.subscribe_raw(Image, decode.camera_topic(name), partial(self._on_image, name), qos.IMAGES_NEWEST)
 
     def _on_weights(self, message: UInt8MultiArray) -> None:
-        self._classifier = DeployedClassifier(bytes(message.data))
-        self._answered = -1
+        self._weights = bytes(message.data)
+
+    def _take_weights(self) -> None:
+        """As policy_node does."""
+        expected = self._weights or (self._learners is not None and self._learners.get_publisher_count())
+        if expected and self._loading.done() and self._weights:
+            self._classifier, self._weights, self._answered = _deployed(self._weights), b"", -1
 
     def _on_image(self, camera: str, cdr: bytes) -> None:
         self._newest[camera] = cdr
 
     def work(self) -> float:
         """Answers when it is due and a new set of images is there."""
+        self._take_weights()
         now = time.monotonic()
         if self._classifier is None or now < self._due or len(self._newest) < len(self.contract.cameras):
             return LONGEST_WAIT_S
@@ -90,13 +100,22 @@ def read_classifier(path: Path, contract: RobotContract) -> DeployedClassifier:
         DataError: no such file, no classifier, or the robot's cameras are not those that it was trained with.
     """
     try:
-        classifier = DeployedClassifier(path.read_bytes())
+        classifier = _deployed(path.read_bytes())
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror}.",
                         next_step="rewardbot label-goal and rewardbot train write a classifier.safetensors.") from None
     blank = {name: np.zeros((camera.height, camera.width, 3), np.uint8) for name, camera in contract.cameras.items()}
     classifier.probability(blank)  # it refuses what does not fit
     return classifier
+
+
+def _deployed(data: bytes) -> DeployedClassifier:
+    import torch  # see Loading
+
+    from rewardbot.rewards.goal_classifier import DeployedClassifier
+
+    torch.set_num_threads(1)
+    return DeployedClassifier(data)
 
 
 def main() -> None:

@@ -79,8 +79,9 @@ class Robot:
         return found[-1] if found else ""
 
     def teach(self) -> None:
-        """Publishes the weights of a policy that has learned nothing."""
+        """Publishes the weights of a policy that has learned nothing, and waits until they are taken: torch comes with the first."""
         self._weights.publish(untrained(CONTRACT, "reach"))
+        self.client.wait(lambda: self.metric("newest_version") != "", "the weights to be taken")
 
     def request(self, **values: Any) -> None:
         parameters = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]

@@ -21,7 +21,9 @@ from rclpy.node import Node
 
 from rewardbot.ros.environment import PARENT_VARIABLE, set_defaults
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
+"""Of a busy machine: a node that learns needs two seconds of a core to start."""
+
 RESEND_S = 6.0
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import takewhile
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import MessageInfo, Subscription
+from rclpy.utilities import remove_ros_args
 
 import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
@@ -233,11 +235,14 @@ def start(make: Callable[[], RewardbotNode]) -> None:
 
 def _init(arguments: Sequence[str]) -> None:
     check_domain()
+    form = "They have the form --ros-args -p name:=value --params-file FILE -r from:=to."
     try:
+        # rcl still takes `name:=value` alone, as a remapping, where a parameter is meant.
+        if left := [*takewhile(lambda argument: argument != "--ros-args", arguments)] or remove_ros_args(args=["", *arguments])[1:]:
+            raise ConfigError(f"'{left[0]}' is no argument of a node.", next_step=form)
         rclpy.init(args=[sys.argv[0], *arguments], signal_handler_options=SignalHandlerOptions.NO)
     except (RCLError, RuntimeError) as error:
-        raise ConfigError(f"The ROS arguments cannot be used: {_first_line(error)}",
-                          next_step="They have the form --ros-args -p name:=value --params-file FILE -r from:=to.") from None
+        raise ConfigError(f"The ROS arguments cannot be used: {_first_line(error)}", next_step=form) from None
 
 
 def _make(make: Callable[[], RewardbotNode]) -> RewardbotNode:

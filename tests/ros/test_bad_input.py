@@ -14,6 +14,7 @@ from std_srvs.srv import Trigger
 
 from rewardbot.data.decode import EPISODE
 from rewardbot.ros import convert, qos
+from rewardbot.ros.node import serve
 from rewardbot.training import checkpoint
 from rewardbot.types import EpisodeInfo
 
@@ -62,6 +63,14 @@ def test_no_egl(back_end: str, domain: int) -> None:
                                  "__EGL_VENDOR_LIBRARY_FILENAMES": ""})
     assert result.returncode == 2, result.stderr
     assert "apt-get install -y libegl1" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["task:=lift"], ["--ros-args", "-p", "robot:=sim_arm", "--", "lift"]])
+def test_what_is_no_argument_of_a_node(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be overheard: somebody who asks for help would have started a node."""
+    assert serve(lambda: pytest.fail("a node was made"), lambda: True, arguments) == 2
+    said = capsys.readouterr().err
+    assert f"error: '{arguments[-1]}' is no argument of a node." in said and "--ros-args -p name:=value" in said
 
 
 def test_a_wrong_key_in_a_parameter_file(start_node: Any, tmp_path: Path) -> None:

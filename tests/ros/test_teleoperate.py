@@ -246,6 +246,7 @@ def test_a_touch_takes_over_from_the_policy_and_silence_gives_back(silent: Robot
     weights = robot.client.publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
     weights.publish(untrained(CONTRACT, "reach"))
     robot.client.wait(lambda: robot.metric("newest_version") == 1, "the policy")
+    robot.tick()  # a robot that was silent while torch was loaded is waited for
     robot.set(mode="explore", episodes=1, run=5)
     robot.client.wait(lambda: [event.info.extra["run"] for event in robot.events[-1:]] == [5], "the start")
     for touch in (False, True, False, False, True, False):

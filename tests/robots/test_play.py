@@ -52,13 +52,14 @@ def test_it_goes_everywhere_and_mostly_along_the_floor() -> None:
 
 
 def test_it_moves_what_lies_on_the_table() -> None:
-    """The puck is pushed in about half of the episodes; motion in the whole space does so in one of thirteen."""
+    """The puck is pushed in about half of the episodes; motion in the whole space does so in one of thirteen. Of 20 episodes 6 are
+    2.4 standard deviations fewer than the one, and 4 more than the other."""
     robot, player, moved = MujocoRobot("push", render=False), RandomPlay(CONTRACT), []
-    for start in range(12):
+    for start in range(20):
         robot.reset(start)
         player.begin_episode(start)
         puck = robot.data.body("puck").xpos.copy()
         for _ in range(robot.task.horizon):
             robot.send(player.act(robot.tool))
         moved.append(np.linalg.norm(robot.data.body("puck").xpos - puck) > 0.01)
-    assert sum(moved) > 2
+    assert sum(moved) >= 6

@@ -43,6 +43,7 @@ class Task:
         actor: of policy_node, to evaluate.
         least_version: of the weights.
         settled: whether what has ended so far has been dealt with, so that what is missing really is.
+        clear: whether it is known what became of all that ended, so that `first` is not asked too early when a node is started anew.
         needs: nodes without which nothing is conducted.
     """
 
@@ -55,6 +56,7 @@ class Task:
     actor: str = "rl"
     least_version: Callable[[], int] = lambda: 0
     settled: Callable[[], bool] = lambda: True
+    clear: Callable[[], bool] = lambda: True
     needs: tuple[str, ...] = ("sim_node", "policy_node")
 
 
@@ -97,6 +99,8 @@ class Conductor:
             over = node.text("policy_node", "mode") == "idle" and node.value("policy_node", "run") == node.run
             idle_since = (idle_since or now) if over else 0.0
             if asked == processes and not (over and now - idle_since > SETTLED_S and task.settled()):
+                return False
+            if not task.clear():
                 return False
             in_vain += 1
             asked, idle_since = processes, 0.0

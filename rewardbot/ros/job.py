@@ -228,13 +228,17 @@ class _Job:
             waited = time.monotonic() - last_end
             return waited > GIVEN_UP_S or (waited > 2.0 and node.value("recorder_node", "episodes_open") == 0)
 
+        def clear() -> bool:
+            """An episode whose end we did not hear, since its robot was killed then, is known to the recorder only."""
+            return node.value("recorder_node", "episodes_ending") == 0
+
         def done() -> bool:
             self._share(have() / wanted, f"{have()} of {wanted}")
             return have() >= wanted and settled()
 
         if have() < wanted:
             self._conductor.conduct(
-                Task(mode, stream, first=first, done=done, settled=settled, progress=lambda: (known, have()),
+                Task(mode, stream, first=first, done=done, settled=settled, clear=clear, progress=lambda: (known, have()),
                      episodes=lambda: max(1, wanted - have()), needs=("sim_node", "policy_node", "recorder_node")),
                 self._progress.phases[0])
             node.switch("simulated_operator", False)

@@ -81,8 +81,8 @@ class RecorderNode(RewardbotNode):
         recorder.finish()
         state: dict[str, int | str] = {
             "episodes_saved": recorder.saved, "episodes_rejected": recorder.rejected, "episodes_abandoned": recorder.abandoned,
-            "episodes_discarded": recorder.discarded, "episodes_open": recorder.open, "last_rejection": recorder.last_rejection,
-            "last_problem": recorder.last_problem}
+            "episodes_discarded": recorder.discarded, "episodes_open": recorder.open, "episodes_ending": recorder.ending,
+            "last_rejection": recorder.last_rejection, "last_problem": recorder.last_problem}
         news = any(self.metrics.get(key) != value for key, value in state.items())
         self.metrics |= {"record": self._state.record, **state}
         if news:

@@ -154,6 +154,11 @@ class EpisodeRecorder:
         """Number of episodes that are being written or put in their place."""
         return len(self._open) + len(self._keeping)
 
+    @property
+    def ending(self) -> int:
+        """Number of those that have ended, and of which it is not known yet what becomes of them."""
+        return sum(episode.end is not None for episode in self._open) + len(self._keeping)
+
     def event(self, event: EpisodeEvent, cdr: bytes) -> None:
         """Takes an event of the `episode` topic; `cdr` is its message as it came.
 

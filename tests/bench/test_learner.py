@@ -85,8 +85,8 @@ def test_loop_and_batched_critics_are_the_same_function() -> None:
 
 def test_only_the_end_to_end_update_trains_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    original = _end_to_end.adam
-    monkeypatch.setattr(_end_to_end, "adam", lambda parameters, rate: made.extend(found := list(parameters)) or original(found, rate))
+    original = _end_to_end.Adam
+    monkeypatch.setattr(_end_to_end, "Adam", lambda parameters, rate: made.extend(found := list(parameters)) or original(found, rate))
     cached, trained = _end_to_end.cached_and_end_to_end("cpu", seed=0)
     before = [parameter.clone() for parameter in made]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -133,6 +134,14 @@ def test_a_node_that_was_started_anew_is_asked_from_where_it_was(graph: Graph, n
     begun = [request for request in graph.requests if request[0] == "evaluate"]
     assert len(begun) == 2 and 0 < begun[1][1] < 8 and begun[1][2] == 8 - begun[1][1]
     assert scored == dict.fromkeys(range(8), 1)
+
+
+def test_nothing_is_asked_for_until_it_is_known_what_became_of_all_that_ended(graph: Graph) -> None:
+    task, scored = evaluation(graph, 3)
+    early: list[tuple[Any, ...]] = []
+    graph.each_round = lambda: early.extend(graph.requests if graph.now < 3.0 else [])
+    conduct(graph, replace(task, clear=lambda: graph.now >= 3.0))
+    assert not early and graph.requests == [("evaluate", 0, 3), ("idle", 3, 0)] and scored == dict.fromkeys(range(3), 1)
 
 
 def test_nothing_is_conducted_while_the_learner_is_away(graph: Graph) -> None:

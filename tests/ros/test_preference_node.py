@@ -221,6 +221,7 @@ def test_a_model_that_cannot_be_reached_is_said_and_people_may_not_answer_for_it
     node = start("-p", "teacher:=model", "-p", "endpoint.url:=http://127.0.0.1:9/v1")
     window = Window(client, "ann")
     window.wait(lambda: "cannot be reached" in str(window.status.get("trouble", "")), "what is the matter with the model")
+    window.wait(lambda: window.open, "a question")
     refused = window.prefers(next(iter(window.open.values())))
     assert not refused.done and "for model" in refused.said
     assert node.end() == 0

@@ -31,7 +31,7 @@ import json, sys
 from pathlib import Path
 from rewardbot.ros.job import DemoOptions, run_demo
 folder = Path(sys.argv[1])
-options = DemoOptions(task="reach", demos=4, episodes=5, learn_s=float(sys.argv[2]), config=str(folder / "quick.yaml"),
+options = DemoOptions(task="reach", demos=4, episodes=15, learn_s=float(sys.argv[2]), config=str(folder / "quick.yaml"),
                       resume=len(sys.argv) > 3)
 print("result", json.dumps(run_demo(options, folder, live=False)))
 """
@@ -112,8 +112,8 @@ def test_nothing_finished_is_lost_whatever_is_killed(domain: int, tmp_path: Path
 
     summary = from_mapping(Summary, second.result)
     assert summary.success.keys() == summary.intervals.keys() == {"bc", "bc_tuned", "rl"}
-    assert (summary.task, summary.episodes, summary.demonstrations) == ("reach", 5, len(demonstrations))
-    assert all(len(results) == 5 and None not in results for results in record.evaluations.values())
+    assert (summary.task, summary.episodes, summary.demonstrations) == ("reach", 15, len(demonstrations))
+    assert all(len(results) == 15 and None not in results for results in record.evaluations.values())
 
     assert recorded(tmp_path) == demonstrations, "recorded once, and kept"
     infos = [read_header(path).info for path in list_episodes(tmp_path / "demonstrations")]

@@ -17,7 +17,8 @@ from rewardbot.bench._kept import Kept
 from rewardbot.bench._library_control import random
 from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
-from rewardbot.training.self_play import REACHER, SMALL, Round, SelfPlay, SelfPlayConfig
+from rewardbot.training.self_play import REACHER, SMALL, SelfPlay, SelfPlayConfig
+from rewardbot.training.self_play_sides import Round
 from rewardbot.training.state_loop import Act, Env, make_env, outcomes, start_seeds
 
 SEEDS = (0, 1, 2)

@@ -20,58 +20,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from dataclasses import dataclass, replace
+from typing import Any
 
-import gymnasium
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from rewardbot.config import setting
 from rewardbot.errors import ConfigError
 from rewardbot.policies.sac import SACConfig
-from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, name_of, vector
-
-Points = NDArray[np.float64]
-
-STOP = 0.8
-"""The setter stops where its last action is above this: drawn uniformly, once in ten steps."""
+from rewardbot.training.self_play_sides import Place, Points, Reaching, Round, Setting, world_of
+from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, name_of
 
 SMALL = StateLoopConfig(steps=10_000, start_steps=500, sac=SACConfig(hidden=64, batch=128, rate=1e-3, discount=0.97))
 # Entropy is a wage for each step, and being there ends it: at a temperature of 1, where a learned one begins, it outweighs what a
 # step costs, and the reacher keeps away from its goals.
 REACHER = replace(SMALL, sac=replace(SMALL.sac, temperature=0.05, target_step=0.02))
-
-
-class World(Protocol):
-    """What a gymnasium environment has besides, to play in it: things at points, of which P matter, and where these should be.
-
-    Attributes:
-        points: where the things are, float64 (P, D).
-        goal: where they should be, float64 (P, D); NaN where it does not matter. `reset` makes it the task's own.
-    """
-
-    @property
-    def points(self) -> Points: ...
-
-    goal: Points
-
-    def aim(self, goal: Points) -> NDArray[np.float32]:
-        """Sets the goal; the observation, which tells how far away it is."""
-        ...
-
-    def toward(self, seen: NDArray[np.float32], points: Points, goal: Points) -> NDArray[np.float32]:
-        """What would have been observed instead of `seen`, with things at `points`, had that been the goal."""
-        ...
-
-    def shown(self, start: Points, points: Points) -> Points:
-        """The goal that is set by having brought things from `start` to `points`."""
-        ...
-
-    def reached(self, points: Points, goal: Points) -> bool:
-        """Whether things at `points` are near enough to a goal."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -84,22 +48,6 @@ class SelfPlayConfig:
     hindsight: int = setting(4, "places that were come to later, for which each step is learned from, too", min=0)
     setter: StateLoopConfig = setting(SMALL, "how the setter learns; its `steps` are not used")
     reacher: StateLoopConfig = setting(REACHER, "how the reacher learns; its `steps` are those of both")
-
-
-@dataclass(frozen=True)
-class Round:
-    """What came of a round.
-
-    Attributes:
-        distance: from start to goal, of the thing that had furthest to go, in the world's unit.
-        setter_steps, reacher_steps: t_A and t_B.
-        reached: whether the reacher got there.
-    """
-
-    distance: float
-    setter_steps: int
-    reacher_steps: int
-    reached: bool
 
 
 class SelfPlay:
@@ -122,8 +70,8 @@ class SelfPlay:
         if not hasattr(env.unwrapped, "aim"):
             raise ConfigError(f"Nobody can set goals in {name_of(env)}.", valid="--task reach --state, or --task push --state.")
         self.env, self.config = env, config
-        self._reaching = _Reaching(env, config)
-        self._setting = _Setting(env, config, self._reach)
+        self._reaching = Reaching(env, config.together, config.scale)
+        self._setting = Setting(env, config.together, config.scale, self._reach)
         self.rounds = list[Round]()
         self._draw = np.random.default_rng(seed)
         # Neither is cut off in the middle of an episode: whoever calls `advance` knows when it is enough.
@@ -163,9 +111,9 @@ class SelfPlay:
         self.setter.restore(state["setter"])
         self.reacher.restore(state["reacher"])
 
-    def _tell(self, name: str, came: Sequence[_Place], goals: Sequence[Points] = ()) -> None:
+    def _tell(self, name: str, came: Sequence[Place], goals: Sequence[Points] = ()) -> None:
         """Each step of what was done as if the reacher had done it, for some goals, and for places that were come to later."""
-        replay, world, start = self.reacher.replay, _world(self.env), came[0].points
+        replay, world, start = self.reacher.replay, world_of(self.env), came[0].points
         replay.begin(name)
         for number, (before, after) in enumerate(itertools.pairwise(came), 1):
             later = self._draw.integers(number, len(came), self.config.hindsight)
@@ -187,7 +135,7 @@ class SelfPlay:
 
 def reaches(env: Env, act: Callable[[NDArray[np.float32]], NDArray[np.float32]], seeds: Iterable[int], steps: int) -> list[bool]:
     """Whether the task's own goal is reached within some steps, for each seed of a start state."""
-    world, sizes, found = _world(env), Spaces.of(env), list[bool]()
+    world, sizes, found = world_of(env), Spaces.of(env), list[bool]()
     for seed in seeds:
         state, _ = env.reset(seed=seed)
         there = world.reached(world.points, world.goal)
@@ -198,93 +146,3 @@ def reaches(env: Env, act: Callable[[NDArray[np.float32]], NDArray[np.float32]],
             there = world.reached(world.points, world.goal)
         found.append(there)
     return found
-
-
-def _world(env: Env) -> World:
-    return cast("World", env.unwrapped)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What was seen, where things were, and the action that led there."""
-
-    seen: NDArray[np.float32]
-    points: Points
-    action: NDArray[np.float32]
-
-
-@dataclass
-class _Side(gymnasium.Env[Any, Any]):
-    env: Env
-    config: SelfPlayConfig
-    world: World = field(init=False)
-    sizes: Spaces = field(init=False)
-    came: list[_Place] = field(default_factory=list, init=False)
-
-    def __post_init__(self) -> None:
-        self.world, self.sizes = _world(self.env), Spaces.of(self.env)
-        self.observation_space = self.env.observation_space
-
-    def start(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What is done from now on begins here."""
-        self.came = [_Place(vector(state), self.world.points, np.zeros(self.sizes.actions, np.float32))]
-        return self.came[0].seen
-
-    def go(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """A step of the world, with an action in [-1, 1]."""
-        state, _, _, _, info = self.env.step(self.sizes.action(action))
-        self.came.append(_Place(vector(state), self.world.points, action))
-        return vector(state), info
-
-
-class _Setting(_Side):
-    """The setter's side: its own episode, and in its last step one of the reacher's."""
-
-    def __init__(self, env: Env, config: SelfPlayConfig, reach: Callable[[int, Points, int], tuple[int, bool]]) -> None:
-        super().__init__(env, config)
-        self.action_space = spaces.Box(-1.0, 1.0, (self.sizes.actions + 1,), np.float32)
-        self._reach, self._seed, self._taken = reach, 0, 0
-        self.goal = self.world.points
-        self.told = Round(0.0, 0, 0, False)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        self._seed, self._taken = int(seed or 0), 0
-        self.env.reset(seed=self._seed)
-        return self.start(self.world.aim(self.world.points)), {}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        state, _ = self.go(action[:-1])
-        self._taken += 1
-        if action[-1] <= STOP and self._taken < self.config.together - 1:
-            return state, 0.0, False, False, {}
-        start = self.came[0].points
-        goal = self.goal = self.world.shown(start, self.world.points)
-        steps, there = 0, self.world.reached(start, goal)
-        if not there:
-            steps, there = self._reach(self._seed, goal, self.config.together - self._taken)
-        far = float(np.nanmax(np.linalg.norm(goal - start, axis=-1)))
-        self.told = Round(far, self._taken, steps, there)
-        return state, self.config.scale * max(0, steps - self._taken), True, False, {}
-
-
-class _Reaching(_Side):
-    """The reacher's side; `begin` says where from and where to."""
-
-    def __init__(self, env: Env, config: SelfPlayConfig) -> None:
-        super().__init__(env, config)
-        self.action_space = spaces.Box(-1.0, 1.0, (self.sizes.actions,), np.float32)
-        self.begin(0, None, config.together)
-
-    def begin(self, seed: int, goal: Points | None, left: int) -> None:
-        """The next episode starts from `seed`, towards a goal (None: the task's own), with so many steps."""
-        self._seed, self._goal, self._left, self.taken, self.there = seed, goal, left, 0, False
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        state, info = self.env.reset(seed=self._seed)
-        return self.start(state if self._goal is None else self.world.aim(self._goal)), info
-
-    def step(self, action: NDArray[np.float32]) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        state, info = self.go(action)
-        self.taken += 1
-        self.there = self.world.reached(self.world.points, self.world.goal)
-        return state, -self.config.scale, self.there, self.taken >= self._left, info

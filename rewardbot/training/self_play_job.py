@@ -12,7 +12,8 @@ import numpy as np
 from rewardbot.config import from_mapping, merge, setting, to_mapping
 from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import CHECKPOINT
-from rewardbot.training.self_play import Round, SelfPlay, SelfPlayConfig
+from rewardbot.training.self_play import SelfPlay, SelfPlayConfig
+from rewardbot.training.self_play_sides import Round
 from rewardbot.training.state_job import Report, Trained
 from rewardbot.training.state_loop import Env, outcomes, start_seeds
 from rewardbot.training.state_options import StateOptions

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,81 +16,31 @@ from rewardbot.data import cdr, decode
 from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import StampedMessage, episode_messages
-from rewardbot.data.episodes import list_episodes, raw_messages, read_episode, read_header, write_episode
+from rewardbot.data.episodes import list_episodes, read_episode, read_header, write_episode
 from rewardbot.data.repair import mend, repair
-from rewardbot.robots.robot import CameraContract, load_contract
+from rewardbot.robots.robot import CameraContract
 from rewardbot.ros import recording
 from rewardbot.ros.keeping import catch_up
 from rewardbot.ros.recording import EpisodeRecorder
-from rewardbot.types import Episode, EpisodeInfo
+from rewardbot.types import EpisodeInfo
 from tests.full_disk import full_disk
-
-CONTRACT = load_contract()
-STEPS = 6
-FRONT, WRIST = decode.camera_topic("front"), decode.camera_topic("wrist")
-
-
-def make_episode(number: int, source: Any = "demonstration") -> Episode:
-    random = np.random.default_rng(number)
-    images = {name: random.integers(0, 256, (STEPS + 1, c.height, c.width, 3), np.uint8) for name, c in CONTRACT.cameras.items()}
-    actions = random.uniform(-1, 1, (STEPS, CONTRACT.action_dim)).astype(np.float32)
-    first = 1.0 + number * (STEPS + 1) * 0.1
-    stamps = np.round(first + 0.1 * np.arange(STEPS + 1), 3)
-    return Episode(
-        EpisodeInfo(f"episode-{number}", "lift", CONTRACT.name, source, success=True), stamps, images,
-        random.uniform(0, 1, (STEPS + 1, 4)).astype(np.float32), actions, actions)
-
-
-def feed(recorder: EpisodeRecorder, item: StampedMessage) -> None:
-    data = bytes(cdr.serialize(item.message, item.msgtype))
-    if item.topic == decode.EPISODE:
-        recorder.event(decode.episode_event(item.message), data)
-    else:
-        recorder.add(item.topic, data)
-
-
-def play(recorder: EpisodeRecorder, messages: Iterable[StampedMessage]) -> None:
-    """Feeds all, and waits for the bags that become of it."""
-    for item in messages:
-        feed(recorder, item)
-    recorder.wait()
-
-
-def recorder_in(folder: Path, **options: Any) -> EpisodeRecorder:
-    """One that records demonstrations only."""
-    return EpisodeRecorder(CONTRACT, lambda event: folder, wanted=lambda event: event.info.source == "demonstration", **options)
-
-
-def without(messages: Iterable[StampedMessage], topic: str, stamp_ns: int) -> list[StampedMessage]:
-    return [item for item in messages if (item.topic, item.stamp_ns) != (topic, stamp_ns)]
-
-
-def later_event(kind: Literal["verdict", "discard"], episode: Episode, success: bool | None = None) -> EpisodeEvent:
-    return EpisodeEvent(kind, 0, replace(episode.info, success=success))
-
-
-def messages_in(bag: Path) -> dict[str, list[int]]:
-    """Topic -> stamps [ns]."""
-    found: dict[str, list[int]] = {}
-    for topic, _, stamp, _ in raw_messages(bag):
-        found.setdefault(topic, []).append(stamp)
-    return found
-
-
-def order_as_sent(messages: list[StampedMessage]) -> list[StampedMessage]:
-    return messages
-
-
-def events_first(messages: list[StampedMessage]) -> list[StampedMessage]:
-    return sorted(messages, key=lambda m: m.topic != decode.EPISODE)
-
-
-def topic_by_topic(messages: list[StampedMessage]) -> list[StampedMessage]:
-    return sorted(messages, key=lambda m: m.topic)
-
-
-def data_first(messages: list[StampedMessage]) -> list[StampedMessage]:
-    return sorted(messages, key=lambda m: m.topic == decode.EPISODE)
+from tests.ros.feeding import (
+    CONTRACT,
+    FRONT,
+    STEPS,
+    WRIST,
+    data_first,
+    events_first,
+    feed,
+    later_event,
+    make_episode,
+    messages_in,
+    order_as_sent,
+    play,
+    recorder_in,
+    topic_by_topic,
+    without,
+)
 
 
 @pytest.mark.parametrize("order", [order_as_sent, events_first, topic_by_topic, data_first])
@@ -140,53 +90,6 @@ def test_an_episode_that_another_one_interrupts_is_given_up(tmp_path: Path) -> N
     assert (recorder.saved, recorder.rejected, recorder.abandoned) == (1, 0, 1), "who broke it off meant to"
     recorder.close()
     assert [path.name for path in tmp_path.iterdir()] == ["episode-1"]
-
-
-def sooner(episode: Episode, seconds: float) -> Episode:
-    return Episode(**{**vars(episode), "stamps": np.round(episode.stamps - seconds, 3)})
-
-
-@pytest.mark.parametrize("order", [order_as_sent, events_first, topic_by_topic])
-def test_a_clock_that_jumps_back_costs_the_episode_that_was_open_and_no_other(tmp_path: Path, order: Any) -> None:
-    """The robot is started anew, at once: its time begins again."""
-    recorder = recorder_in(tmp_path)
-    first, broken = make_episode(10), make_episode(11)
-    play(recorder, order(list(episode_messages(first, CONTRACT))))
-    messages = list(episode_messages(broken, CONTRACT))
-    play(recorder, messages[: len(messages) // 2])
-    after = [sooner(make_episode(number), 0.9) for number in (0, 1)]
-    play(recorder, order([item for episode in after for item in episode_messages(episode, CONTRACT)]))
-    assert [path.name for path in list_episodes(tmp_path)] == ["episode-0", "episode-1", "episode-10"]
-    assert recorder.saved == 3 and recorder.rejected + recorder.abandoned == 1 and recorder.open == 0
-    np.testing.assert_array_equal(read_episode(tmp_path / "episode-0").images["front"], after[0].images["front"])
-
-
-def test_what_comes_late_of_the_clock_before_is_not_of_the_next_episode(tmp_path: Path) -> None:
-    recorder = recorder_in(tmp_path)
-    messages = list(episode_messages(make_episode(11), CONTRACT))
-    half = len(messages) // 2
-    play(recorder, messages[:half])
-    start, first, *others = order_as_sent(list(episode_messages(sooner(make_episode(0), 0.9), CONTRACT)))
-    late = [item for item in messages[half:] if item.topic == WRIST]
-    assert start.topic == decode.EPISODE and first.topic != WRIST and len(late) > 1
-    play(recorder, [start, first, *late, *others])
-    assert [path.name for path in list_episodes(tmp_path)] == ["episode-0"]
-    assert recorder.saved == 1 and recorder.rejected == 1 and recorder.open == 0
-
-
-def test_a_clock_that_jumps_back_while_an_ended_episode_waits(tmp_path: Path) -> None:
-    recorder = recorder_in(tmp_path)
-    messages = episode_messages(make_episode(10), CONTRACT)
-    play(recorder, [item for item in messages if item.topic != WRIST or item.stamp_ns < 8_300_000_000])
-    assert recorder.open == 1
-    play(recorder, episode_messages(sooner(make_episode(0), 0.9), CONTRACT))
-    assert recorder.rejected == 1 and "clock jumped back" in recorder.last_rejection
-    assert [path.name for path in list_episodes(tmp_path)] == ["episode-0"]
-    problems = read_header(tmp_path / "episode-10.rejected").info.extra["problems"]
-    assert problems == [f"{WRIST} stopped 400 ms before the end", "the robot's clock jumped back"]
-
-
-# What is said of an episode later
 
 
 @pytest.mark.parametrize("restarted", [False, True])

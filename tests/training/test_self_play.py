@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.sac import SACConfig
 from rewardbot.training.kept_state import load, save
-from rewardbot.training.self_play import STOP, SelfPlay, SelfPlayConfig, reaches
+from rewardbot.training.self_play import SelfPlay, SelfPlayConfig, reaches
+from rewardbot.training.self_play_sides import STOP
 from rewardbot.training.state_loop import StateLoopConfig
 from tests.training.point import Point
 

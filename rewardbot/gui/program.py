@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rewardbot.errors import RewardbotError
 from rewardbot.gui.screen import check_screen
-from rewardbot.ros.node import Signals
+from rewardbot.ros.node import Signals, leave
 from rewardbot.ros.ports import own_ports
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[Looks], QWi
     with own_ports():
         started = bridge.start()
     if not started:
-        sys.exit(bridge.exit_code)
+        leave(bridge.exit_code)
     end_when_lost(name, bridge.close)
     looks = theme.looks(bridge.settings.look, application)
     theme.apply(application, looks)
@@ -59,4 +59,4 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[Looks], QWi
     window.show()
     application.exec_()
     bridge.close()
-    sys.exit(bridge.exit_code)
+    leave(bridge.exit_code)

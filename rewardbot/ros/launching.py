@@ -39,12 +39,14 @@ def describe(name: str) -> Any:
                 return node(start, left - 1)
 
             def end(event: Any, context: Any) -> Any:
-                return Shutdown(reason=f"{start.name} ended") if event.returncode in (0, USER_MISTAKE) else None
+                stays_down = start.restart != "on-failure" or event.returncode in (0, USER_MISTAKE)
+                # All end in a shutdown; each would announce another one.
+                return Shutdown(reason=f"{start.name} ended") if stays_down and not context.is_shutdown else None
 
             policy: dict[str, Any] = (
                 {"on_exit": leave} if start.leaves else
                 {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS, "on_exit": end}
-                if start.restart == "on-failure" else {"on_exit": Shutdown(reason=f"{start.name} ended")})
+                if start.restart == "on-failure" else {"on_exit": end})
             return Node(
                 package="rewardbot", executable=start.name, name=start.name, namespace=start.namespace,
                 parameters=[*start.parameter_files, dict(start.parameters)], remappings=list(start.remappings.items()),

@@ -85,9 +85,9 @@ def as_launch_ros_would(node: Node) -> dict[str, Any]:
             "restarts": options.get("respawn", False) or isinstance(after(node, -9), Node)}
 
 
-def after(node: Node, code: int) -> Any:
-    """What becomes of the launch when a node has ended."""
-    return node.options["on_exit"](types.SimpleNamespace(returncode=code), None)
+def after(node: Node, code: int, *, shutdown: bool = False) -> Any:
+    """What becomes of the launch when a node has ended, perhaps in a shutdown that is under way."""
+    return node.options["on_exit"](types.SimpleNamespace(returncode=code), types.SimpleNamespace(is_shutdown=shutdown))
 
 
 def as_supervisor_does(start: NodeStart) -> dict[str, Any]:
@@ -117,6 +117,7 @@ def test_a_launched_node_that_the_user_must_mend_ends_the_launch_and_one_that_cr
     for node in launched("sim", {}):
         assert isinstance(after(node, 2), Shutdown) and isinstance(after(node, 0), Shutdown)
         assert after(node, -9) is None and after(node, 1) is None
+        assert after(node, 0, shutdown=True) is None, "one shutdown is announced, not one for each node"
     starters = [{node.options["additional_env"]["REWARDBOT_STARTER"] for node in launched("sim", {})} for _ in range(2)]
     assert len(starters[0]) == 1 and starters[0] != starters[1], "one for all nodes of a launch, another in the next"
 

@@ -31,26 +31,29 @@ def describe(name: str) -> Any:
         values = argument_values(graph, {argument.name: given[argument.name] for argument in graph.arguments})
 
         def node(start: NodeStart, left: int = MOST_RESTARTS) -> Any:
-            def leave(event: Any, context: Any) -> Any:
+            def leave(event: Any) -> Any:
                 if event.returncode == USER_MISTAKE and left == MOST_RESTARTS:
                     return Shutdown(reason=f"{start.name} ended")
                 if event.returncode in (0, USER_MISTAKE) or not left:
                     return LogInfo(msg=f"{start.name} is gone; the others go on. To open it again: {start.command}")
                 return node(start, left - 1)
 
-            def end(event: Any, context: Any) -> Any:
+            def end(event: Any) -> Any:
                 stays_down = start.restart != "on-failure" or event.returncode in (0, USER_MISTAKE)
-                # All end in a shutdown; each would announce another one.
-                return Shutdown(reason=f"{start.name} ended") if stays_down and not context.is_shutdown else None
+                return Shutdown(reason=f"{start.name} ended") if stays_down else None
 
-            policy: dict[str, Any] = (
-                {"on_exit": leave} if start.leaves else
-                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS, "on_exit": end}
-                if start.restart == "on-failure" else {"on_exit": end})
+            def on_exit(event: Any, context: Any) -> Any:
+                if context.is_shutdown:  # in which all of them end
+                    return None
+                return leave(event) if start.leaves else end(event)
+
+            restarts: dict[str, Any] = (
+                {"respawn": True, "respawn_delay": 1.0, "respawn_max_retries": MOST_RESTARTS}
+                if start.restart == "on-failure" and not start.leaves else {})
             return Node(
                 package="rewardbot", executable=start.name, name=start.name, namespace=start.namespace,
                 parameters=[*start.parameter_files, dict(start.parameters)], remappings=list(start.remappings.items()),
-                output="screen", emulate_tty=True, additional_env=environment, **policy)
+                output="screen", emulate_tty=True, additional_env=environment, on_exit=on_exit, **restarts)
 
         return [node(start) for start in resolve(graph, values)]
 

@@ -129,6 +129,7 @@ def test_a_launched_window_that_is_closed_leaves_the_others_and_says_how_it_come
     assert isinstance(closed, LogInfo) and "preference_window --ros-args" in closed.options["msg"]
     assert 'annotator:="ann"' in closed.options["msg"]
     assert isinstance(after(window, 2), Shutdown), "a mistake in the command"
+    assert after(window, 0, shutdown=True) is None, "it is not to be opened again"
     for _ in range(5):
         window = after(window, 1)
         assert isinstance(window, Node) and window.options["parameters"] == nodes["preference_window"].options["parameters"]

@@ -31,7 +31,7 @@ from rewardbot.feedback import answers, queries
 from rewardbot.feedback.feedback import LEVELS, Feedback, Kind, Query, Skip
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
-from rewardbot.feedback.repeats import repeat
+from rewardbot.feedback.repeats import repeat, second
 from rewardbot.feedback.schedule import Schedule, due
 from rewardbot.feedback.teachers.base import Teacher
 from rewardbot.feedback.teachers.recorded import Human, Recorded
@@ -76,6 +76,8 @@ class AskingConfig:
                             "one of before, by which the alarm measures agreement", min=0.0, max=1.0)
     newest: int = setting(10, "episodes that are the newest ones there", min=1)
     repeats: int = setting(10, "answers after which a person is asked a pair again, with its sides swapped; 0: never", min=0)
+    second: float = setting(0.1, "share of a person's answers that are to questions which somebody else has answered, to see how far "
+                            "people agree; while two or more answer", min=0.0, max=1.0)
     ties: float = setting(0.0, "how readily two clips alike are called equal, see `answers.pair`", min=0.0)
     schedule: Schedule = setting(Schedule(), "how many questions when")
 
@@ -180,7 +182,7 @@ class Asking:
         asked = 0
         if count:
             rng = np.random.default_rng([self._seed, len(history.queries)])
-            questions = self._repeats(history)
+            questions = self._repeats(history)[:count]
             if count > len(questions):
                 questions += self._questions(history, episodes, judge, count - len(questions), version, rng)
             for query in questions:
@@ -243,9 +245,14 @@ class Asking:
         return made
 
     def _repeats(self, history: History) -> list[Query]:
-        """At most one; a machine's consistency is known."""
-        again = repeat(history, self._config.repeats, self._seed, self._clock()) if isinstance(self._teacher, Human) else None
-        return [again] if again is not None and "pair" in self._config.kinds else []
+        """Of the same person, at most one, and of others; a machine's consistency is known."""
+        if not isinstance(self._teacher, Human):
+            return []
+        config, now = self._config, self._clock()
+        people = history.there(now)
+        again = repeat(history, config.repeats, self._seed, now) if "pair" in config.kinds else None
+        return [*([again] if again is not None else []),
+                *(second(history, config.second, people, self._seed, now) if len(people) > 1 and not self._teacher.name else ())]
 
     def _checks_due(self, history: History, count: int) -> int:
         """How many of so many questions are checks, so that their share is right over all that a reward has asked."""
@@ -257,7 +264,8 @@ class Asking:
     def _look(self, history: History) -> History:
         self.answered = len(history.active())
         self.skipped = sum(isinstance(response, Skip) for response in history.responses.values())
-        self.waiting = sum(query.to == self._teacher.name for query in history.waiting())
+        asked = {self._teacher.name, *(history.there(self._clock()) if isinstance(self._teacher, Human) else ())}
+        self.waiting = sum(query.to in asked for query in history.waiting())  # whoever has gone leaves their questions to nobody
         return history
 
     @contextlib.contextmanager

@@ -6,6 +6,7 @@ The ledger is all that it remembers. What it was told is on the disk before it s
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -33,15 +34,17 @@ class Desk:
         name: of this process, see `Questions`.
         rewards_of: asked once about each clip of a question, for who wants to know why it is asked.
         stale_after: a question is withdrawn when the reward that asked is older than the present one by more than this.
+        clock: tells the time, that of the ledger [s since 1970].
 
     Attributes:
         version: of the present reward, 0 before there is one.
     """
 
     def __init__(
-        self, ledger: Ledger, bag_of: BagOf, *, name: str, rewards_of: RewardsOf = lambda segment: (), stale_after: int = 200
+        self, ledger: Ledger, bag_of: BagOf, *, name: str, rewards_of: RewardsOf = lambda segment: (), stale_after: int = 200,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.ledger, self.version = ledger, 0
+        self.ledger, self.version, self._clock = ledger, 0, clock
         self._bag_of, self._rewards_of, self._stale_after = bag_of, rewards_of, stale_after
         self._stored: dict[tuple[str, Entry], int] = {}
         self._seen = 0
@@ -71,8 +74,9 @@ class Desk:
         before = self._open
         self._open = {query.id: found for query in history.waiting() if (found := self._shown(query)) is not None}
         self._closed += [self._why(history, id) for id in before if id not in self._open]
-        if self._open.keys() != before.keys():
-            self._questions = Questions(self._questions.desk, tuple(self._open.values()), tuple(self._closed))
+        people = history.there(self._clock())
+        if self._open.keys() != before.keys() or people != self._questions.people:
+            self._questions = Questions(self._questions.desk, tuple(self._open.values()), tuple(self._closed), people)
 
     # Parts ---------------------------------------------------------------------------------------------------------------
 

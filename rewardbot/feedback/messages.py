@@ -19,6 +19,7 @@ withdrawn while a window showed it is `closed`; an answer to it that is on its w
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -83,11 +84,19 @@ class Questions:
 
     Attributes:
         desk: another one in each process of a desk.
+        people: annotators who are there, by name; the questions are dealt out to them.
     """
 
     desk: str
     open: tuple[Question, ...] = ()
     closed: tuple[Closed, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def of(self, annotator: str) -> tuple[Question, ...]:
+        """What that annotator may answer: first what is dealt to them, so that no two look at the same, then the rest."""
+        people = sorted({*self.people, annotator})
+        found = [one for one in self.open if one.query.to in ("", annotator)]
+        return tuple(sorted(found, key=lambda one: annotator != (one.query.to or people[_number(one.query.id) % len(people)])))
 
     def to_text(self) -> str:
         """JSON."""
@@ -192,6 +201,11 @@ def query_of(entry: Entry) -> str:
     """Id of the query that an answer or an amendment is to; empty for others."""
     response = entry.response if isinstance(entry, Amend) else entry
     return "" if isinstance(response, (Query, Undo, Withdraw)) else response.given.query
+
+
+def _number(id: str) -> int:
+    """The same for the same id in every process."""
+    return zlib.crc32(id.encode())
 
 
 def _write(values: dict[str, Any]) -> str:

@@ -22,6 +22,10 @@ from rewardbot.feedback.feedback import (
 RecordKind = Literal["query", "answer", "undo", "amend", "withdraw"]
 
 
+THERE_S = 300.0
+"""How long ago somebody may have put something on record to be taken for there [s]."""
+
+
 class LedgerError(DataError):
     """A ledger that cannot be used, or a record that cannot follow those that are there. What was stored is still there."""
 
@@ -124,12 +128,14 @@ class History:
     Attributes:
         queries: all queries by id, in the order in which they were asked.
         responses: what counts, skips too, by the id of the answer's record and in the order of these ids.
+        heard: when each annotator put something on record last [s since 1970].
         last: id of the last record, 0 before the first.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.queries: dict[str, Query] = {}
         self.responses: dict[int, Response] = {}
+        self.heard: dict[str, float] = {}
         self.last = 0
         self._answers: dict[tuple[str, str], int] = {}
         for record in records:
@@ -144,6 +150,10 @@ class History:
         answered = {query for query, _ in self._answers}
         return [query for id, query in self.queries.items()
                 if id not in answered and (annotator is None or query.to in ("", annotator))]
+
+    def there(self, now: float) -> tuple[str, ...]:
+        """Annotators who are at their windows, as far as what they do tells, by name; `now` is the time [s since 1970]."""
+        return tuple(sorted(name for name, heard in self.heard.items() if now - heard <= THERE_S))
 
     def check(self, annotator: str, entry: Entry) -> None:
         """Checks that `annotator` may add `entry` now.
@@ -202,6 +212,8 @@ class History:
             if entry.given.query:
                 self._answers[entry.given.query, entry.given.annotator] = record.id
         self.last = record.id
+        if record.annotator:
+            self.heard[record.annotator] = record.time
 
     def _drop(self, id: int) -> None:
         given = self.responses.pop(id).given

@@ -31,6 +31,24 @@ def wanted(schedule: Schedule, progress: float) -> float:
     return first + share * (schedule.budget - first)
 
 
+def wait_s(schedule: Schedule, *, progress: float, minutes: float, asked: int, run_s: float) -> float:
+    """How long it takes until one more question is due, if the run goes on all the time [s]; 0 when it is due already.
+
+    Args:
+        schedule: see `Schedule`.
+        progress, minutes: see `due`.
+        asked: questions that were answered or wait; fewer than the budget.
+        run_s: length of the run [s].
+    """
+    first = min(schedule.first, schedule.budget)
+    if asked < first:
+        return 0.0
+    share = (asked + 1 - first) / (schedule.budget - first)
+    by_progress = run_s * (schedule.early * math.expm1(share * math.log1p(1.0 / schedule.early)) - progress)
+    by_pace = 60.0 * ((asked + 1 - first) / schedule.per_minute - minutes) if schedule.per_minute else math.inf
+    return max(0.0, by_progress, by_pace)
+
+
 def due(schedule: Schedule, *, progress: float, minutes: float, answered: int, waiting: int) -> int:
     """How many questions to ask now.
 

@@ -60,7 +60,8 @@ class Asking:
         kinds: tuple[Kind, ...] = tuple(kind for kind in options.kinds if kind in ASKED) or ("pair",)
         config = AskingConfig(
             options.strategy if len(kinds) == 1 else "mutual_information", kinds=kinds, steps=options.steps, ranked=options.ranked,
-            checks=0.0, repeats=options.repeats, schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
+            checks=0.0, repeats=options.repeats, second=options.second,
+            schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
         self._questioner = Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed,
                                       stale_after=10**9, say=lambda text: None)
         self._chooser = Chooser(ledger, self._library, seed=options.seed)

@@ -95,7 +95,7 @@ class LocalDesk:
             self._tell({"words": "The questions cannot be read.", "trouble": str(error)})
             return
         budget, asker = self._options.budget, self._asker
-        words = (f"{answered} of {budget} questions are answered." if questions.open and budget else
+        words = (f"{answered} of {budget} questions are answered." if questions.of(annotator(self._options)) and budget else
                  "The next question comes when whoever learns has one." if not budget else
                  "Enough: all that was to be asked is answered." if answered >= budget else
                  "There are too few episodes to ask about." if len(self._library) < 2 else

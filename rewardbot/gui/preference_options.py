@@ -23,6 +23,8 @@ class LabelOptions:
     steps: int = setting(25, "length of a clip [steps]; a shorter episode is shown whole", min=1)
     ranked: int = setting(3, "clips in a ranking", min=2, max=5)
     repeats: int = setting(10, "every so many answers a pair is asked again, with its sides swapped; 0: never", min=0)
+    second: float = setting(0.1, "share of a person's answers that are to questions which somebody else has answered, while two "
+                            "or more people answer into the same ledger", min=0.0, max=1.0)
     look: Literal["system", "dark", "light"] = setting("system", "colours of the window")
     scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
     seed: int = setting(0, "seed of clips, questions and reward", min=0)

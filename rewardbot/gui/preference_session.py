@@ -150,7 +150,7 @@ class PreferenceSession:
     def questions(self, questions: Questions) -> None:
         """What waits for answers now."""
         self.heard("desk")
-        self._open = tuple(one for one in questions.open if one.query.to in ("", self.annotator))
+        self._open = questions.of(self.annotator)
         self._closed = {closed.query: f"{closed.why} by {closed.by}" if closed.by and closed.why != "withdrawn" else closed.why
                         for closed in questions.closed}
         self._done &= {one.query.id for one in self._open}

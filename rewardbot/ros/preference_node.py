@@ -6,6 +6,7 @@ What it asks, and what it remembers, is in the ledger: killed and started again,
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from rewardbot.feedback.asking import AskingConfig
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Questions, Request, State
 from rewardbot.feedback.people import People
+from rewardbot.feedback.schedule import wait_s
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, PROCESS, RewardbotNode, start
@@ -109,8 +111,7 @@ class PreferenceNode(RewardbotNode):
         now = time.monotonic()
         if self._look is None and now - self._look_at >= LOOK_S:
             self._look_at = now
-            progress = min(1.0, self._learned_s / (60.0 * self.settings.minutes))
-            self._look = self._pool.submit(self.questioner.look, progress=progress, minutes=(now - self._began) / 60.0,
+            self._look = self._pool.submit(self.questioner.look, progress=self._progress, minutes=(now - self._began) / 60.0,
                                            ask=not self._paused and not self._oversight.enough)
         if self._overlook is None and (reward := self.questioner.reward) is not None and reward.version != self._overlooked:
             self._overlooked = reward.version
@@ -166,11 +167,18 @@ class PreferenceNode(RewardbotNode):
             return "finished", f"All {budget} questions are answered."
         if self._oversight.enough:
             return "enough", str(self._oversight.meter)
-        if self._shown is not None and self._shown.open:
-            return "asking", f"{answered} of {budget} questions are answered."
+        said = f"{answered} of {budget} questions are answered"
+        if self._shown is not None and any(one.query.to in ("", self._teacher.name) for one in self._shown.open):
+            return "asking", f"{said}."
         if (episodes := len(self.questioner.library)) < 2:
             return "collecting", f"The robot collects episodes; there are {episodes}, and questions begin with two."
-        return "asking", f"{answered} of {budget} questions are answered; the next one comes when the robot has learned more."
+        wait = wait_s(self._asking.schedule, progress=self._progress, minutes=(time.monotonic() - self._began) / 60.0, asked=answered,
+                      run_s=60.0 * self.settings.minutes)
+        return "asking", f"{said}; the next one comes " + (f"after about {_about(wait)} of learning." if wait else "at once.")
+
+    @property
+    def _progress(self) -> float:
+        return min(1.0, self._learned_s / (60.0 * self.settings.minutes))
 
     # Topics and services -------------------------------------------------------------------------------------------------
 
@@ -207,6 +215,10 @@ class PreferenceNode(RewardbotNode):
             except StorageError as error:
                 response.message = str(error)
         return response
+
+
+def _about(seconds: float) -> str:
+    return f"{5 * math.ceil(seconds / 5.0)} s" if seconds < 120.0 else f"{seconds / 60.0:.0f} min"
 
 
 def _what_went_wrong(look: Future[Any]) -> str:

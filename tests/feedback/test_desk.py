@@ -14,7 +14,7 @@ from rewardbot.feedback.desk import Desk
 from rewardbot.feedback.feedback import Given, Query, Ranking, Response, Skip, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Receipt, Request
-from rewardbot.feedback.records import Amend, Undo, Withdraw
+from rewardbot.feedback.records import THERE_S, Amend, Undo, Withdraw
 from rewardbot.types import Segment
 
 GONE: set[str] = set()
@@ -171,3 +171,17 @@ def test_what_others_write_into_the_ledger_is_seen(ledger: Ledger) -> None:
         other.ask(query(7))
     desk.refresh()
     assert open_ids(desk) == ["q1", "q2", "q7"]
+
+
+def test_who_has_answered_lately_is_told_and_forgotten_again(ledger: Ledger) -> None:
+    ledger.ask(query(0), query(1))
+    now = [0.0]
+    desk = Desk(ledger, bag_of, name="1-a", clock=lambda: ledger.records()[0].time + now[0])
+    assert desk.questions().people == ()
+    assert said(desk, "bob", answer(0, "bob")).done and desk.questions().people == ("bob",)
+    same = desk.questions()
+    desk.refresh()
+    assert desk.questions() is same
+    now[0] = THERE_S + 60.0
+    desk.refresh()
+    assert desk.questions().people == () and open_ids(desk) == ["q1"]

@@ -21,13 +21,36 @@ ANSWER = Ranking(CLIPS, (0, 1), Given("ann", "q", 1.5, 4.0, 2.5))
 
 
 def test_there_and_back() -> None:
-    questions = Questions("17-a", (Question(QUERY, ("/bags/a", "/bags/b"), ((0.5, 1.0), ())),), (Closed("p", "answered", "bob"),))
+    questions = Questions("17-a", (Question(QUERY, ("/bags/a", "/bags/b"), ((0.5, 1.0), ())),), (Closed("p", "answered", "bob"),),
+                          ("ann", "bob"))
     assert Questions.from_text(questions.to_text()) == questions
     for entry in (ANSWER, Skip(Given("ann", "q")), Undo(7), Amend(7, ANSWER), Withdraw("bob")):
         request = Request("r-1", "ann", entry)
         assert Request.from_text(request.to_text()) == request
     receipt = Receipt("r-1", False, query="q", annotator="ann", said="bob was first; \u00e4\n", retry=True)
     assert Receipt.from_text(receipt.to_text()) == receipt
+
+
+def shown(ids: list[str], annotator: str, *people: str, to: str = "") -> list[str]:
+    """In which order somebody is asked these questions, the first of which is perhaps only for one person."""
+    open = tuple(Question(Query(id, "pair", CLIPS, (0, 1), to="" if number else to), ("", "")) for number, id in enumerate(ids))
+    return [one.query.id for one in Questions("desk", open, (), people).of(annotator)]
+
+
+@given(st.lists(st.text("abcdefgh0123456789", min_size=1, max_size=6), min_size=1, max_size=30, unique=True))
+def test_two_are_dealt_different_questions_and_then_help_each_other(ids: list[str]) -> None:
+    assert shown(ids, "ann", "ann") == ids == shown(ids, "bob"), "who is alone is asked the oldest first"
+    first, second = shown(ids, "ann", "ann", "bob"), shown(ids, "bob", "ann", "bob")
+    assert any(first[share:] + first[:share] == second for share in range(len(ids) + 1)), "one's own share, then the other's"
+    assert second == shown(ids, "bob", "ann"), "who comes now takes a share, too"
+
+
+def test_shares_are_about_alike_and_what_is_for_one_person_goes_to_that_one() -> None:
+    ids = [f"q{number}" for number in range(1, 31)]
+    order = shown(ids, "ann", "ann", "bob")
+    assert 10 <= next(share for share in range(1, 31) if order[share:] + order[:share] == shown(ids, "bob", "ann", "bob")) <= 20
+    assert shown(ids, "ann", "ann", "bob", to="bob") == [id for id in order if id != "q1"]
+    assert shown(ids, "bob", "ann", "bob", to="bob")[0] == "q1"
 
 
 def test_which_query_an_entry_is_about() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewardbot.feedback.schedule import Schedule, due, wanted
+from rewardbot.feedback.schedule import Schedule, due, wait_s, wanted
 
 # After the 10 at once, 90 at a rate of T/(T + t) with T = 1: log(1 + t) / log 2 of them.
 PLAIN = Schedule(budget=100, first=10, early=1.0, per_minute=1000.0, waiting=100)
@@ -54,3 +54,17 @@ def test_a_run_never_asks_more_than_its_budget(schedule: Schedule, turns: list[t
         assert waiting <= schedule.waiting and answered + waiting <= schedule.budget
         came = int(share * waiting)
         answered, waiting = answered + came, waiting - came
+
+
+@given(st.builds(Schedule, st.integers(1, 300), st.integers(0, 50), st.floats(0.01, 10.0), st.floats(0.1, 100.0)),
+       st.floats(0.0, 1.0), st.floats(0.0, 30.0), st.integers(0, 299))
+def test_how_long_the_next_question_takes(schedule: Schedule, progress: float, minutes: float, asked: int) -> None:
+    """In a run of ten minutes that goes on all the time one is due after that, and none before."""
+    asked = min(asked, schedule.budget - 1)
+
+    def due_in(seconds: float) -> int:
+        return due(schedule, progress=progress + seconds / 600.0, minutes=minutes + seconds / 60.0, answered=asked, waiting=0)
+
+    wait = wait_s(schedule, progress=progress, minutes=minutes, asked=asked, run_s=600.0)
+    assert due_in(wait + 1e-3) >= 1
+    assert wait == 0.0 or due_in(0.99 * wait - 1e-3) == 0

@@ -19,6 +19,7 @@ from rewardbot.feedback.feedback import Given, Query, Response, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import (
     PAUSE,
+    PEOPLE,
     QUESTIONS,
     RECEIPTS,
     REQUESTS,
@@ -27,8 +28,11 @@ from rewardbot.feedback.messages import (
     Questions,
     Receipt,
     Request,
+    people_from_text,
 )
+from rewardbot.feedback.people import People
 from rewardbot.feedback.records import Undo
+from rewardbot.feedback.repeats import AGAIN, ALSO
 from rewardbot.nets.encoders import Encoder
 from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
@@ -179,6 +183,44 @@ def test_windows_come_late_win_lose_and_survive_a_kill(start: Any, client: Any, 
         window.close()
 
 
+def test_two_people_share_the_work_and_some_of_it_is_put_to_both(start: Any, client: Any, run: Path) -> None:
+    """Both like the same clips; the answers to what both were asked say so."""
+    node = start("-p", "asking.schedule.first:=24", "-p", "asking.schedule.budget:=24", "-p", "asking.schedule.waiting:=6",
+                 "-p", "asking.second:=0.25", "-p", "asking.repeats:=4")
+    windows = ann, _ = Window(client, "ann"), Window(client, "bob")
+    told: list[People] = []
+    listening = client.node.create_subscription(
+        String, PEOPLE, lambda message: told.append(people_from_text(message.data)), qos.LATCHED)
+    answered: set[str] = set()
+
+    def all_is_answered() -> bool:
+        for window in windows:
+            mine = [one.query for one in window.questions.of(window.name) if one.query.id not in answered]
+            for query in mine[:1]:
+                left, right = (query.options[place] for place in query.order)
+                better = (left.start, left.episode_id) > (right.start, right.episode_id)
+                assert window.prefers(query, "left" if better else "right").done
+                answered.add(query.id)
+        return ann.status.get("state") == "finished"
+
+    ann.wait(all_is_answered, "the end of the budget")
+    ann.wait(lambda: bool(told) and sum(person.answers for person in told[-1].people) == 24, "who has answered")
+    assert told[-1].agreement == 1.0 and told[-1].disputed == 0
+    assert all(person.same == person.again >= 1 for person in told[-1].people)
+    assert ann.questions.people == ("ann", "bob")
+    assert node.end() == 0
+    with Ledger(run / LEDGER, read_only=True) as ledger:
+        history = ledger.history()
+    who = {one.given.query: one.given.annotator for one in history.responses.values()}
+    planted = {prefix: [id for id in who if id.startswith(prefix)] for prefix in (AGAIN, ALSO)}
+    assert all(who[id] == history.queries[id].to == who[id.removeprefix(AGAIN)] for id in planted[AGAIN])
+    assert all(who[id] == history.queries[id].to != who[id.removeprefix(ALSO)] for id in planted[ALSO])
+    assert {who[id] for id in planted[ALSO]} == {"ann", "bob"}
+    for window in windows:
+        window.close()
+    client.node.destroy_subscription(listening)
+
+
 def test_a_simulated_teacher_spends_the_budget_alone(start: Any, client: Any, run: Path) -> None:
     node = start("-p", "teacher:=simulated", "-p", "minutes:=0.01")
     window = Window(client, "watching")
@@ -221,7 +263,7 @@ def test_a_model_that_cannot_be_reached_is_said_and_people_may_not_answer_for_it
     node = start("-p", "teacher:=model", "-p", "endpoint.url:=http://127.0.0.1:9/v1")
     window = Window(client, "ann")
     window.wait(lambda: "cannot be reached" in str(window.status.get("trouble", "")), "what is the matter with the model")
-    window.wait(lambda: window.open, "a question")
+    window.wait(lambda: bool(window.open), "a question")
     refused = window.prefers(next(iter(window.open.values())))
     assert not refused.done and "for model" in refused.said
     assert node.end() == 0

@@ -44,8 +44,8 @@ class Human:
         return get_args(Kind)
 
     def ask(self, query: Query) -> None:
-        """See `Teacher`; a question is on the disk when this returns."""
-        self._ledger.ask(replace(query, to=self._name))
+        """See `Teacher`; a question is on the disk when this returns. Of those that anybody may answer some are for one person."""
+        self._ledger.ask(replace(query, to=self._name or query.to))
 
     def poll(self) -> list[Response]:
         """See `Teacher`. Answers of before this object was made are not among them, those to questions of before are."""

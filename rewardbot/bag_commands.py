@@ -141,12 +141,16 @@ def verify(places: Namespace, options: NoOptions) -> bool:
 
     paths = [path for place in places.path for path in bags_in(user_path(place))]
     with bar("rewardbot bags verify", "bags") as report:
-        faults = []
-        for number, fault in enumerate(examine(paths), 1):
-            faults += [fault] if fault else []
-            report(number / len(paths))
-    for fault in faults:
-        print(f"{fault.path}: {fault.reason}\n  {fault.mend}")
+        examined = []
+        for found in examine(paths):
+            examined.append(found)
+            report(len(examined) / len(paths))
+    faults = [found for found in examined if found.fault]
+    for found in faults:
+        print(f"{found.path}: {found.fault}\n  {found.mend}")
+    if unchecked := [str(found.path) for found in examined if not found.checked]:
+        print(f"{len(unchecked)} of {len(paths)} bags hold no checksums, so that nothing tells whether a byte in them has changed: "
+              f"{', '.join(unchecked[:3])}{', ...' if len(unchecked) > 3 else ''}")
     print(f"{len(paths) - len(faults)} of {len(paths)} bags are as they should be.")
     return bool(faults)
 

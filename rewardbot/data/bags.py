@@ -12,6 +12,7 @@ import yaml
 
 from rewardbot.data import decode
 from rewardbot.data.episodes import KEY, BagHeader, raw_messages, read_episode, read_header
+from rewardbot.data.integrity import check
 from rewardbot.data.quality import PROBLEMS
 from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import DataError
@@ -69,12 +70,20 @@ class TopicSummary:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A bag that cannot be used as it is: why, and what to do."""
+class Examined:
+    """What came out of reading all of a bag.
+
+    Attributes:
+        path: the folder.
+        fault: why it cannot be used as it is, "" if it can.
+        mend: what to do about it.
+        checked: it has checksums; without them a byte that changed within an image or a number cannot be noticed.
+    """
 
     path: Path
-    reason: str
-    mend: str
+    fault: str = ""
+    mend: str = ""
+    checked: bool = True
 
 
 def bags_in(place: Path) -> list[Path]:
@@ -145,7 +154,10 @@ def metadata(path: Path) -> dict[str, Any]:
         DataError: it is not there or not such a file.
     """
     try:
-        return yaml.load((path / "metadata.yaml").read_text(), _LOADER)["rosbag2_bagfile_information"]
+        about = yaml.load((path / "metadata.yaml").read_text(), _LOADER)["rosbag2_bagfile_information"]
+        if not isinstance(about, dict) or not isinstance(about.get("custom_data") or {}, dict):
+            raise ValueError("not what rosbag2 writes")
+        return about
     except FileNotFoundError:
         raise DataError(f"{path} has no metadata.yaml: its recording was not finished.", next_step="ros2 bag reindex") from None
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
@@ -195,26 +207,29 @@ def topics(path: Path) -> list[TopicSummary]:
     return [_topic_summary(topic, msgtype, np.array(of)) for (topic, msgtype), of in sorted(stamps.items())]
 
 
-def examine(paths: Sequence[Path]) -> Iterator[Fault | None]:
-    """Reads all of each bag; gives a fault, or None for one that is whole. What was rejected or discarded is left alone."""
+def examine(paths: Sequence[Path]) -> Iterator[Examined]:
+    """Reads all of each bag and compares it with its checksums. What was rejected or discarded is left alone."""
     for path in paths:
-        yield _fault(path)
+        yield _examined(path)
 
 
-def _fault(path: Path) -> Fault | None:
+def _examined(path: Path) -> Examined:
     state = state_of(path)
     if state == "unfinished":
-        return Fault(path, "was left by an interrupted recording, or is being written",
-                     f"rewardbot bags repair {path}, when no recorder runs on its folder")
+        return Examined(path, "was left by an interrupted recording, or is being written",
+                        f"rewardbot bags repair {path}, when no recorder runs on its folder")
     if state != "whole":
-        return None
+        return Examined(path)
+    checked = True
     try:
-        metadata(path)
+        about = metadata(path)
+        checked = check(path, ours=KEY in (about.get("custom_data") or {}))
         read_header(path)
         read_episode(path)
     except DataError as error:
-        return Fault(path, " ".join(error.what.removeprefix(f"{path} ").split()), error.next_step or "Restore it, or delete it.")
-    return None
+        reason = " ".join(error.what.removeprefix(f"{path} ").split())
+        return Examined(path, reason, error.next_step or "Restore it, or delete it.", checked)
+    return Examined(path, checked=checked)
 
 
 def _topic_summary(topic: str, msgtype: str, stamps: np.ndarray) -> TopicSummary:

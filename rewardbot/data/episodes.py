@@ -25,12 +25,13 @@ from typing import Any
 
 import yaml
 from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin
 from rosbags.rosbag2.storage_mcap import McapWriter
 
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.cdr import deserialize, serialize, typestore
+from rewardbot.data.checksums import CheckedBag, with_checksum
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
 from rewardbot.errors import ConfigError, DataError
@@ -143,7 +144,7 @@ class BagWriter:
         with writing(self.path):
             self._part.mkdir(parents=True)
             (self._part / "header.json").write_text(self._header.to_json())  # for repair; the bag has it from close on
-            self._writer = Writer(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
+            self._writer = CheckedBag(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
             if compress:
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
             self._writer.open()
@@ -402,7 +403,7 @@ def change_info(path: Path, info: EpisodeInfo) -> None:
     about["rosbag2_bagfile_information"]["custom_data"][KEY] = dataclasses.replace(header, info=info).to_json()
     with writing(path):
         try:
-            new.write_text(yaml.safe_dump(about, sort_keys=False), "utf-8")
+            new.write_bytes(with_checksum(yaml.safe_dump(about, sort_keys=False).encode()))
             _sync(new)
             new.replace(file)
         finally:

@@ -73,18 +73,18 @@ def test_metadata_that_are_damaged(tmp_path: Path, contract: RobotContract, make
     path = write_episode(tmp_path, make_episode(), contract)
     (path / "metadata.yaml").write_bytes(content.encode("latin1"))
     assert str(path) in summarise(path).damage
-    (fault,) = examine([path])
-    assert fault is not None and fault.mend
+    (found,) = examine([path])
+    assert found.fault and found.mend
 
 
 def test_what_cannot_be_used_is_named(folder: Path) -> None:
-    faults = {fault.path.name: fault for fault in examine(bags_in(folder)) if fault}
+    faults = {found.path.name: found for found in examine(bags_in(folder)) if found.fault}
     assert sorted(faults) == ["bare", "cut", "foreign", "killed.part"]
-    assert faults["cut"].reason.startswith("is cut off or damaged") and faults["cut"].mend
-    assert faults["foreign"].reason == "was not recorded by rewardbot."
-    assert faults["bare"].reason.startswith("has no metadata.yaml") and "ros2 bag reindex" in faults["bare"].mend
+    assert faults["cut"].fault.startswith("is cut off or damaged") and faults["cut"].mend
+    assert faults["foreign"].fault == "was not recorded by rewardbot."
+    assert faults["bare"].fault.startswith("has no metadata.yaml") and "ros2 bag reindex" in faults["bare"].mend
     assert "rewardbot bags repair" in faults["killed.part"].mend
-    assert list(examine([folder / "whole", folder / "bad.rejected"])) == [None, None]
+    assert [found.fault for found in examine([folder / "whole", folder / "bad.rejected"])] == ["", ""]
 
 
 def test_an_episode_with_a_hole_or_without_steps(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
@@ -94,8 +94,8 @@ def test_an_episode_with_a_hole_or_without_steps(tmp_path: Path, contract: Robot
             for topic, msgtype, stamp, message in filter(keep, episode_messages(make_episode(id), contract)):
                 writer.write(topic, msgtype, stamp, serialize(message, msgtype))
     hole, none = examine(bags_in(tmp_path))
-    assert hole is not None and "tool_pose has no message (step 2 of 4)" in hole.reason and "hole.rejected" in hole.mend
-    assert none is not None and summarise(none.path).steps == 0
+    assert "tool_pose has no message (step 2 of 4)" in hole.fault and "hole.rejected" in hole.mend
+    assert none.fault and summarise(none.path).steps == 0
 
 
 def test_topics(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:

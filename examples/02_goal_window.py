@@ -1,7 +1,8 @@
 """The window for labelling a goal, and a picture of it: the simulated operator works, keys are held as the goal comes and goes.
 
     .venv/bin/python examples/02_goal_window.py                        # lift, into docs/goal_window.png and goal_window_light.png
-    .venv/bin/python examples/02_goal_window.py push push.png          # another task and file
+    .venv/bin/python examples/02_goal_window.py push                   # another task, into goal_window_push.png, ..._light.png here
+    .venv/bin/python examples/02_goal_window.py push FILE.png          # elsewhere
 
 No screen is needed, and no ROS: the window gets what `rewardbot label-goal` would bring it over topics.
 """
@@ -37,8 +38,9 @@ LABELLED, ASKED, STEPS = 8, 3, 50
 """Episodes in which keys are held, then some in which the classifier is on its own and asks; actions of each."""
 
 
-def main(task: str = "lift", file: str = "docs/goal_window.png") -> None:
+def main(task: str = "lift", file: str = "") -> None:
     """Labels pictures of `task` for as long as a person would in a minute, and writes a picture of the window."""
+    file = file or ("docs/goal_window.png" if task == "lift" else f"goal_window_{task}.png")
     application = make_application("goal_window")
     theme.apply(application)
     contract = load_contract("sim_arm")

@@ -106,6 +106,8 @@ class ClipRow(QWidget):
         if question is None:
             return
         query, interval = question.query, session.interval
+        all_rewards = [reward for clip in question.rewards for reward in clip] if session.why else []
+        between = min(all_rewards, default=0.0), max(all_rewards, default=0.0)
         for number, view in enumerate(self.views):
             unsafe = interval is not None and interval.place == number
             if interval is not None and unsafe and session.phase == "asking":
@@ -113,7 +115,7 @@ class ClipRow(QWidget):
                 unsafe = first <= session.playback.frame(number) <= last
             rewards = question.rewards[query.order[number]] if session.why and question.rewards else ()
             title = words.place(number, len(self.views)) if len(self.views) > 1 else query.options[0].episode_id
-            view.describe(title, words.verdict(session, number), unsafe=unsafe, rewards=rewards,
+            view.describe(title, words.verdict(session, number), unsafe=unsafe, rewards=rewards, between=between,
                           selected=len(self.views) > 1 and session.chosen == number and interval is not None)
 
     def turn_free(self, *, may: bool) -> None:

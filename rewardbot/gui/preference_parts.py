@@ -54,6 +54,7 @@ class ClipView(QWidget):
         self._free: NDArray[np.uint8] | None = None
         self._grip = QPoint()
         self._rewards: Sequence[float] = ()
+        self._between = 0.0, 0.0
         self._share = 0
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -100,13 +101,13 @@ class ClipView(QWidget):
         self.update()
 
     def describe(self, title: str, verdict: str = "", *, selected: bool = False, unsafe: bool = False,
-                 rewards: Sequence[float] = ()) -> None:
+                 rewards: Sequence[float] = (), between: tuple[float, float] = (0.0, 0.0)) -> None:
         """What stands around it: its name, what was answered, whether marks are about it, whether the frame is in an unsafe
-        interval, and the reward of each step.
+        interval, the reward of each step, and between which values the rewards of all clips are.
         """
-        now = (title, verdict, selected, unsafe, rewards)
-        if now != (self._title, self._verdict, self._selected, self._unsafe, self._rewards):
-            self._title, self._verdict, self._selected, self._unsafe, self._rewards = now
+        now = (title, verdict, selected, unsafe, rewards, between)
+        if now != (self._title, self._verdict, self._selected, self._unsafe, self._rewards, self._between):
+            self._title, self._verdict, self._selected, self._unsafe, self._rewards, self._between = now
             self.setAccessibleName(f"{title} {verdict}".strip())
             self.update()
 
@@ -168,7 +169,7 @@ class ClipView(QWidget):
     def _draw_strip(self, painter: QPainter, area: QRect) -> None:
         """The reward of each step as a line, with 0 and the step that is shown."""
         values = np.asarray(self._rewards, np.float64)
-        low, high = min(0.0, float(values.min())), max(0.0, float(values.max()), 1e-9)
+        low, high = min(0.0, self._between[0]), max(0.0, self._between[1], 1e-9)  # alike for all clips: the higher line is better
         painter.fillRect(area, QColor(self._looks.raised))
         text, curve = area.adjusted(6, 2, -6, 0), area.adjusted(0, self._small + 6, 0, -3)
 
@@ -183,7 +184,7 @@ class ClipView(QWidget):
         painter.setPen(QPen(QColor(self._looks.colours["plain"]), 1))
         here = at(min(self._frame, len(values)), low).x()
         painter.drawLine(QPointF(here, curve.top()), QPointF(here, curve.bottom()))
-        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, f"reward of each step, {low:.1f} to {high:.1f}")
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft, f"reward of each step, {values.min():.1f} to {values.max():.1f}")
 
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
         self._grip = a0.pos() if a0 is not None else QPoint()

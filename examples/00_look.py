@@ -26,7 +26,7 @@ PICTURES, ENLARGE, GAP = 7, 3, 6
 
 
 def main(task: str = "lift", file: str = "", start: str = "0") -> None:
-    """Demonstrates `task` from the start state number `start` and writes the strip as a PNG: docs/lift.png, <task>.png here of another."""
+    """Demonstrates `task` from the start state number `start` and writes the strip as a PNG, of another task here."""
     file = file or ("docs/lift.png" if (task, start) == ("lift", "0") else f"{task}.png")
     robot = MujocoRobot(task, load_contract("sim_arm"))
     operator = ScriptedDemonstrator(robot, noise=0.2, seed=0)

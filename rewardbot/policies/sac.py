@@ -37,6 +37,8 @@ class SACConfig:
     target_step: float = setting(0.005, "step of the target critics towards the critics", min=0.0, max=1.0)
     entropy_per_action: float = setting(-1.0, "entropy that the temperature aims at, per action dimension [nat]")
     temperature: float = setting(0.0, "a temperature that stays; 0: it aims at that entropy", min=0.0)
+    first_temperature: float = setting(1.0, "where one that aims at it begins: at a twentieth of the best reward of a step "
+                                       "that reward counts from the beginning", min=1e-6)
 
 
 class StateActor(nn.Module):
@@ -90,7 +92,8 @@ class SAC:
         self.actor = StateActor(states, actions, config.hidden).to(device)
         self.critic = StateCritics(config.critics, states + actions, config.hidden, norm=config.norm).to(device)
         self.target = copy.deepcopy(self.critic).requires_grad_(False)
-        self.log_temperature = torch.full((), math.log(config.temperature or 1.0), device=device, requires_grad=True)
+        first = math.log(config.temperature or config.first_temperature)
+        self.log_temperature = torch.full((), first, device=device, requires_grad=True)
         self.target_entropy = config.entropy_per_action * actions
         self.critic_optimiser = Adam(self.critic.parameters(), config.rate)
         self.actor_optimiser = Adam([*self.actor.parameters(), self.log_temperature], config.rate)

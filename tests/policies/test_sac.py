@@ -94,6 +94,24 @@ def test_a_temperature_that_stays() -> None:
     assert float(agent.temperature) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(("first", "least", "most"), [(0.05, 0.95, 1.0), (1.0, 0.4, 0.75)])
+def test_a_reward_of_at_most_one_counts_from_the_beginning_where_the_first_temperature_is_low(
+    first: float, least: float, most: float
+) -> None:
+    """A quarter of all actions is worth 1, the others nothing. At temperature 1 the softly best policy takes them in
+    e / (e + 3) = 0.48 of all cases, at 0.05 always; 200 updates move neither temperature far.
+    """
+    agent = SAC(SACConfig(hidden=16, batch=64, rate=3e-3, discount=0.9, first_temperature=first), 1, 1)
+    assert float(agent.temperature) == pytest.approx(first)
+    draw, none = torch.Generator().manual_seed(0), torch.zeros(64, 1)
+    for _ in range(200):
+        action = 2.0 * torch.rand(64, 1, generator=draw) - 1.0
+        agent.update(Transitions(torch.cat([none, action, (action > 0.5).float(), none + 1.0, none], -1), 1, 1))
+    assert float(agent.temperature) != pytest.approx(first), "it aims at its entropy"
+    action, _ = agent.actor.sample(torch.zeros(2000, 1))
+    assert least <= float((action > 0.5).float().mean()) <= most
+
+
 def test_gradients_go_where_they_belong() -> None:
     agent = SAC(CONFIG, STATES, ACTIONS)
     agent.critic_loss(random_batch()).backward()

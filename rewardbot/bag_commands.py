@@ -156,20 +156,27 @@ def verify(places: Namespace, options: NoOptions) -> bool:
 
 
 def repair(places: Namespace, options: NoOptions) -> bool:
-    """`rewardbot bags repair DIR|PART`; whether something is left that cannot be repaired now."""
-    from rewardbot.data.repair import leftovers, mend_part
+    """`rewardbot bags repair DIR|BAG|PART`; whether something is left that cannot be repaired now."""
+    from rewardbot.data.repair import damaged, leftovers, mend_part, repair_bag
 
     place = user_path(places.path)
     if not place.is_dir():
-        raise DataError(f"There is no folder {place}.", valid="A folder of bags, or what is left of one, <id>.part.")
-    alone = place.suffix in (".part", ".broken")
-    parts = [place] if alone else leftovers(place)
+        raise DataError(f"There is no folder {place}.", valid="A bag, a folder of bags, or what is left of one, <id>.part.")
+    parts = [place] if place.suffix in (".part", ".broken") else leftovers(place)
     for part in parts:
         if part.exists():
             print(mend_part(part))
-    if not parts:
-        print(f"{place}: no interrupted recording is there.")
-    return any(part.exists() for part in parts)
+    found = {} if place in parts else damaged(place)
+    failed = [part for part in parts if part.exists()]
+    for bag, damage in found.items():
+        try:
+            print(repair_bag(bag, damage))
+        except DataError as error:
+            failed.append(bag)
+            print(error)
+    if not parts and not found:
+        print(f"{place}: no interrupted recording and no damaged bag is there.")
+    return bool(failed)
 
 
 def split(places: Namespace, options: SplitOptions) -> None:
@@ -256,8 +263,8 @@ ACTIONS = {
                    ShowOptions),
     "verify": Action("read everything, name what is damaged or of others; exit code 1 if there is any", verify,
                      (("path", "+", "a bag, or a folder of bags"),)),
-    "repair": Action("recover what is whole of interrupted recordings; not beside a recorder that runs", repair,
-                     (("path", None, "folder of bags, or <id>.part"),)),
+    "repair": Action("recover what can be read of interrupted recordings and damaged bags; not beside a recorder that runs", repair,
+                     (("path", None, "folder of bags, a bag, or <id>.part"),)),
     "split": Action("cut an episode into several", split, (("bag", None, "a bag"),), SplitOptions),
     "merge": Action("copy several folders into one", merge,
                     (("out", None, "a new or empty folder"), ("path", "+", "a bag, or a folder of bags"))),

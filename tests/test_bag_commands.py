@@ -186,7 +186,32 @@ def test_repair(bags: Path, capsys: pytest.CaptureFixture[str], share: float, sa
     assert says in capsys.readouterr().out
     assert sorted(path.name for path in bags.iterdir()) == ["e1", "e2", "killed" if share == 1.0 else "killed.rejected"]
     bags_command("repair", "bags")
-    assert "no interrupted recording is there" in capsys.readouterr().out
+    assert "no interrupted recording and no damaged bag is there" in capsys.readouterr().out
+
+
+def test_repair_of_a_bag_that_was_cut(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = bags / "e2" / "e2.mcap"
+    path.write_bytes(path.read_bytes()[:5_000])
+    foreign(bags)
+    bags_command("verify", "bags/e2", code=1)
+    said = capsys.readouterr().out
+    assert "e2.mcap: it ends at byte 5000" in said and "rewardbot bags repair bags/e2" in said
+    bags_command("repair", "bags")
+    said = capsys.readouterr().out
+    assert "messages are left; lost: applied_action" in said and "bags/e2.rejected." in said and "foreign" not in said
+    assert sorted(path.name for path in bags.iterdir()) == ["e1", "e2.discarded", "e2.rejected", "foreign"]
+    bags_command("verify", "bags/e1", "bags/e2.rejected")
+    (bags / "foreign" / "foreign.mcap").write_bytes(b"")
+    bags_command("repair", "bags", code=1)
+    assert "bags/foreign was not recorded by rewardbot" in capsys.readouterr().out
+
+
+def test_verify_says_what_it_cannot_check(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bags_command("verify", "bags")
+    assert "checksums" not in capsys.readouterr().out
+    foreign(bags)
+    bags_command("verify", "bags", code=1)
+    assert "1 of 3 bags hold no checksums" in capsys.readouterr().out
 
 
 def test_what_cannot_be_repaired_now_stays(bags: Path) -> None:

@@ -1,32 +1,41 @@
-"""What a killed recorder left in `<id>.part`: all complete chunks become a bag again."""
+"""What a killed recorder left in `<id>.part`, and what is left of a bag that was damaged later, becomes a bag again."""
 
 from __future__ import annotations
 
 import shutil
-import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rosbags.rosbag2.storage_mcap import McapReader
+from typing import Any
 
 from rewardbot.data import decode, quality
-from rewardbot.data.bags import summarise
-from rewardbot.data.cdr import deserialize
+from rewardbot.data.bags import header_of, is_bag, metadata, state_of, summarise
+from rewardbot.data.cdr import deserialize, typestore
+from rewardbot.data.checksums import matches
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.data.episodes import BagHeader, BagWriter, NotWhole, change_info, read_episode, writing
+from rewardbot.data.episodes import KEY, BagHeader, BagWriter, NotWhole, change_info, discard, read_episode, writing
+from rewardbot.data.integrity import METADATA, Damaged, check
+from rewardbot.data.salvage import Salvage
+from rewardbot.data.staging import remove
 from rewardbot.errors import DataError
-
-_MAGIC = b"\x89MCAP0\r\n"
-_DATA_END = 0x0F
-_NO_SUMMARY = struct.pack("<BQI", _DATA_END, 4, 0) + struct.pack("<BQQQI", 0x02, 20, 0, 0, 0) + _MAGIC
+from rewardbot.types import EpisodeInfo
 
 
 class _Empty(DataError):
     """Nothing is lost with it."""
 
 
+@dataclass(frozen=True)
+class _Rebuilt:
+    """A bag made of what could be read: its place, relative topic -> number of its messages, and how many may have changed."""
+
+    place: Path
+    counts: Counter[str]
+    changed: int
+
+
 def repair(part: Path) -> Path:
-    """Makes a bag of the complete chunks in an interrupted recording, and removes the recording.
+    """Makes a bag of all that can be read of an interrupted recording, and removes the recording.
 
     Call it when no recorder runs on that folder.
 
@@ -38,50 +47,58 @@ def repair(part: Path) -> Path:
 
     Raises:
         DataError: not such a folder, or nothing was written before the interruption.
-        DiskFull: there is no space for the bag; the recording is still there, as `<id>.part` or `<id>.broken`.
+        DiskFull: there is no space for the bag; the recording is still there.
     """
     if part.suffix not in (".part", ".broken") or not (part / "header.json").is_file():
         raise DataError(f"{part} is not an interrupted recording.", valid="A folder <id>.part with a header.json.")
     header = BagHeader.from_json((part / "header.json").read_text(), part)
     inside = Path(part.stem) / f"{part.stem}.mcap"
-    if not (part / inside).is_file() or not _close_file(part / inside):
+    if not (part / inside).is_file() or next(Salvage(part / inside).messages(), None) is None:
         raise _Empty(f"{part} holds no messages.", next_step="Delete it.")
     broken = part if part.suffix == ".broken" else part.rename(part.with_suffix(".broken"))
-    info, prefix = header.info, f"/{header.namespace}/" if header.namespace else "/"
-    events: dict[str, EpisodeEvent] = {}
-    stamps: dict[str, list[int]] = defaultdict(list)
-    reader = McapReader(broken / inside)
-    reader.open()
-    writer: BagWriter | None = None
     try:
-        writer = BagWriter(part.parent, header.contract, info, namespace=header.namespace)
-        for connection, stamp, cdr in reader.messages_scan(reader.connections):
-            topic = connection.topic.removeprefix(prefix)
-            writer.write(topic, connection.msgtype, stamp, cdr)
-            if topic == decode.EPISODE:
-                event = decode.episode_event(deserialize(cdr, connection.msgtype))
-                events[event.kind], info = event, event.info
-            else:
-                stamps[decode.uncompressed(topic)].append(stamp)
-        if "start" in events and "end" in events:
-            found = quality.problems(stamps, header.contract, events["start"].stamp_ns, events["end"].stamp_ns)
-            info = quality.marked(info, [problem.text for problem in found])
-        bag = writer.finish(info)
-        try:
-            read_episode(bag, pixels=False)
-        except NotWhole as error:
-            change_info(bag, quality.marked(info, [error.reason]))
-            place = writer.place(".rejected")
-        else:
-            place = writer.place()
-    except BaseException:
-        if writer is not None:
-            writer.discard()
+        rebuilt = _rebuild(broken / inside, header, part.parent)
+    except DataError:
+        broken.rename(part)
         raise
-    finally:
-        reader.close()
     shutil.rmtree(broken)
-    return place
+    return rebuilt.place
+
+
+def repair_bag(bag: Path, damage: Damaged) -> str:
+    """As `repair`, for a finished bag that was damaged later; it becomes `<id>.discarded`, so that nothing is lost.
+
+    Args:
+        bag: its folder.
+        damage: what `integrity.check` says of it.
+
+    Returns:
+        What is lost and what became of the rest, a line.
+
+    Raises:
+        DataError: nothing can be read of it, it is called otherwise than its episode, or there is no place for what becomes of
+            it. It is still there.
+    """
+    mcap = next(bag.glob("*.mcap"), bag / f"{bag.name}.mcap")
+    header, about = _known(bag, mcap)
+    if header.info.id != bag.name:
+        raise DataError(f"{bag} cannot be repaired: it holds episode {header.info.id}.",
+                        next_step=f"Rename the folder to {header.info.id}.")
+    for place in (rejected := bag.with_name(f"{bag.name}.rejected"), bag.with_name(f"{bag.name}.discarded")):
+        if place.exists():
+            raise DataError(f"{bag} cannot be repaired: {place} is in its way.", next_step="Rename or delete that.")
+    workshop = bag.with_name(f".{bag.name}.unfinished")
+    with writing(bag):
+        remove(workshop)
+        try:
+            rebuilt = _rebuild(mcap, header, workshop, header.info)
+            if not rebuilt.counts:
+                raise DataError(f"{bag} cannot be repaired: nothing can be read of {mcap.name}.", next_step="Restore it from a copy.")
+            kept = discard(bag)
+            place = rebuilt.place.rename(rejected if rebuilt.place.suffix else bag)
+        finally:
+            remove(workshop)
+    return (f"{damage.what} {_told(rebuilt, about, header.namespace)}; {_fate(place)} What was damaged is {kept}.")
 
 
 def mend(folder: Path) -> list[str]:
@@ -93,6 +110,20 @@ def mend(folder: Path) -> list[str]:
     """
     # A repair that was interrupted may have begun a recording anew: it goes with the first of the two.
     return [mend_part(part) for part in leftovers(folder) if part.exists()]
+
+
+def damaged(place: Path) -> dict[Path, Damaged]:
+    """The finished bags in a folder, or `place` itself, that do not match their checksums or have no end: what is wrong with each."""
+    found: dict[Path, Damaged] = {}
+    for bag in [place] if is_bag(place) else sorted(place.iterdir()):
+        try:
+            if is_bag(bag) and state_of(bag) == "whole":
+                check(bag, ours=KEY in (metadata(bag).get("custom_data") or {}))
+        except Damaged as damage:
+            found[bag] = damage
+        except DataError as error:  # metadata.yaml
+            found[bag] = Damaged(bag, METADATA, error.what.removeprefix(f"{bag} ").removesuffix("."))
+    return found
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -110,29 +141,96 @@ def mend_part(part: Path) -> str:
     try:
         if part.suffix == ".broken":  # its repair was interrupted
             shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
-        found = summarise(repair(part))
+        place = repair(part)
     except _Empty as error:
         shutil.rmtree(part)
         return f"{left} and is removed: {error.what}"
     except DataError as error:
         return f"{left} and cannot be repaired now: {error.what}"
-    whole = "not all of the episode is there" if found.state == "rejected" else "the episode is whole"
-    return f"{left}; {whole}, {found.steps or 0} steps and {found.seconds or 0.0:.1f} s: {found.path}."
+    return f"{left}; {_fate(place)}"
 
 
-def _close_file(mcap: Path) -> bool:
-    """Cuts the file after its last complete record and ends it as MCAP asks; False if it holds no record at all."""
-    size = mcap.stat().st_size
-    with writing(mcap), mcap.open("r+b") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            return False
-        end = file.tell()
-        while end + 9 <= size:
-            opcode, length = struct.unpack("<BQ", file.read(9))
-            if not 0 < opcode < _DATA_END or end + 9 + length > size:
-                break
-            end = file.seek(end + 9 + length)
-        file.truncate(end)
-        file.seek(end)
-        file.write(_NO_SUMMARY)
-    return end > len(_MAGIC)
+def _rebuild(mcap: Path, header: BagHeader, folder: Path, info: EpisodeInfo | None = None) -> _Rebuilt:
+    """A bag in `folder`; `info` is the final one if it is known, else what the last event says counts."""
+    final, prefix = info or header.info, f"/{header.namespace}/" if header.namespace else "/"
+    events: dict[str, EpisodeEvent] = {}
+    stamps: dict[str, list[int]] = defaultdict(list)
+    counts, salvage = Counter[str](), Salvage(mcap)
+    writer = BagWriter(folder, header.contract, header.info, namespace=header.namespace)
+    try:
+        for absolute, msgtype, stamp, cdr in salvage.messages():
+            topic = absolute.removeprefix(prefix)
+            if msgtype not in typestore().types:
+                continue  # its schema has changed
+            writer.write(topic, msgtype, stamp, cdr)
+            counts[topic] += 1
+            if topic != decode.EPISODE:
+                stamps[decode.uncompressed(topic)].append(stamp)
+            elif (event := _event(cdr, msgtype)) is not None:
+                events[event.kind] = event
+                final = info or replace(event.info, id=header.info.id)
+        if "start" in events and "end" in events:
+            found = quality.problems(stamps, header.contract, events["start"].stamp_ns, events["end"].stamp_ns)
+            final = quality.marked(final, [problem.text for problem in found])
+        if salvage.changed:
+            final = quality.marked(final, [f"a byte has changed in the file, in one of {salvage.changed} messages"])
+        bag = writer.finish(final)
+        fault = _fault(bag)
+        if fault:
+            change_info(bag, quality.marked(final, [fault]))
+        return _Rebuilt(writer.place(".rejected" if fault or salvage.changed else ""), counts, salvage.changed)
+    except BaseException:
+        writer.discard()
+        raise
+
+
+def _fault(bag: Path) -> str:
+    """Why a bag is no whole episode, "" if it is one."""
+    try:
+        read_episode(bag, pixels=False)
+    except NotWhole as error:
+        return error.reason
+    except DataError as error:
+        return error.what.removeprefix(f"{bag} ")
+    return ""
+
+
+def _event(cdr: bytes, msgtype: str) -> EpisodeEvent | None:
+    try:
+        return decode.episode_event(deserialize(cdr, msgtype))
+    except DataError:  # it has changed
+        return None
+
+
+def _known(bag: Path, mcap: Path) -> tuple[BagHeader, dict[str, Any]]:
+    """The header of a damaged bag and what else rosbag2 wrote of it: from metadata.yaml, or the MCAP file if that has changed."""
+    try:
+        if matches((bag / METADATA).read_bytes()) is not False:
+            about = metadata(bag)
+            return header_of(bag, about), about
+    except (OSError, DataError):
+        pass
+    about = Salvage(mcap).metadata() if mcap.is_file() else {}
+    return header_of(bag, about or metadata(bag)), about
+
+
+def _told(rebuilt: _Rebuilt, about: dict[str, Any], namespace: str) -> str:
+    """What is left of a bag's messages, and what is lost."""
+    prefix, left = f"/{namespace}/" if namespace else "/", sum(rebuilt.counts.values())
+    try:
+        recorded = Counter({entry["topic_metadata"]["name"].removeprefix(prefix): int(entry["message_count"])
+                            for entry in about["topics_with_message_count"]})
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return f"{left} messages are left; nothing tells how many there were"
+    lost = recorded - rebuilt.counts
+    changed = f", {rebuilt.changed} of them of a chunk in which a byte has changed" if rebuilt.changed else ""
+    if not lost:
+        return f"All {left} messages are left{changed}"
+    names = ", ".join(f"{topic} {count}" for topic, count in sorted(lost.items()))
+    return f"{left} of {sum(recorded.values())} messages are left{changed}; lost: {names}"
+
+
+def _fate(place: Path) -> str:
+    found = summarise(place)
+    whole = "the episode is whole" if found.state == "whole" else "not all of the episode is there"
+    return f"{whole}, {found.steps or 0} steps and {found.seconds or 0.0:.1f} s: {place}."

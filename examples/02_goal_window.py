@@ -28,7 +28,6 @@ from rewardbot.errors import RewardbotError
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
-from rewardbot.gui.preference_widget import make_application
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
@@ -41,7 +40,7 @@ LABELLED, ASKED, STEPS = 8, 3, 50
 def main(task: str = "lift", file: str = "") -> None:
     """Labels pictures of `task` for as long as a person would in a minute, and writes a picture of the window."""
     file = file or ("docs/goal_window.png" if task == "lift" else f"goal_window_{task}.png")
-    application = make_application("goal_window")
+    application = theme.make_application("goal_window")
     theme.apply(application)
     contract = load_contract("sim_arm")
     robot = MujocoRobot(task, contract)

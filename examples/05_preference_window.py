@@ -39,7 +39,7 @@ from rewardbot.gui.learning import Learning
 from rewardbot.gui.learning_view import LearningView
 from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_session import PreferenceSession
-from rewardbot.gui.preference_widget import PreferenceWidget, make_application
+from rewardbot.gui.preference_widget import PreferenceWidget
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
@@ -247,7 +247,7 @@ def make_bags(folder: Path) -> None:
 
 def draw(bags: Path, out: Path, suffix: str) -> None:
     """Pictures of all states in both looks; where pixels are small, in both of the pair alone."""
-    application = make_application("preferences")
+    application = theme.make_application("preferences")
     library = Library([bags])
     library.refresh()
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,6 @@ from PIL import Image
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.errors import RewardbotError
 from rewardbot.gui import theme
-from rewardbot.gui.preference_widget import make_application
 from rewardbot.gui.teleop_session import TeleopSession
 from rewardbot.gui.teleop_widget import TeleopWidget
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
@@ -34,7 +33,7 @@ STEPS = 12
 
 def main(folder: str = "docs") -> None:
     """Draws the window twice: while somebody drives, dark; and stopped, light."""
-    application = make_application("teleop_window")
+    application = theme.make_application("teleop_window")
     contract = load_contract("sim_arm_128")
     robot = MujocoRobot("lift", contract)
     operator = ScriptedDemonstrator(robot, noise=0.3, seed=0)

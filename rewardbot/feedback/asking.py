@@ -262,7 +262,7 @@ class Asking:
         return min(count, max(0, math.floor(self._config.checks * (len(asked) + count) + 1e-9) - sum(asked)))
 
     def _look(self, history: History) -> History:
-        self.answered = len(history.active())
+        self.answered = history.answered()
         self.skipped = sum(isinstance(response, Skip) for response in history.responses.values())
         asked = {self._teacher.name, *(history.there(self._clock()) if isinstance(self._teacher, Human) else ())}
         self.waiting = sum(query.to in asked for query in history.waiting())  # whoever has gone leaves their questions to nobody

@@ -93,7 +93,7 @@ class Questions:
     people: tuple[str, ...] = ()
 
     def of(self, annotator: str) -> tuple[Question, ...]:
-        """What that annotator may answer: first what is dealt to them, so that no two look at the same, then the rest."""
+        """What that annotator may answer: first what is dealt to them, so that two seldom look at the same, then the rest."""
         people = sorted({*self.people, annotator})
         found = [one for one in self.open if one.query.to in ("", annotator)]
         return tuple(sorted(found, key=lambda one: annotator != (one.query.to or people[_number(one.query.id) % len(people)])))

@@ -145,6 +145,10 @@ class History:
         """What a reward learns from: `responses` without the skipped queries."""
         return {id: response for id, response in self.responses.items() if not isinstance(response, Skip)}
 
+    def answered(self) -> int:
+        """How many answers to questions count; a budget is of these, not of what nobody asked for."""
+        return sum(bool(response.given.query) for response in self.active().values())
+
     def waiting(self, annotator: str | None = None) -> list[Query]:
         """Queries that nobody has answered or skipped, the oldest first: all, or those that `annotator` may answer."""
         answered = {query for query, _ in self._answers}

@@ -121,9 +121,8 @@ class ClipRow(QWidget):
     def turn_free(self, *, may: bool) -> None:
         """The free camera instead of those of the recording, if it `may` be, and back."""
         self._free, self._drawn = not self._free and may, ()
-        if not self._free:
-            for view in self.views:
-                view.show_free(None)
+        for view in self.views:
+            view.show_free(None, soon=self._free)
 
     def close_camera(self) -> None:
         """Ends what draws for the free camera."""

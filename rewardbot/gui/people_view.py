@@ -52,6 +52,7 @@ class PeopleView(QWidget):
                 whole.addWidget(self._agreement)
         whole.addWidget(self._disputed)
         whole.addWidget(self.list, 1)
+        whole.addStretch()  # takes the list's room where there is none
         self.show_people(People())
 
     def show_people(self, people: People) -> None:

@@ -100,7 +100,7 @@ class Asking:
         kinds: list[Kind] = [kind for kind in self._options.kinds if kind in BY_CHANCE and episodes]
         for kind in kinds:
             room = min((WAITING if alone else 1) - sum(query.kind == kind for query in waiting),
-                       self._options.budget - len(history.active()) - len(waiting))
+                       self._options.budget - history.answered() - len(waiting))
             rng = np.random.default_rng([self._options.seed, len(history.queries)])
             asked = {query.options for query in history.queries.values() if query.kind == kind}
             clips = [clip for clip in draw_clips(episodes, self._options.steps, 20, rng) if (clip,) not in asked]

@@ -90,7 +90,7 @@ class LocalDesk:
             if (people := self._asker.people) is not self._people:
                 self._people = people
                 self._tell(people)
-            answered = len(self._ledger.active())
+            answered = self._ledger.history().answered()
         except DataError as error:
             self._tell({"words": "The questions cannot be read.", "trouble": str(error)})
             return

@@ -52,6 +52,7 @@ class ClipView(QWidget):
         self._over = self._selected = self._unsafe = False
         self._images: list[QImage] = []
         self._free: NDArray[np.uint8] | None = None
+        self._soon = False
         self._grip = QPoint()
         self._rewards: Sequence[float] = ()
         self._between = 0.0, 0.0
@@ -79,13 +80,15 @@ class ClipView(QWidget):
 
     def show_clip(self, clip: Clip | None) -> None:
         """Another clip, or none."""
-        self._clip, self._frame, self._free = clip, -1, None
+        self._clip, self._frame, self._free, self._soon = clip, -1, None, False
         self._images = []
         self.update()
 
-    def show_free(self, pixels: NDArray[np.uint8] | None) -> None:
-        """What a free camera sees of it, uint8 (H, W, 3) RGB, instead of what its cameras saw; None: those again."""
-        self._free = pixels
+    def show_free(self, pixels: NDArray[np.uint8] | None, *, soon: bool = False) -> None:
+        """What a free camera sees of it, uint8 (H, W, 3) RGB, instead of what its cameras saw; None: those again, or, when the free
+        camera comes `soon`, until then.
+        """
+        self._free, self._soon = pixels, soon
         self._frame = -1 if pixels is None else self._frame
         if pixels is not None:
             self._images = [_image(pixels)]
@@ -160,6 +163,8 @@ class ClipView(QWidget):
         font.setPixelSize(self._small)
         painter.setFont(font)
         names = ["free camera: drag, wheel"] if self._free is not None else list(self._clip.frames)
+        if self._soon:
+            names[0] = "the free camera comes"
         for name, image, cell in zip(names, self._images, cells, strict=True):
             painter.setOpacity(0.45 if self._over else 1.0)
             painter.drawImage(cell, image)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from PyQt5.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QKeyEvent, QShowEvent
-from PyQt5.QtWidgets import QApplication, QHBoxLayout, QLabel, QLineEdit, QListWidget, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QListWidget, QPushButton, QVBoxLayout, QWidget
 
 from rewardbot.feedback.messages import Question, Questions, Receipt
 from rewardbot.feedback.people import Dispute
@@ -154,8 +155,9 @@ class PreferenceWidget(QWidget):
         self._why.setVisible(session.why and query is not None)
         if query is not None:
             self._why.setText(words.why(query))
-        self.order.setVisible(query is not None and query.kind == "ranking")
-        if query is not None and query.kind == "ranking":
+        ranked = query is not None and query.kind == "ranking" and not session.typing  # the reason's field is as high as the order
+        self.order.setVisible(ranked)
+        if query is not None and ranked:
             self.order.show_order(session.order.groups, len(query.options), tying=session.order.tying)
         self._show_reason()
         self._clips.setVisible(query is not None)
@@ -214,8 +216,8 @@ class PreferenceWidget(QWidget):
         upper.addWidget(self._banner)
         upper.addWidget(self._clips, 1)
         upper.addWidget(self._empty, 1)
-        upper.addLayout(time_row)
         inner.addWidget(self._upper, 1)
+        inner.addLayout(time_row)
         inner.addWidget(self.order)
         inner.addWidget(self.reason)
         inner.addWidget(self._why)
@@ -265,6 +267,13 @@ class PreferenceWidget(QWidget):
         self._buttons = [self._button(_text(row), row.shown, row.description, row.action) for row in rows]
         for button in self._buttons:
             self._answers.addWidget(button)
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Tab goes from above to below: the clips, what is typed, what answers, then what is always there, Stop the last."""
+        always = [button for name in ALWAYS if (button := self.findChild(QPushButton, name)) is not None]
+        for before, after in itertools.pairwise([self, *self._clips.views, self.order, self.reason, *self._buttons, *always]):
+            self.setTabOrder(before, after)
 
     def _load(self) -> None:
         """Takes the clips of the question from the shelf as soon as they are there."""
@@ -421,13 +430,6 @@ class PreferenceWidget(QWidget):
         if self._closing is None:
             self._closing = time.monotonic() + CLOSING_S
         a0.ignore()
-
-
-def make_application(name: str) -> QApplication:
-    """The application of a window; sharp on screens with many pixels."""
-    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
-    QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
-    return QApplication([name])
 
 
 _RIGHT: Any = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

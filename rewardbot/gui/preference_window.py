@@ -59,9 +59,9 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     from rewardbot.gui.people_view import PeopleView
     from rewardbot.gui.preference_desk import LocalDesk
     from rewardbot.gui.preference_session import PreferenceSession
-    from rewardbot.gui.preference_widget import PreferenceWidget, make_application
+    from rewardbot.gui.preference_widget import PreferenceWidget
 
-    application = make_application("rewardbot label")
+    application = theme.make_application("rewardbot label")
     looks = theme.looks(options.look, application)
     theme.apply(application, looks)
     window = PreferenceWidget(looks, scale=options.scale)

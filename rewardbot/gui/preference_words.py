@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewardbot.feedback.export import in_words
-from rewardbot.feedback.feedback import Kind, Query, Ranking, Skip
+from rewardbot.feedback.feedback import LEVELS, Kind, Query, Ranking, Rating, Response, Skip
 from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
 from rewardbot.gui.preference_outbox import Stored
@@ -96,6 +96,8 @@ def why(query: Query) -> str:
         parts.append(f"uncertainty {uncertainty(query):.0%}")
     elif query.predicted:
         parts.append(f"its likeliest answer has {max(query.predicted):.0%}")
+    else:
+        parts.append("no answer is expected")
     return "   \u00b7   ".join(parts)
 
 
@@ -104,13 +106,25 @@ def last(stored: Stored | None) -> str:
     if stored is None:
         return ""
     if stored.question is None:
-        return f"Stored: {in_words(stored.response)}"
+        return f"Stored: {in_words(stored.response)}.  U undoes it"
     query = stored.question.query
-    text = f"Stored: {in_words(stored.response, query)}"
+    text = f"Stored: {said(query, stored.response)}"
     if shares := expected(query):
         side, share = max(shares, key=lambda one: one[1])
         text += f"; the model had expected {side} ({share:.0%})"
     return f"{text}.  U undoes it"
+
+
+def said(query: Query, response: Response) -> str:
+    """An answer, of an order the clips by their places, the best first."""
+    if isinstance(response, Rating):
+        return f"{response.level} of {LEVELS[-1]}"
+    if query.kind != "ranking" or not isinstance(response, Ranking):
+        return in_words(response, query)
+    ranked: dict[int, list[str]] = {}
+    for number, option in enumerate(query.order):
+        ranked.setdefault(response.ranks[option], []).append(place(number, len(query.order)))
+    return ", then ".join(" and ".join(ranked[rank]) for rank in sorted(ranked))
 
 
 def place(number: int, of: int) -> str:
@@ -131,7 +145,7 @@ def verdict(session: PreferenceSession, number: int) -> str:
     if isinstance(response, Skip):
         return "\u2713 skipped"
     if not isinstance(response, Ranking):
-        return f"\u2713 {in_words(response, query)}"
+        return f"\u2713 {said(query, response)}"
     rank = response.ranks[query.order[number]]
     if query.kind == "pair":
         return "\u2713 equal" if max(response.ranks) == 0 else "\u2713 better" if rank == 0 else ""

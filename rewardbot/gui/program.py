@@ -35,14 +35,12 @@ def start(name: str, load: Callable[[], tuple[Bridge[Any], Callable[[Looks], QWi
     except RewardbotError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
-    from PyQt5.QtCore import Qt, QTimer
-    from PyQt5.QtWidgets import QApplication
+    from PyQt5.QtCore import QTimer
 
     from rewardbot.gui import theme
     from rewardbot.gui.lost_screen import end_when_lost
 
-    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
-    application = QApplication([name])
+    application = theme.make_application(name)
     bridge, make_window = load()
     with own_ports():
         started = bridge.start()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QColor, QPalette
 from PyQt5.QtWidgets import QApplication
 
@@ -47,6 +48,13 @@ class LookSettings:
     scale: float = setting(1.0, "size of texts", min=0.5, max=3.0)
 
 
+def make_application(name: str) -> QApplication:
+    """The application of a window; sharp on screens with many pixels."""
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
+    return QApplication([name])
+
+
 def looks(choice: Choice, application: QApplication) -> Looks:
     """What was chosen; `system` is light or dark as the desktop's windows are."""
     if choice == "system":
@@ -83,7 +91,7 @@ def sheet(looks: Looks, text: int) -> str:
     good, bad = looks.colours["good"], looks.colours["bad"]
     return (
         f"QLabel, QLineEdit, QListWidget {{ font-size: {text}px }} QPushButton {{ font-size: {text}px; border: 2px solid"
-        f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px }}"
+        f" {looks.edge}; border-radius: 5px; background: {looks.raised}; padding: 6px 12px; outline: 0 }}"
         f" QPushButton:pressed {{ background: {looks.ground} }}"
         f" QPushButton#stop {{ border-color: {bad}; color: {bad}; font-weight: bold }}"
         f" QPushButton:focus, QPushButton#stop:focus {{ border: 3px solid {good} }}"

@@ -22,6 +22,7 @@ from PyQt5.QtWidgets import QApplication, QLabel, QWidget
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalConfig, GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
+from rewardbot.gui.toasts import Toast
 from rewardbot.rewards.image_classifier import ImageClassifierConfig
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.training.labels import LabelStore
@@ -259,6 +260,13 @@ def test_messages_go_away_and_repetitions_are_counted(window: Window, monkeypatc
     assert corner.x() <= window.widget.width() and corner.y() <= window.widget.height()
     window.until(lambda: toasts.texts() == [])
     assert not toasts.isVisible()
+    window.widget.notice("the disk is full", "bad")
+    (toast,) = toasts.findChildren(Toast)
+    QApplication.sendEvent(toast, QEvent(QEvent.Type.Enter))
+    QTest.qWait(600)
+    assert toasts.isVisible(), "as long as the mouse is over it"
+    QApplication.sendEvent(toast, QEvent(QEvent.Type.Leave))
+    window.until(lambda: not toasts.isVisible())
 
 
 GONE = """

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from rewardbot.feedback.annotators import Conflict
 from rewardbot.feedback.feedback import Ranking, Rating, Skip, SuccessMark, UnsafeInterval
-from rewardbot.feedback.messages import Question
+from rewardbot.feedback.messages import Question, Questions
 from rewardbot.feedback.people import Dispute
 from rewardbot.gui import preference_words as words
 from rewardbot.gui.preference_outbox import LATE_S, RETRY_S
@@ -182,6 +182,18 @@ def test_questions_for_others_are_not_shown() -> None:
     assert Sitting(question("a", to="bob"), question("b", to="ann"), question("c")).on_screen == "b"
 
 
+def test_two_operators_are_shown_different_questions_and_keep_the_one_they_look_at() -> None:
+    asked = tuple(question(f"q{number}") for number in range(1, 9))
+    ann, bob = Sitting(annotator="ann"), Sitting(annotator="bob")
+    for sitting in (ann, bob):
+        sitting.session.questions(Questions("desk", asked, (), ("ann", "bob")))
+    assert ann.on_screen != bob.on_screen
+    for sitting in (ann, bob):
+        before = sitting.on_screen
+        sitting.session.questions(Questions("desk", asked))  # the other one has gone
+        assert sitting.on_screen == before
+
+
 def test_clips_that_cannot_be_shown_are_named_and_skipped() -> None:
     sitting = Sitting(question("a"), question("b"))
     sitting.session.unusable("a", "/bags/a-0 is cut off or damaged")
@@ -205,6 +217,7 @@ def test_a_rating_is_one_key() -> None:
     sitting.store()
     (answer,) = sitting.desk.stored()
     assert isinstance(answer, Rating) and answer.level == 6
+    assert words.last(sitting.session.last) == "Stored: 6 of 7.  U undoes it"
 
 
 def test_a_mark_is_about_the_frame_that_is_shown_at_first_the_last_one() -> None:
@@ -230,6 +243,7 @@ def test_an_order_is_typed_with_ties_and_given() -> None:
     (answer,) = sitting.desk.stored()
     # The places 2 > 3 = 1 > 4 show the options 0, 3 = 2, 1.
     assert isinstance(answer, Ranking) and answer.ranks == (0, 2, 1, 1)
+    assert words.last(sitting.session.last) == "Stored: clip 2, then clip 1 and clip 3, then clip 4.  U undoes it"
 
 
 def test_an_order_may_be_dragged() -> None:
@@ -268,6 +282,7 @@ def test_an_unsafe_interval_that_nobody_asked_for_leaves_the_question_where_it_i
     (answer,) = sitting.desk.stored()
     assert isinstance(answer, UnsafeInterval) and answer.segment == Segment("a-0", 5, 15) and answer.reason == "too fast"
     assert answer.given.query == "" and sitting.on_screen == "a" and sitting.session.phase == "asking"
+    assert sitting.desk.history.answered() == 0, "of a budget it takes nothing"
     sitting.press("undo")
     sitting.store()
     assert not sitting.desk.stored() and sitting.on_screen == "a"

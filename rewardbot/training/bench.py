@@ -114,9 +114,12 @@ def run_bench(name: str, options: BenchOptions, *, console: Console | None = Non
         result = run(options, report)
     content = to_mapping(name, result)
     console = console or Console()
-    console.print(bench_table(content))
-    if content["targets"]:
-        console.print(target_table(content))
+    tables = [bench_table(content), *([target_table(content)] if content["targets"] else [])]
+    if not console.is_terminal:  # a file is as wide as what it holds
+        console.width = max(console.width, *(console.measure(table, options=console.options.update(width=1000)).maximum
+                                             for table in tables))
+    for table in tables:
+        console.print(table)
     if path is not None:
         write_atomic(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
         console.print(f"Written to {path}", soft_wrap=True)
@@ -141,7 +144,7 @@ def bench_table(content: Mapping[str, Any]) -> Table:
     table = Table(title=f"{content['name']}, seeds {', '.join(map(str, content['seeds']))}")
     for column in columns:
         numeric = any(isinstance(row.get(column), (int, float)) for row in content["rows"])
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in content["rows"]:
         table.add_row(*(_show(row.get(column)) for column in columns))
     return table
@@ -168,4 +171,6 @@ def _show(value: Cell) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100.0 else f"{value:.3g}"

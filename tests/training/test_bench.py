@@ -49,6 +49,15 @@ def test_json_and_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "starting" in capsys.readouterr().out, "progress"
 
 
+def test_no_figure_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    row = {f"a column with a long name {number}": 1385.447 + number for number in range(12)} | {"loss": 0.012345}
+    fake(monkeypatch, run=lambda options, report: BenchResult((0,), [row], []))
+    console = Console(width=80, file=io.StringIO())
+    run_bench("sample", BenchOptions(), console=console)
+    line = next(line for line in console.file.getvalue().splitlines() if "1385" in line)  # type: ignore[attr-defined]
+    assert all(str(1385 + number) in line for number in range(12)) and "0.0123" in line
+
+
 def test_quick_and_seeds(monkeypatch: pytest.MonkeyPatch):
     fake(monkeypatch, run=compare)
     console = Console(file=io.StringIO())

@@ -14,7 +14,8 @@ from rewardbot.data.bags import is_bag, require_alike, state_of, summarise, whol
 from rewardbot.data.cdr import serialize
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import event_message
-from rewardbot.data.episodes import BagWriter, raw_messages, read_episode, read_header
+from rewardbot.data.episodes import KEY, BagWriter, raw_messages, read_episode, read_header
+from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove, staged, sync, writing
 from rewardbot.data.takeovers import TAKEOVERS, spans, steps_taken_over
 from rewardbot.errors import DataError
@@ -105,7 +106,7 @@ def merge(
 
 
 def check_deletable(bags: Sequence[Path]) -> None:
-    """Refuses what is no bag, and bags of others.
+    """Refuses what is no bag, and what may be of others.
 
     Raises:
         DataError: names the first one.
@@ -113,8 +114,9 @@ def check_deletable(bags: Sequence[Path]) -> None:
     for bag in bags:
         if not is_bag(bag):
             raise DataError(f"{bag} is no bag.", valid="The folder of a bag." if bag.is_dir() else "It is not there, or a file.")
-        if "not recorded by rewardbot" in (found := summarise(bag)).damage:
-            raise DataError(found.damage, next_step="Delete it yourself, if you mean to.")
+        if (found := summarise(bag)).header is None and found.state == "whole" and not _ours(bag):
+            raise DataError(found.damage, valid="It is not known to be of rewardbot.",
+                            next_step="Delete it yourself, if you mean to.")
 
 
 def delete(bags: Sequence[Path]) -> None:
@@ -142,6 +144,11 @@ def given_up(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.")
     return sorted(path for path in folder.iterdir() if is_bag(path) and state_of(path) in ("rejected", "discarded", "deleted"))
+
+
+def _ours(bag: Path) -> bool:
+    """Whether an MCAP file of a bag whose metadata.yaml says nothing was recorded by rewardbot."""
+    return any(KEY in (Salvage(mcap).metadata().get("custom_data") or {}) for mcap in bag.glob("*.mcap"))
 
 
 def _rename(bag: Path, folder: Path, id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -177,8 +178,11 @@ def test_what_is_not_deleted(tmp_path: Path, contract: RobotContract, make_episo
     path = write_episode(tmp_path, make_episode(), contract)
     with Writer(tmp_path / "foreign", version=9, storage_plugin=StoragePlugin.MCAP):
         pass
+    shutil.copytree(tmp_path / "foreign", tmp_path / "bare")
+    (tmp_path / "bare" / "metadata.yaml").unlink()
     before = content(tmp_path)
-    for other, says in ((tmp_path, "is no bag"), (tmp_path / "none", "is no bag"), (tmp_path / "foreign", "not recorded by")):
+    for other, says in ((tmp_path, "is no bag"), (tmp_path / "none", "is no bag"), (tmp_path / "foreign", "not recorded by"),
+                        (tmp_path / "bare", "not known to be of rewardbot")):
         with pytest.raises(DataError, match=says):
             delete([path, other])
     with pytest.raises(DataError, match="no folder"):

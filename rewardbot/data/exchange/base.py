@@ -200,6 +200,18 @@ def check_rate(source: Path, hz: float, contract: RobotContract) -> None:
                         next_step="Resample it, or name a robot with this rate.")
 
 
+@contextmanager
+def reading(part: object) -> Iterator[None]:
+    """Whatever a library makes of a damaged file becomes a DataError that names it, or what else in a data set `part` is."""
+    try:
+        yield
+    except RewardbotError:
+        raise
+    except Exception as error:
+        raise DataError(f"{part} is damaged or cannot be read: {' '.join(str(error).split()) or type(error).__name__}",
+                        next_step="Restore it from a copy, or export it anew.") from error
+
+
 def library(name: str) -> Any:
     """An optional library, imported now.
 

@@ -104,9 +104,11 @@ def read(source: Path, contract: RobotContract, names: Mapping[str, str]) -> Ite
               for camera, key in cameras.items() if features[key]["dtype"] == "video"}
     stored = [key for camera, key in cameras.items() if camera not in videos]
     extra = [key for key in (REQUESTED, STAMP, SUCCESS) if key in features]
+    missing = set(rows)
     try:
         for number, table in _by_episode(source, [proprio, action, *extra, *stored]):
             row = rows.get(number)
+            missing.discard(number)
             if row is None or row["length"] != len(table):
                 raise DataError(f"{source} is damaged: episode {number} has {len(table)} frames, "
                                 f"meta/episodes says {row['length'] if row else 'nothing of it'}.")
@@ -124,6 +126,9 @@ def read(source: Path, contract: RobotContract, names: Mapping[str, str]) -> Ite
                 requested=_array(table, REQUESTED)[:-1] if REQUESTED in extra else None,
                 stamps=_array(table, STAMP)[:, 0] if STAMP in extra else None, about=row.get(_ABOUT), task=row["tasks"][0],
                 success=bool(_array(table, SUCCESS).any()) if SUCCESS in extra else None)
+        if missing:
+            raise DataError(f"{source} is damaged: no file in data/ has episode {', '.join(map(str, sorted(missing)))}.",
+                            next_step="Restore it from a copy, or export it anew.")
     finally:
         for video in videos.values():
             video.close()
@@ -226,7 +231,8 @@ def _tasks(pa: Any, tasks: list[str]) -> Any:
 def _info(source: Path) -> dict[str, Any]:
     if not (source / "meta" / "info.json").is_file():
         raise DataError(f"{source} is no LeRobot dataset: it has no meta/info.json.")
-    info = json.loads((source / "meta" / "info.json").read_text())
+    with base.reading(source / "meta" / "info.json"):
+        info = json.loads((source / "meta" / "info.json").read_text())
     if not (version := str(info.get("codebase_version"))).startswith("v3."):
         raise DataError(f"{source} is of LeRobot's version {version}.", valid="v3.0 is read.",
                         next_step="Convert it with LeRobot's own converter.")
@@ -238,10 +244,14 @@ def _episodes(source: Path) -> list[dict[str, Any]]:
     pq = base.library("pyarrow.parquet")
     rows = []
     for path in sorted(source.glob("meta/episodes/*/*.parquet")):
-        columns = [key for key in pq.read_schema(path).names if not key.startswith("stats/")]
-        rows += pq.read_table(path, columns=columns).to_pylist()
+        with base.reading(path):
+            columns = [key for key in pq.read_schema(path).names if not key.startswith("stats/")]
+            rows += pq.read_table(path, columns=columns).to_pylist()
     if not rows:
         raise DataError(f"{source} holds no episodes.")
+    if (said := _info(source).get("total_episodes", len(rows))) != len(rows):
+        raise DataError(f"{source} is damaged: meta/info.json says {said} episodes, and {len(rows)} are in meta/episodes.",
+                        next_step="Restore it from a copy, or export it anew.")
     return rows
 
 
@@ -251,7 +261,7 @@ def _by_episode(source: Path, columns: list[str]) -> Iterator[tuple[int, Any]]:
 
     def pieces() -> Iterator[tuple[int, Any]]:
         for path in sorted(source.glob("data/*/*.parquet")):
-            with pq.ParquetFile(path) as file:
+            with base.reading(path), pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(_AT_ONCE, columns=[*columns, "episode_index"]):
                     numbers = batch.column("episode_index").to_numpy()
                     edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1), len(numbers)]
@@ -287,7 +297,7 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 def _unpacked(column: Any, camera: CameraContract, where: str) -> NDArray[np.uint8]:
     images = np.empty((len(column), camera.height, camera.width, 3), np.uint8)
     for row, item in enumerate(column):
-        with Image.open(io.BytesIO(item.as_py()["bytes"] or b"")) as image:
+        with base.reading(where), Image.open(io.BytesIO(item.as_py()["bytes"] or b"")) as image:
             pixels = np.asarray(image.convert("RGB"))
         if pixels.shape != images.shape[1:]:
             raise DataError(f"{where} is {pixels.shape[1]}x{pixels.shape[0]}.",

@@ -107,6 +107,22 @@ def test_large_data_go_on_in_another_file(
     read_in("lerobot", tmp_path / "lift", tmp_path / "back", Asked())
     for path, episode in zip(list_episodes(tmp_path / "back"), episodes, strict=True):
         assert read_episode(path).info == episode.info
+    last = tmp_path / "lift/data/chunk-001/file-000.parquet"
+    last.write_bytes(last.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"chunk-001/file-000\.parquet is damaged or cannot be read"):
+        read_in("lerobot", tmp_path / "lift", tmp_path / "again", Asked())
+    last.unlink()
+    with pytest.raises(DataError, match=r"no file in data/ has episode 2"):
+        read_in("lerobot", tmp_path / "lift", tmp_path / "again", Asked())
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_file_of_episodes_that_is_gone(tmp_path: Path, place: Path) -> None:
+    shutil.copytree(place, tmp_path / "lift")
+    path = tmp_path / "lift" / EPISODES
+    pq.write_table(pq.read_table(path).slice(0, 2), path)
+    with pytest.raises(DataError, match=r"meta/info\.json says 3 episodes, and 2 are in meta/episodes"):
+        read_in("lerobot", tmp_path / "lift", tmp_path / "back", Asked())
 
 
 def changed(place: Path, to: Path, change: Callable[[dict[str, Any], list[dict[str, Any]], pa.Table], pa.Table]) -> Path:

@@ -98,7 +98,7 @@ def info(places: Namespace, options: NoOptions) -> None:
                         next_step="rewardbot bags list shows what a folder of bags holds.")
     bag = summarise(path)
     if bag.header is None:
-        raise DataError(bag.damage, next_step="rewardbot bags verify tells more.")
+        raise DataError(bag.damage, next_step=f"rewardbot bags verify {path} tells more.")
     console = tables.console()
     about = tables.table(path, "", "")
     about.show_header = False
@@ -121,10 +121,10 @@ def info(places: Namespace, options: NoOptions) -> None:
 
 def show(places: Namespace, options: ShowOptions) -> None:
     """`rewardbot bags show BAG|DIR`."""
-    from rewardbot.data.bags import whole_bags
+    from rewardbot.data.bags import state_of, whole_bags
 
     place = user_path(places.path)
-    bags = whole_bags([place])
+    bags = [place] if place.is_dir() and state_of(place) in ("rejected", "discarded") else whole_bags([place])
     out = user_path(options.out or f"{place.resolve().name}{PICTURED}")
     if out.suffix not in (FILMED, PICTURED):
         raise ConfigError(f"--out is '{options.out}'.", valid=f"A file name that ends in {PICTURED} or {FILMED}.")

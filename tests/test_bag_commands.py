@@ -161,6 +161,8 @@ def test_show(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bags_command("show", "bags", "--most", "1", "--out", "film.mp4")
     assert "1 more are left out" in capsys.readouterr().out
     assert Path("film.mp4").stat().st_size > 500
+    discard(bags / "e2")
+    bags_command("show", "bags/e2.discarded", "--out", "one.png")
     assert files() - {"bags.png", "one.png", "film.mp4"} == {name for name in files() if name.startswith("bags/")} | {"bags"}
 
 

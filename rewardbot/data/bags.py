@@ -173,7 +173,7 @@ def header_of(path: Path, about: dict[str, Any]) -> BagHeader:
     """
     text = (about.get("custom_data") or {}).get(KEY)
     if text is None:
-        raise DataError(f"{path} was not recorded by rewardbot.")
+        raise DataError(f"{path} was not recorded by rewardbot.", next_step="ros2 bag info shows what it holds.")
     return BagHeader.from_json(text, path)
 
 

@@ -458,7 +458,7 @@ def _open(path: Path) -> Generator[Reader]:
         raise
     except Exception as error:  # damaged bytes make the parser raise anything, from struct.error to KeyError
         raise DataError(f"{path} is cut off or damaged: {error or type(error).__name__}",
-                        next_step="Delete it, or restore it from a copy.") from error
+                        next_step=f"Restore it from a copy, or keep what can be read of it: rewardbot bags repair {path}") from error
     finally:
         if reader is not None and reader.is_open:
             reader.close()

@@ -55,7 +55,9 @@ def check(bag: Path, *, ours: bool) -> bool:
         raise DataError(f"{bag} cannot be read: {error.strerror or error}.") from None
     if same is False:
         raise Damaged(bag, METADATA, "it does not match the checksum in its last line")
-    if ours and found:
+    if ours and not found:
+        raise Damaged(bag, f"{bag.name}.mcap", "it is not there")
+    if ours:
         sums = {METADATA: same is not None, **{f"{name}, {part}": has for name, mcap_sums in found.items() for part, has in (
             ("data", mcap_sums.data), ("summary", mcap_sums.summary))}}
         if len(set(sums.values())) > 1:

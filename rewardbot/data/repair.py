@@ -14,7 +14,7 @@ from rewardbot.data.cdr import deserialize, typestore
 from rewardbot.data.checksums import matches
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import KEY, BagHeader, BagWriter, NotWhole, change_info, discard, read_episode, writing
-from rewardbot.data.integrity import METADATA, Damaged, check
+from rewardbot.data.integrity import METADATA, check
 from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove
 from rewardbot.errors import DataError
@@ -65,12 +65,12 @@ def repair(part: Path) -> Path:
     return rebuilt.place
 
 
-def repair_bag(bag: Path, damage: Damaged) -> str:
+def repair_bag(bag: Path, damage: DataError) -> str:
     """As `repair`, for a finished bag that was damaged later; it becomes `<id>.discarded`, so that nothing is lost.
 
     Args:
         bag: its folder.
-        damage: what `integrity.check` says of it.
+        damage: what `damaged` says of it.
 
     Returns:
         What is lost and what became of the rest, a line.
@@ -79,7 +79,8 @@ def repair_bag(bag: Path, damage: Damaged) -> str:
         DataError: nothing can be read of it, it is called otherwise than its episode, or there is no place for what becomes of
             it. It is still there.
     """
-    mcap = next(bag.glob("*.mcap"), bag / f"{bag.name}.mcap")
+    if (mcap := next(bag.glob("*.mcap"), None)) is None:
+        raise DataError(f"{bag} cannot be repaired: it has no MCAP file.", next_step="Restore it from a copy.")
     header, about = _known(bag, mcap)
     if header.info.id != bag.name:
         raise DataError(f"{bag} cannot be repaired: it holds episode {header.info.id}.",
@@ -112,17 +113,15 @@ def mend(folder: Path) -> list[str]:
     return [mend_part(part) for part in leftovers(folder) if part.exists()]
 
 
-def damaged(place: Path) -> dict[Path, Damaged]:
+def damaged(place: Path) -> dict[Path, DataError]:
     """The finished bags in a folder, or `place` itself, that do not match their checksums or have no end: what is wrong with each."""
-    found: dict[Path, Damaged] = {}
+    found: dict[Path, DataError] = {}
     for bag in [place] if is_bag(place) else sorted(place.iterdir()):
         try:
             if is_bag(bag) and state_of(bag) == "whole":
                 check(bag, ours=KEY in (metadata(bag).get("custom_data") or {}))
-        except Damaged as damage:
+        except DataError as damage:
             found[bag] = damage
-        except DataError as error:  # metadata.yaml
-            found[bag] = Damaged(bag, METADATA, error.what.removeprefix(f"{bag} ").removesuffix("."))
     return found
 
 
@@ -210,7 +209,7 @@ def _known(bag: Path, mcap: Path) -> tuple[BagHeader, dict[str, Any]]:
             return header_of(bag, about), about
     except (OSError, DataError):
         pass
-    about = Salvage(mcap).metadata() if mcap.is_file() else {}
+    about = Salvage(mcap).metadata()
     return header_of(bag, about or metadata(bag)), about
 
 

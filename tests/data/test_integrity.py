@@ -125,6 +125,8 @@ def test_a_bag_without_checksums(tmp_path: Path) -> None:
         pass
     assert check(tmp_path / "bag", ours=True) is False and check(tmp_path / "bag", ours=False) is False
     (tmp_path / "bag" / "bag.mcap").unlink()
+    with pytest.raises(Damaged, match=r"bag\.mcap: it is not there"):
+        check(tmp_path / "bag", ours=True)
     assert check(tmp_path / "bag", ours=False) is False
     (tmp_path / "bag" / "metadata.yaml").unlink()
     with pytest.raises(DataError, match="cannot be read"):

@@ -140,6 +140,8 @@ def test_what_cannot_be_repaired_stays_as_it_is(original: tuple[Path, list[Messa
         bag = _copy(source, tmp_path / "bags")
         mcap = bag / "e1.mcap"
         mcap.write_bytes(mcap.read_bytes()[: files.get("cut", -1_000)])
+        if "gone" in files:
+            mcap.unlink()
         if "taken" in files:
             (bag.parent / "e1.rejected").mkdir()
         if "renamed" in files:
@@ -151,6 +153,7 @@ def test_what_cannot_be_repaired_stays_as_it_is(original: tuple[Path, list[Messa
 
     refused("nothing can be read of e1.mcap", cut=20)
     refused("nothing can be read of e1.mcap", cut=0)
+    refused("it has no MCAP file", gone=1)
     refused(r"e1\.rejected is in its way", taken=1)
     refused("it holds episode e1", renamed=1)
     refused("Cannot write", free=3_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Kept:
         """Whether a part is done."""
         return self._read(self._file(name, settings)) is not None
 
-    def part(self, name: str, settings: object, make: Callable[[], Mapping[str, Cell]]) -> dict[str, Cell]:
+    def part(self, name: str, settings: object, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """What came of a part, now or then.
 
         Args:
@@ -50,6 +50,12 @@ class Kept:
             self._folder.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps({**found, COMMIT: self._commit}, indent=2) + "\n")
         return found
+
+    def rows(self, name: str, settings: object, make: Callable[[], Sequence[Mapping[str, Cell]]]) -> list[dict[str, Cell]]:
+        """As `part`, where a part has several lines."""
+        of = self.part(name, settings, lambda: {str(number): dict(row) for number, row in enumerate(make())})
+        made_by = {COMMIT: of.pop(COMMIT)} if COMMIT in of else {}
+        return [{**row, **made_by} for row in of.values()]
 
     def _read(self, file: Path) -> dict[str, Any] | None:
         try:

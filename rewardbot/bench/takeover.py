@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import mean
+from functools import partial
+from typing import Any
 
 import torch
 
+from rewardbot.bench._kept import Kept
 from rewardbot.data.takeovers import spans, steps_taken_over
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.bc import demonstration_set
@@ -52,6 +54,8 @@ FRESH = 1000
 
 SETTLED_S = 20.0
 """Expected time of work that must be done before the pace of it says something [s]."""
+
+EARLY, LATE = "takeovers a minute, early", "late"
 
 WATCHED = 1.5
 """Times its minutes that the operator goes on watching, to see whether he is needed less."""
@@ -124,6 +128,14 @@ class Arm:
         if success >= MASTERED:
             self.mastered = self.learn_s, sum(self.takeovers), self.helped
 
+    def cells(self, hz: float) -> dict[str, Cell]:
+        """Its part of a line of the table, at so many steps a second."""
+        seconds, takeovers, steps = self.mastered or (None, None, None)
+        early, middle, late = (self.per_minute(third, hz) for third in range(3))
+        return {"minutes": None if seconds is None else seconds / 60.0,
+                "given up after": self.limit_s / 60.0 if seconds is None else None, "takeovers": takeovers, "operator's steps": steps, "success": self.success, "all steps": self.steps,
+                EARLY: early, "midway": middle, LATE: late}
+
     def per_minute(self, third: int, hz: float) -> float:
         """Takeovers per minute that the robot moved, in the first (0), second (1) or last (2) third of all episodes."""
         some = self.takeovers[third * len(self.takeovers) // 3 : (third + 1) * len(self.takeovers) // 3]
@@ -145,40 +157,42 @@ Tell = Callable[[Arm], object]
 
 
 def run(options: BenchOptions, report: Report) -> BenchResult:
-    """Each arm of each task on each seed, one after the other."""
+    """Each arm of each task on each seed, one after the other. Tasks and seeds that are done stay in the run folder, all arms of
+    each together, since only arms that ran on the same machine under the same load can be compared by time.
+    """
     torch.set_num_threads(1)
     trials = {"lift": QUICK} if options.quick else TRIALS
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    rows: list[dict[str, Cell]] = []
-    results: dict[str, dict[str, list[Arm]]] = {task: {arm: [] for arm in ARMS} for task in trials}
     jobs = [(seed, task) for seed in seeds for task in trials]
-    clock = Clock(report, [trials[task].expected_s for _, task in jobs])
+    clock, kept = Clock(report, [trials[task].expected_s for _, task in jobs]), Kept(options.folder("takeover"))
+    rows: list[dict[str, Cell]] = []
     for number, (seed, task) in enumerate(jobs):
-        clock.tell(number, 0.0, f"{task}, seed {seed}: behaviour cloning")
-        trial, robot = trials[task], MujocoRobot(task)
-        shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
-        trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
-        trained.pretrain(shown, lambda stage, share: None, baseline=False)
-        cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.sure // 2, stream=_fresh(seed)).rate
-        for done, (arm, learn_in) in enumerate(ARMS.items()):
+        name, trial, tell = f"{task}-{seed}", trials[task], partial(clock.tell, number)
+        rows += kept.rows(name, (task, seed, trial), partial(arms, task, seed, trial, tell))
+    return BenchResult(seeds, rows, targets(rows))
 
-            def tell(found: Arm, number: int = number, done: int = done, what: str = f"{task}, seed {seed}, {arm}") -> None:
-                share = (done + min(1.0, found.learn_s / found.limit_s)) / len(ARMS)
-                clock.tell(number, share, f"{what}: success {found.success:.2f} after {found.learn_s:.0f} s")
 
-            helped = results[task]["takeovers"][-1] if done else None
-            limit_s = min(trial.limit_s, PATIENCE * helped.seconds) if helped is not None else trial.limit_s
-            found = learn_in(trained, shown, robot, replace(trial, limit_s=limit_s), tell)
-            results[task][arm].append(found)
-            seconds, takeovers, steps = found.mastered or (None, None, None)
-            early, middle, late = (found.per_minute(third, robot.contract.control_hz) for third in range(3))
-            rows.append({
-                "task": task, "seed": seed, "arm": arm, "BC": cloned, "minutes": None if seconds is None else seconds / 60.0,
-                "given up after": found.limit_s / 60.0 if seconds is None else None,
-                "takeovers": takeovers, "operator's steps": steps, "success": found.success, "all steps": found.steps,
-                "takeovers a minute, early": early, "midway": middle, "late": late})
-        robot.close()
-    return BenchResult(seeds, rows, targets(results))
+def arms(task: str, seed: int, trial: Trial, tell: Callable[[float, str], object]) -> list[dict[str, Cell]]:
+    """A line of each arm."""
+    tell(0.0, f"{task}, seed {seed}: behaviour cloning")
+    robot = MujocoRobot(task)
+    shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
+    trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
+    trained.pretrain(shown, lambda stage, share: None, baseline=False)
+    cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.sure // 2, stream=_fresh(seed)).rate
+    limit_s, rows = trial.limit_s, list[dict[str, Cell]]()
+    for done, (arm, learn_in) in enumerate(ARMS.items()):
+
+        def tell_of(found: Arm, done: int = done, arm: str = arm) -> None:
+            tell((done + min(1.0, found.learn_s / found.limit_s)) / len(ARMS),
+                 f"{task}, seed {seed}, {arm}: success {found.success:.2f} after {found.learn_s:.0f} s")
+
+        found = learn_in(trained, shown, robot, replace(trial, limit_s=limit_s), tell_of)
+        rows.append({"task": task, "seed": seed, "arm": arm, "BC": cloned, **found.cells(robot.contract.control_hz)})
+        if not done:
+            limit_s = min(limit_s, PATIENCE * found.seconds)
+    robot.close()
+    return rows
 
 
 class Clock:
@@ -283,16 +297,17 @@ def _fresh(seed: int) -> int:
     return STREAMS * (seed + FRESH) + 2
 
 
-def targets(results: dict[str, dict[str, list[Arm]]]) -> list[Target]:
+def targets(rows: Sequence[Mapping[str, Any]]) -> list[Target]:
     """What was promised: means over seeds. Alone an arm that never mastered its task counts as if it had when it was given up, so
     that the ratio is an upper bound; with takeovers it must have.
     """
     targets: list[Target] = []
-    for task, arms in results.items():
-        helped = arms["takeovers"]
-        seconds = {arm: mean(one.seconds for one in of) for arm, of in arms.items()}
-        ratio = seconds["takeovers"] / seconds["nobody helps"] if all(one.mastered for one in helped) else None
-        early, late = (sum(one.per_minute(third, 1.0) for one in helped) for third in (0, 2))
+    for task in dict.fromkeys(row["task"] for row in rows):
+        helped, alone = ([row for row in rows if (row["task"], row["arm"]) == (task, arm)] for arm in ("takeovers", "nobody helps"))
+        ratio = None
+        if all(row["minutes"] is not None for row in helped):
+            ratio = sum(row["minutes"] for row in helped) / sum(row["minutes"] or row["given up after"] for row in alone)
+        early, late = (sum(row[column] for row in helped) for column in (EARLY, LATE))
         targets += [Target.at_most(f"{task}: minutes until 95% with takeovers / without", ratio, HALF),
                     Target.at_most(f"{task}: takeovers per minute, last third / first", late / early if early else None, 1.0)]
     return targets

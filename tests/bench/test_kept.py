@@ -25,6 +25,14 @@ def test_a_part_is_made_once_for_its_settings(tmp_path: Path, monkeypatch: pytes
     assert part({"steps": 5}) == {"share": 0.5, "of": None, "times": 1, "commit": "one"}, "made by other code, and says so"
 
 
+def test_several_lines_each_say_who_made_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kept, "revision", lambda: "one")
+    lines = [{"arm": "a", "x": 1}, {"arm": "b", "x": None}]
+    assert Kept(tmp_path).rows("both", 0, lambda: lines) == lines == Kept(tmp_path).rows("both", 0, list)
+    monkeypatch.setattr(_kept, "revision", lambda: "two")
+    assert Kept(tmp_path).rows("both", 0, list) == [{**line, "commit": "one"} for line in lines]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "5"])
 def test_a_damaged_part_is_made_anew(tmp_path: Path, content: str) -> None:
     kept = Kept(tmp_path)

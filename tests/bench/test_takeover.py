@@ -17,7 +17,7 @@ from rewardbot.training.rates import Evaluation
 
 def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
     file = tmp_path / "takeover.json"
-    cli.run(["bench", "takeover", "--json", str(file), "--quick"])
+    cli.run(["bench", "takeover", "--json", str(file), "--quick", "--run-dir", str(tmp_path)])
     result = json.loads(file.read_text())
     assert result["name"] == "takeover" and result["seeds"] == [0]
     assert [(row["task"], row["arm"]) for row in result["rows"]] == [("lift", arm) for arm in ARMS]
@@ -42,9 +42,10 @@ def test_takeovers_per_minute_of_each_third() -> None:
     assert Arm(600.0, takeovers=[1], steps=30).per_minute(2, 10.0) == pytest.approx(20.0), "of one episode all is late"
 
 
-def outcome(*minutes: float | None, takeovers: tuple[int, ...] = ()) -> list[Arm]:
-    """Arms that mastered their task after so many minutes, or not in ten."""
-    return [Arm(600.0, list(takeovers), 60, 0, 600.0, 1.0, None if after is None else (60.0 * after, 5, 40)) for after in minutes]
+def outcome(arm: str, *minutes: float | None, takeovers: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    """Lines of an arm that mastered its task after so many minutes, or not in ten, on one seed after the other."""
+    found = [Arm(600.0, list(takeovers), 60, 0, 600.0, 1.0, None if after is None else (60.0 * after, 5, 40)) for after in minutes]
+    return [{"task": "lift", "seed": seed, "arm": arm, **one.cells(10.0)} for seed, one in enumerate(found)]
 
 
 def test_what_was_needed_is_what_was_there_when_it_was_enough() -> None:
@@ -63,8 +64,8 @@ def test_what_was_needed_is_what_was_there_when_it_was_enough() -> None:
     ((1.0, None), (8.0, 8.0), None),
 ])
 def test_the_ratio_of_minutes(helped: tuple[float | None, ...], alone: tuple[float | None, ...], ratio: float | None) -> None:
-    arms = dict(zip(ARMS, (outcome(*helped, takeovers=(4, 1, 1)), outcome(*alone), outcome(None, None)), strict=True))
-    minutes, falling = targets({"lift": arms})
+    minutes, falling = targets([*outcome("takeovers", *helped, takeovers=(4, 1, 1)), *outcome("nobody helps", *alone),
+                                *outcome("HG-DAgger", None, None)])
     assert minutes.value == (ratio if ratio is None else pytest.approx(ratio))
     assert minutes.met == (ratio is not None) and falling.value == pytest.approx(0.25) and falling.met
 

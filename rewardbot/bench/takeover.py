@@ -133,7 +133,8 @@ class Arm:
         seconds, takeovers, steps = self.mastered or (None, None, None)
         early, middle, late = (self.per_minute(third, hz) for third in range(3))
         return {"minutes": None if seconds is None else seconds / 60.0,
-                "given up after": self.limit_s / 60.0 if seconds is None else None, "takeovers": takeovers, "operator's steps": steps, "success": self.success, "all steps": self.steps,
+                "given up after": self.limit_s / 60.0 if seconds is None else None,
+                "takeovers": takeovers, "operator's steps": steps, "success": self.success, "all steps": self.steps,
                 EARLY: early, "midway": middle, LATE: late}
 
     def per_minute(self, third: int, hz: float) -> float:

@@ -245,13 +245,13 @@ class Asking:
         return made
 
     def _repeats(self, history: History) -> list[Query]:
-        """Of the same person, at most one, and of others; a machine's consistency is known."""
+        """At most one of each kind for each person who is there; a machine's consistency is known."""
         if not isinstance(self._teacher, Human):
             return []
         config, now = self._config, self._clock()
         people = history.there(now)
-        again = repeat(history, config.repeats, self._seed, now) if "pair" in config.kinds else None
-        return [*([again] if again is not None else []),
+        again = [repeat(history, config.repeats, person, self._seed, now) for person in people if "pair" in config.kinds]
+        return [*(query for query in again if query is not None),
                 *(second(history, config.second, people, self._seed, now) if len(people) > 1 and not self._teacher.name else ())]
 
     def _checks_due(self, history: History, count: int) -> int:

@@ -20,20 +20,20 @@ COMPARED: tuple[Kind, ...] = ("pair", "ranking", "rating")
 """Kinds of questions whose answers by two people can be held against each other."""
 
 
-def repeat(history: History, every: int, seed: int, now: float) -> Query | None:
-    """A pair that whoever answered last has answered, to be asked of them again: one for `every` answers, not of the newest.
+def repeat(history: History, every: int, person: str, seed: int, now: float) -> Query | None:
+    """A pair that `person` has answered, to be asked of them again: one for `every` answers, not of the newest.
 
     Args:
         history: what a ledger holds.
         every: answers to pairs for each that is asked again; 0: none is.
+        person: who is asked.
         seed: of which it is.
         now: when it is asked [s since 1970].
 
     Returns:
         The question; None if it is not time for one.
     """
-    rankings = [one for one in history.active().values() if isinstance(one, Ranking)]
-    given = [one.given.query for one in rankings if one.given.annotator == rankings[-1].given.annotator]
+    given = [one.given.query for one in history.active().values() if isinstance(one, Ranking) and one.given.annotator == person]
     pairs = [history.queries[id] for id in given if id in history.queries and history.queries[id].kind == "pair"]
     planted = sum(f"{AGAIN}{query.id}" in history.queries for query in pairs)
     if not every or len(pairs) < every * (planted + 1):
@@ -43,8 +43,7 @@ def repeat(history: History, every: int, seed: int, now: float) -> Query | None:
     if not first:
         return None
     query = first[int(np.random.default_rng([seed, len(pairs)]).integers(len(first)))]
-    return _anew(query, AGAIN, rankings[-1].given.annotator, query.order[::-1], now,
-                 "asked before, to see how consistent answers are")
+    return _anew(query, AGAIN, person, query.order[::-1], now, "asked before, to see how consistent answers are")
 
 
 def second(history: History, share: float, people: Sequence[str], seed: int, now: float) -> list[Query]:

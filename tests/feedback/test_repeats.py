@@ -23,22 +23,24 @@ def answered(history: History, count: int, annotator: str) -> History:
 
 
 def test_it_is_an_older_pair_with_its_sides_swapped_now_and_then() -> None:
-    assert repeat(History(), 10, 0, 1.0) is None
-    assert repeat(answered(History(), 9, "ann"), 10, 0, 1.0) is None and repeat(answered(History(), 99, "ann"), 0, 0, 1.0) is None
+    assert repeat(History(), 10, "ann", 0, 1.0) is None
+    assert repeat(answered(History(), 9, "ann"), 10, "ann", 0, 1.0) is None
+    assert repeat(answered(History(), 99, "ann"), 0, "ann", 0, 1.0) is None, "never"
     history = answered(History(), 10, "ann")
-    query = repeat(history, 10, 0, 7.0)
+    query = repeat(history, 10, "ann", 0, 7.0)
     assert query is not None and query.id.startswith(AGAIN) and query.asked == 7.0
     asked = history.queries[query.id.removeprefix(AGAIN)]
     assert (query.options, query.order, query.to) == (asked.options, (0, 1), "ann") and int(asked.id[1:]) < 5
     history.add(Record(history.last + 1, 0.0, "", query))
-    assert repeat(history, 10, 0, 1.0) is None, "one for ten answers"
+    assert repeat(history, 10, "ann", 0, 1.0) is None, "one for ten answers"
 
 
-def test_it_is_one_of_whoever_answered_last() -> None:
+def test_it_is_one_that_the_same_person_answered() -> None:
     history = answered(answered(History(), 10, "ann"), 9, "bob")
-    assert repeat(history, 10, 0, 1.0) is None, "bob has not answered enough"
-    query = repeat(answered(history, 1, "bob"), 10, 0, 1.0)
-    assert query is not None and 10 <= int(query.id.removeprefix(f"{AGAIN}q")) < 15
+    assert repeat(history, 10, "bob", 0, 1.0) is None, "bob has not answered enough"
+    assert (query := repeat(history, 10, "ann", 0, 1.0)) is not None and query.to == "ann"
+    query = repeat(answered(history, 1, "bob"), 10, "bob", 0, 1.0)
+    assert query is not None and query.to == "bob" and 10 <= int(query.id.removeprefix(f"{AGAIN}q")) < 15
 
 
 def put(history: History, entry: Query | Response, at: float = 0.0) -> None:

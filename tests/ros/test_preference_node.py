@@ -185,8 +185,8 @@ def test_windows_come_late_win_lose_and_survive_a_kill(start: Any, client: Any, 
 
 def test_two_people_share_the_work_and_some_of_it_is_put_to_both(start: Any, client: Any, run: Path) -> None:
     """Both like the same clips; the answers to what both were asked say so."""
-    node = start("-p", "asking.schedule.first:=24", "-p", "asking.schedule.budget:=24", "-p", "asking.schedule.waiting:=6",
-                 "-p", "asking.second:=0.25", "-p", "asking.repeats:=4")
+    node = start("-p", "asking.schedule.first:=16", "-p", "asking.schedule.budget:=16", "-p", "asking.schedule.waiting:=4",
+                 "-p", "asking.second:=0.25", "-p", "asking.repeats:=3")
     windows = ann, _ = Window(client, "ann"), Window(client, "bob")
     told: list[People] = []
     listening = client.node.create_subscription(
@@ -204,7 +204,7 @@ def test_two_people_share_the_work_and_some_of_it_is_put_to_both(start: Any, cli
         return ann.status.get("state") == "finished"
 
     ann.wait(all_is_answered, "the end of the budget")
-    ann.wait(lambda: bool(told) and sum(person.answers for person in told[-1].people) == 24, "who has answered")
+    ann.wait(lambda: bool(told) and sum(person.answers for person in told[-1].people) == 16, "who has answered")
     assert told[-1].agreement == 1.0 and told[-1].disputed == 0
     assert all(person.same == person.again >= 1 for person in told[-1].people)
     assert ann.questions.people == ("ann", "bob")
@@ -224,6 +224,8 @@ def test_two_people_share_the_work_and_some_of_it_is_put_to_both(start: Any, cli
 def test_a_simulated_teacher_spends_the_budget_alone(start: Any, client: Any, run: Path) -> None:
     node = start("-p", "teacher:=simulated", "-p", "minutes:=0.01")
     window = Window(client, "watching")
+    words = "4 of 6 questions are answered; the next one comes after about 5 s of learning."
+    window.wait(lambda: window.status.get("words") == words, "when there is the next question")
     window.wait_learning(lambda: window.status.get("state") == "finished", "the end of the budget")
     assert window.status["answered"] == 6.0 and window.status["teacher"] == "simulated"
     assert node.end() == 0

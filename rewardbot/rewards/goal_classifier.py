@@ -104,7 +104,8 @@ class GoalClassifier(RewardModel):
 
     def reward(self, batch: Batch) -> Tensor:
         """D / E_heldout[D] of the state that the action led to, (N,). Not clipped at 1 as the probability is: half of all success
-        examples lie above, and among them the reward must still say which are deeper inside the goal set.
+        examples lie above, and among them the reward still says which are deeper inside the goal set. Where all of the goal set is
+        alike, what it says there is noise that a policy follows away from what was shown: then take the probability.
         """
         with torch.no_grad():
             return torch.sigmoid(self.discriminator(batch.next_features)) / self.level

@@ -386,8 +386,13 @@ class Learner:
         """The reward of each transition, (N,): the goal classifier's as it is now, or what operators prefer; 0 before they say."""
         if self.config.rewarded_by == "preferences":
             return self.preference.reward(batch) if self.preference is not None else torch.zeros_like(batch.continues)
-        shaped = self.config.classifier.reward == "logit"
-        return self.classifier.shaped_reward(batch) if shaped else self.classifier.reward(batch)
+        match self.config.classifier.reward:
+            case "ratio":
+                return self.classifier.reward(batch)
+            case "probability":
+                return self.classifier.probability(batch.next_features)
+            case "logit":
+                return self.classifier.shaped_reward(batch)
 
     # What others get -----------------------------------------------------------------------------------------------------
 

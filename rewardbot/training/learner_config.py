@@ -21,7 +21,9 @@ class ClassifierConfig:
     heldout: float = setting(0.2, "share of demonstrations whose success examples only calibrate", min=0.0, max=0.9)
     early: float = setting(0.5, "share of each demonstration, from its start, that are offline negatives", min=0.01, max=0.9)
     negatives: Literal["visited", "offline"] = setting("visited", "visited: refit with the policy's states; offline: frozen")
-    reward: Literal["probability", "logit"] = setting("probability", "logit: also says what is nearer where nothing is near")
+    reward: Literal["ratio", "probability", "logit"] = setting(
+        "ratio", "ratio: what looks more like the goal than success examples do is worth more; probability: it is not; "
+                 "logit: also says what is nearer where nothing is near")
     first_steps: int = setting(500, "gradient steps before learning", min=1)
     every: int = setting(5, "learner updates per classifier step", min=1)
     before_takeover: int = setting(5, "steps before an operator's takeover whose outcomes are certain negatives", min=0)

@@ -383,6 +383,21 @@ def test_the_classifier_is_refitted_only_with_visited_negatives(
     assert learner.classifier.version == before + fits  # every third of six updates
 
 
+@pytest.mark.parametrize(("kind", "expected"), [
+    ("ratio", [0.5, 1.0, 1.5]), ("probability", [0.5, 1.0, 1.0]), ("logit", [-1.0, 0.0, 1.0])])
+def test_the_kinds_of_reward(
+    kind: str, expected: list[float], config: LearnerConfig, contract: RobotContract, make_episode: Make,
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D is 1/4, 1/2 and 3/4, and 1/2 of held-out success examples."""
+    config = dataclasses.replace(config, classifier=dataclasses.replace(config.classifier, reward=kind))
+    learner = Learner(config, contract, "reach")
+    learner.pretrain([make_episode(n) for n in range(3)], ignore, baseline=False)
+    monkeypatch.setattr(learner.classifier.discriminator, "forward", lambda features: torch.tensor([1 / 3, 1.0, 3.0]).log())
+    learner.classifier.level.fill_(0.5)
+    torch.testing.assert_close(learner.reward(learner.demonstrations.sample(3)), torch.tensor(expected))
+
+
 def test_half_of_each_batch_is_demonstrated_and_the_reward_is_computed_now(
     learner: Learner, make_episode: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.assembler import EpisodeAssembler
 from rewardbot.data.cdr import deserialize, serialize, typestore
-from rewardbot.data.checksums import CheckedBag, with_checksum
+from rewardbot.data.checksums import CheckedBag, matches, with_checksum
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
 from rewardbot.errors import ConfigError, DataError
@@ -399,11 +399,14 @@ def change_info(path: Path, info: EpisodeInfo) -> None:
     if info.id != header.info.id:
         raise DataError(f"{path} cannot become episode '{info.id}'.")
     file, new = path / "metadata.yaml", path / "metadata.yaml.new"
-    about = yaml.safe_load(file.read_text("utf-8"))
+    if (same := matches(content := file.read_bytes())) is False:
+        raise DataError(f"{file} does not match its checksum.", next_step=f"rewardbot bags repair {path}")
+    about = yaml.safe_load(content)
     about["rosbag2_bagfile_information"]["custom_data"][KEY] = dataclasses.replace(header, info=info).to_json()
     with writing(path):
         try:
-            new.write_bytes(with_checksum(yaml.safe_dump(about, sort_keys=False).encode()))
+            changed = yaml.safe_dump(about, sort_keys=False).encode()
+            new.write_bytes(changed if same is None else with_checksum(changed))  # an old bag has none in its MCAP file either
             _sync(new)
             new.replace(file)
         finally:

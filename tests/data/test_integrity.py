@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from rewardbot.data import mcap
+from rewardbot.data import episodes, mcap
 from rewardbot.data.bags import examine
 from rewardbot.data.cdr import serialize
 from rewardbot.data.encode import episode_messages
-from rewardbot.data.episodes import BagWriter, change_info, read_header
+from rewardbot.data.episodes import BagWriter, change_info, read_header, write_episode
 from rewardbot.data.integrity import Damaged, check
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
@@ -105,6 +105,27 @@ def test_a_later_verdict_has_its_checksum(bags: Bags) -> None:
     info = read_header(bags[True]).info
     change_info(bags[True], info)
     assert check(bags[True], ours=True) is True
+
+
+def test_a_verdict_does_not_hide_that_a_byte_has_changed(bags: Bags) -> None:
+    path = bags[True] / "metadata.yaml"
+    whole = path.read_text()
+    path.write_text(whole.replace("reach", "reacj"))
+    try:
+        with pytest.raises(DataError, match=r"metadata\.yaml does not match its checksum(.|\n)*bags repair"):
+            change_info(bags[True], read_header(bags[True]).info)
+    finally:
+        path.write_text(whole)
+
+
+def test_a_bag_of_an_older_version(
+    tmp_path: Path, contract: RobotContract, make_episode: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(episodes, "CheckedBag", Writer)
+    bag = write_episode(tmp_path, make_episode(), contract)
+    change_info(bag, make_episode().info)
+    assert check(bag, ours=True) is False
+    assert [(found.fault, found.checked) for found in examine([bag])] == [("", False)]
 
 
 def test_a_metadata_file_without_its_checksum(bags: Bags) -> None:

@@ -166,7 +166,7 @@ def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[Jo
     from rewardbot.training.resuming import finished, reopen
 
     path = user_path(resume.run).resolve()
-    if (summary := finished(path)) is None:
+    if (summary := finished(path, resume.given)) is None:
         return reopen(path, resume.given, command)
     Console().print(result_table(summary.success, summary.episodes))
     print(f"The run {path} is finished: there is nothing to go on with. rewardbot eval {path} evaluates its policy anew.")

@@ -73,6 +73,8 @@ def from_mapping(cls: type[C], values: Mapping[str, Any], *, where: str = "") ->
     Raises:
         ConfigError: unknown key (suggests the nearest), wrong type or value out of range.
     """
+    if not isinstance(values, Mapping):
+        raise _wrong_type(where or cls.__name__, values, "a group of settings")
     hints = _hints(cls)
     built: dict[str, Any] = {}
     for key, value in values.items():
@@ -88,6 +90,17 @@ def from_mapping(cls: type[C], values: Mapping[str, Any], *, where: str = "") ->
         return cls(**built)
     except TypeError as error:
         raise ConfigError(f"{where or cls.__name__}: {error}.") from None
+
+
+def overlaid(default: C, changes: Mapping[str, Any], *, where: str = "") -> C:
+    """`default` with `changes` on top, as a file has them; groups of settings are merged.
+
+    Raises:
+        ConfigError: see `from_mapping`.
+    """
+    if not isinstance(changes, Mapping):
+        raise _wrong_type(where or type(default).__name__, changes, "a group of settings")
+    return from_mapping(type(default), merge(to_mapping(default), changes), where=where)
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     (("train", "--policy", "rldp"), ("no policy algorithm named 'rldp'", "rlpd", "Did you mean 'rlpd'?")),
     (("train", "--reward", "vize"), ("no reward algorithm named 'vize'", "goal_classifier, vice", "Did you mean 'vice'?")),
     (("demo", "--demos", "0"), ("--demos is 0", "at least 2", "--demonstrations DIR")),
+    (("train", "--task", "reach", "--demos", "0", "--success-images", "shown", "--play", "6"),
+     ("--play is 6: 90 steps of 'reach'", "At least 7 episodes")),
 ])
 def test_names_and_numbers(argv: tuple[str, ...], said: tuple[str, ...], folder: Path) -> None:
     text = refused(*argv)

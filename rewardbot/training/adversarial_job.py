@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rewardbot.config import from_mapping, merge, to_mapping
+from rewardbot.config import overlaid
 from rewardbot.training.adversarial import AdversarialConfig, AdversarialLoop
 from rewardbot.training.kept_state import CHECKPOINT
 from rewardbot.training.shown import read_shown
@@ -18,7 +18,7 @@ from rewardbot.training.state_options import StateOptions
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> AdversarialConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    config = from_mapping(AdversarialConfig, merge(to_mapping(AdversarialConfig()), settings))
+    config = overlaid(AdversarialConfig(), settings, where=options.file)
     return dataclasses.replace(config, loop=dataclasses.replace(config.loop, steps=options.steps),
                                on_policy=dataclasses.replace(config.on_policy, steps=options.steps))
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.config import overlaid, setting
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.filtered_bc import top_share
@@ -33,7 +33,7 @@ class CloningConfig:
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> CloningConfig:
     """See `state_job.Job`. The steps of the command line are those of gradients."""
-    config = from_mapping(CloningConfig, merge(to_mapping(CloningConfig()), settings))
+    config = overlaid(CloningConfig(), settings, where=options.file)
     return dataclasses.replace(config, bc=dataclasses.replace(config.bc, steps=options.steps))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.config import overlaid, setting
 from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import CHECKPOINT
 from rewardbot.training.praising import PraisingConfig, PraisingLoop
@@ -28,7 +28,7 @@ class PraisingJobConfig(PraisingConfig):
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PraisingJobConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    config = from_mapping(PraisingJobConfig, merge(to_mapping(PraisingJobConfig()), settings))
+    config = overlaid(PraisingJobConfig(), settings, where=options.file)
     return dataclasses.replace(config, steps=options.steps)
 
 

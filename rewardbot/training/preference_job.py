@@ -24,7 +24,7 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
     check_teacher(options)
     if options.strategy not in SCORES:
         raise unknown_name("query strategy", options.strategy, SCORES)
-    config = settings_of(options.reward, settings)
+    config = settings_of(options.reward, settings, where=options.file)
     first = min(config.asking.schedule.first, max(1, options.answers // 5))
     waiting = config.asking.schedule.waiting if options.teacher == "simulated" else WAITING
     schedule = dataclasses.replace(config.asking.schedule, budget=options.answers, first=first, waiting=waiting)

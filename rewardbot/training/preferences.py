@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.config import from_mapping, merge, overlaid, setting, to_mapping
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.feedback.asking import Asking, AskingConfig, Judged, draw_clips
@@ -118,16 +118,17 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def settings_of(name: str, changes: Mapping[str, Any]) -> PreferenceLoopConfig:
-    """The settings of a method, with `changes` as a YAML file has them.
+def settings_of(name: str, changes: Mapping[str, Any], *, where: str = "") -> PreferenceLoopConfig:
+    """The settings of a method, with `changes` as a YAML file has them, which errors call `where`.
 
     Raises:
         ConfigError: an unknown setting, or a wrong type or value.
     """
     default = METHODS[name].config
+    reward = overlaid(default.reward, changes.get("reward", {}), where=f"{where}.reward" if where else "reward")
     values = merge(to_mapping(default), changes)
-    reward = from_mapping(type(default.reward), values.pop("reward"), where="reward")
-    return dataclasses.replace(from_mapping(PreferenceLoopConfig, values), reward=reward)
+    del values["reward"]  # its settings are of a class of its own
+    return dataclasses.replace(from_mapping(PreferenceLoopConfig, values, where=where), reward=reward)
 
 
 def check(name: str, config: PreferenceLoopConfig) -> None:

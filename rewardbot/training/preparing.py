@@ -18,6 +18,7 @@ from rewardbot.data.success_images import (
     write_success_images,
 )
 from rewardbot.errors import ConfigError, DataError, unknown_name
+from rewardbot.rewards.vice import MINIMUM
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
@@ -52,7 +53,11 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     if options.takeovers and command != "train":
         raise ConfigError("--takeovers is for `rewardbot train`.",
                           next_step="Over ROS, take over yourself: with teleop_node beside the graph.")
-    load_task(options.task)
+    horizon = load_task(options.task).horizon
+    if not options.demos and options.play * horizon < MINIMUM:
+        steps = f"{options.play * horizon} steps of '{options.task}'"
+        raise ConfigError(f"--play is {options.play}: {steps}, too few to learn to see from.",
+                          valid=f"At least {-(-MINIMUM // horizon)} episodes, {MINIMUM} steps; {JobOptions.play} are good.")
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()

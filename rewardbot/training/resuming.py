@@ -25,13 +25,20 @@ SUMMARY = "summary.json"
 _EXPECTED = {"rewardbot": str, "options": dict, "robot": dict, "learner": dict}
 
 
-def finished(path: Path) -> Summary | None:
+def finished(path: Path, given: Mapping[str, Any]) -> Summary | None:
     """The summary of a run that is over; None for one that can go on.
+
+    Args:
+        path: the run folder.
+        given: options that were named beside it, which cannot differ from what the run has.
 
     Raises:
         DataError: there is no run.
+        ConfigError: other options than the run's.
     """
     saved = read_config(path, _EXPECTED)
+    if given:  # an older version's run may have had other options
+        check_given(path, from_mapping(JobOptions, saved["options"], where=CONFIG), given)
     summary = path / SUMMARY
     if not summary.is_file():
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rewardbot.config import from_mapping, merge, to_mapping, user_path
+from rewardbot.config import overlaid, user_path
 from rewardbot.training.files import write_atomic
 from rewardbot.training.marked import read_marked
 from rewardbot.training.safe_learning import Guarded, SafeLearning, SafetyConfig, check
@@ -28,13 +28,13 @@ SHIELD, FOLDER = "shield.safetensors", "shield"
 """In a run folder: the shield, and what it was learned from on the way."""
 
 
-def settings_of(changes: Mapping[str, Any]) -> SafetyConfig:
-    """The settings, with `changes` as a YAML file has them.
+def settings_of(changes: Mapping[str, Any], *, where: str = SETTINGS) -> SafetyConfig:
+    """The settings, with `changes` as a YAML file has them, which errors call `where`.
 
     Raises:
         ConfigError: an unknown setting, or a wrong type or value.
     """
-    return from_mapping(SafetyConfig, merge(to_mapping(SafetyConfig()), changes), where=SETTINGS)
+    return overlaid(SafetyConfig(), changes, where=where)
 
 
 def check_unsafe(unsafe: str, config: SafetyConfig, env: Env) -> None:

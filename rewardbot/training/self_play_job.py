@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.config import overlaid, setting
 from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import CHECKPOINT
 from rewardbot.training.self_play import SelfPlay, SelfPlayConfig
@@ -31,7 +31,7 @@ class SelfPlayJobConfig:
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> SelfPlayJobConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    config = from_mapping(SelfPlayJobConfig, merge(to_mapping(SelfPlayJobConfig()), settings))
+    config = overlaid(SelfPlayJobConfig(), settings, where=options.file)
     reacher = dataclasses.replace(config.play.reacher, steps=options.steps)
     return dataclasses.replace(config, play=dataclasses.replace(config.play, reacher=reacher))
 

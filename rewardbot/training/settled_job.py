@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rewardbot.config import from_mapping, merge, setting, to_mapping
+from rewardbot.config import overlaid, setting
 from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import CHECKPOINT
 from rewardbot.training.offline_loop import OfflineConfig, OfflineLoop
@@ -40,7 +40,7 @@ class SettledConfig:
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> SettledConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    config = from_mapping(SettledConfig, merge(to_mapping(SettledConfig()), settings))
+    config = overlaid(SettledConfig(), settings, where=options.file)
     return dataclasses.replace(config, **{name: dataclasses.replace(getattr(config, name), steps=options.steps)
                                           for name in ("loop", "on_policy", "offline")})
 

@@ -169,7 +169,7 @@ def safety_settings(options: StateOptions) -> SafetyConfig:
     if changes and not options.unsafe:
         raise ConfigError(f"{options.config} has settings of a shield, and there is none.",
                           valid="--unsafe LEDGER, or --unsafe simulated.")
-    return settings_of(changes)
+    return settings_of(changes, where=f"{options.file}.{SHIELD_SETTINGS}")
 
 
 def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | None = None) -> StateSummary:
@@ -248,11 +248,11 @@ def reopen(path: Path, given: Mapping[str, Any]) -> tuple[StateOptions, Any, Run
     if saved["rewardbot"] != rewardbot.__version__:
         raise DataError(f"The run {path} is of rewardbot {saved['rewardbot']}.", valid=f"This is {rewardbot.__version__}.",
                         next_step="Use that version, or begin a new run.")
+    options = from_mapping(StateOptions, saved["options"], where=CONFIG)
+    check_given(path, options, given)
     if (path / SUMMARY).exists():
         raise DataError(f"The run {path} is finished: there is nothing to go on with.",
                         next_step=f"rewardbot eval {path} evaluates its policy anew.")
-    options = from_mapping(StateOptions, saved["options"], where=CONFIG)
-    check_given(path, options, given)
     return options, _job(options).resolve(options, saved["settings"]), RunFolder(path)
 
 

@@ -46,6 +46,11 @@ class StateOptions:
     unsafe: str = setting("", "ledger with unsafe intervals, from which a shield in front of the policy is learned; or simulated: a "
                           "simulated person marks what the settings' shield.zone says, on the way")
 
+    @property
+    def file(self) -> str:
+        """What the file with settings is called in errors."""
+        return Path(self.config).name
+
 
 def is_state_run(path: Path) -> bool:
     """Whether the run in a folder is one of these."""

@@ -40,7 +40,7 @@ def changed(path: Path, **values: Any) -> None:
 
 
 def test_it_goes_on_with_its_own_options_in_its_own_folder(run: Path) -> None:
-    assert finished(run) is None
+    assert finished(run, {}) is None
     options, folder = reopen(run, {"task": "reach", "seed": 4}, "demo")
     with folder:
         assert options == dataclasses.replace(OPTIONS, config=str(run / LEARNER))
@@ -68,7 +68,7 @@ def test_settings_that_were_not_written_yet_are(run: Path) -> None:
 def refused(run: Path, given: dict[str, Any] | None = None, command: str = "demo") -> str:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with pytest.raises(RewardbotError) as caught:
-        finished(run)
+        finished(run, given or {})
         reopen(run, given or {}, command)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert caught.value.next_step
@@ -147,14 +147,20 @@ def test_a_finished_run_is_shown_and_nothing_else_happens(
 def test_a_run_whose_comparison_was_stopped_is_not_finished(run: Path) -> None:
     changed(run, options={**to_mapping(OPTIONS), "compare": True})
     (run / "summary.json").write_text(SUMMARY.to_json())
-    assert finished(run) is None
+    assert finished(run, {}) is None
     compared = dataclasses.replace(SUMMARY, success={**SUMMARY.success, "oracle": 1.0})
     (run / "summary.json").write_text(compared.to_json())
-    assert finished(run) == compared
+    assert finished(run, {}) == compared
+
+
+def test_a_finished_run_has_its_own_options_too(run: Path) -> None:
+    (run / "summary.json").write_text(SUMMARY.to_json())
+    assert finished(run, {"task": "reach", "seed": 4}) == SUMMARY
+    assert "--seed is '5', but the run" in refused(run, {"seed": 5})
 
 
 def test_a_damaged_summary(run: Path) -> None:
     (run / "summary.json").write_text("{")
     with pytest.raises(DataError, match="summary"):
-        finished(run)
+        finished(run, {})
     shutil.rmtree(run)

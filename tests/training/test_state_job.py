@@ -23,7 +23,7 @@ from rewardbot.training.files import StorageError
 from rewardbot.training.offline_loop import OfflineLoop
 from rewardbot.training.on_policy_loop import OnPolicyLoop
 from rewardbot.training.settled import clone
-from rewardbot.training.state_job import environment
+from rewardbot.training.state_job import environment, named, prepare, resolve
 from rewardbot.training.state_loop import StateLoop
 from rewardbot.training.state_options import COMMAND, StateOptions, is_state_run
 from rewardbot.training.state_policy import StatePolicy, state_policy_to_bytes
@@ -85,6 +85,30 @@ def test_a_run_leaves_ledger_curves_summary_and_policy(
         cli.run(["eval", str(run), "--demos", str(run)])
     with pytest.raises(DataError, match=r"is finished(.|\n)*rewardbot eval"):
         cli.run(["train", "--resume", str(run)])
+    with pytest.raises(ConfigError, match="--seed is '5', but the run"):
+        cli.run(["train", "--resume", str(run), "--seed", "5"])
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ("loop: {stepz: 3}", r"^mine\.yaml\.loop: There is no setting of StateLoopConfig named 'stepz'"),
+    ("every: -3", r"^mine\.yaml\.every is -3"), ("reward: {members: no}", r"^mine\.yaml\.reward\.members is False"),
+    ("reward: 3", r"^mine\.yaml\.reward is 3(.|\n)*a group of settings"), ("[", r"mine\.yaml is not valid YAML"),
+    ("shield: {steps: x}", r"^mine\.yaml\.shield"), ("shield: 3", r"^mine\.yaml\.shield is 3"),
+])
+def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=said):
+        prepare(StateOptions(env=ENV, config=str(tmp_path / "mine.yaml"), unsafe="simulated", run_dir=str(tmp_path)), ())
+
+
+@pytest.mark.parametrize("options", [
+    {"reward": "gail"}, {"reward": "self_play", "task": "push", "state": True, "env": ""}, {"reward": "t_rex"}, {"reward": "tamer"},
+    {"reward": "none", "policy": "bc"}])
+def test_each_kind_of_job_names_the_file(tmp_path: Path, options: dict[str, Any]) -> None:
+    (tmp_path / "mine.yaml").write_text("nonsense: 1")
+    given = {"env": ENV, "demos": ("d.npz",), **options}
+    with pytest.raises(ConfigError, match=r"^mine\.yaml: There is no setting of \w+ named 'nonsense'"):
+        resolve(named(StateOptions(config=str(tmp_path / "mine.yaml"), **given), options), options)
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path, settings: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -431,20 +431,24 @@ def argument_values(graph: Graph, given: Mapping[str, Value]) -> dict[str, Value
     return values
 
 
-def links(nodes: Sequence[NodeStart], *, listens: Sequence[str] = ()) -> dict[str, tuple[int, int]]:
-    """How many connections each node has when all have found each other, by node name.
+def links(nodes: Sequence[NodeStart], *, asker: str, listens: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The connections of each node when all have found each other: node -> node on the other side -> topics between them, at least.
 
     Args:
         nodes: what was started.
-        listens: topics that the program which asks subscribes to itself.
-
-    Returns:
-        (subscriptions that its publishers have, publishers that its subscriptions have), both at least.
+        asker: name of the node of the program that asks.
+        listens: topics that this subscribes to.
     """
-    subscribed = Counter([*listens, *(topic for node in nodes for topic in node.subscribes)])
-    published = Counter(topic for node in nodes for topic in node.publishes)
-    return {node.name: (sum(subscribed[topic] for topic in node.publishes),
-                        sum(published[topic] for topic in node.subscribes)) for node in nodes}
+    subscribed = {asker: Counter(listens), **{node.name: Counter(node.subscribes) for node in nodes}}
+    published = {node.name: Counter(node.publishes) for node in nodes}
+    found: dict[str, Counter[str]] = {node.name: Counter() for node in nodes}
+    for talker, topics in published.items():
+        for listener, wanted in subscribed.items():
+            count = (topics & wanted).total()
+            found[talker][listener] += count
+            if listener in found:
+                found[listener][talker] += count
+    return {name: {other: count for other, count in counts.items() if count} for name, counts in found.items()}
 
 
 def _namespace(name: str) -> str:

@@ -24,6 +24,7 @@ from rewardbot.data import decode
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.ros import convert, qos
+from rewardbot.ros.connections import from_text
 from rewardbot.ros.environment import check_domain, set_defaults
 from rewardbot.ros.graph import GUESTS, NodeStart, links
 from rewardbot.ros.node import VERSION, Polled, take_all_with_info
@@ -109,7 +110,7 @@ class JobNode:
         self._heard: dict[str, float] = {}
         self._every_round, self._names, self._is_ours, self._log = every_round, names, is_ours, log
         self._since: dict[str, float] = {}  # when a node's present process was first heard
-        self._links: dict[str, tuple[int, int]] = {}
+        self._links: dict[str, dict[str, int]] = {}
         self._wishes: dict[str, _Wish] = {}
         self._stranger: RewardbotError | None = None
         self._named: dict[str, bool] = {}  # who was said to be absent, and whether he had been heard before
@@ -209,7 +210,7 @@ class JobNode:
         Raises:
             RobotError: not within `timeout_s`.
         """
-        self._links = links(nodes, listens=LISTENS)
+        self._links = links(nodes, asker=self._node.get_name(), listens=LISTENS)
         self.wait(lambda: all(map(self._complete, self._links)), timeout_s, "the nodes to find each other over DDS")
 
     def connected(self, node: str) -> bool:
@@ -217,8 +218,8 @@ class JobNode:
         return self._complete(node) or time.monotonic() - self._since[node] > SILENT_S
 
     def _complete(self, node: str) -> bool:
-        out, into = self._links[node]
-        return (self.value(node, "links_out") or 0) >= out and (self.value(node, "links_in") or 0) >= into
+        found = from_text(self.text(node, "linked"))
+        return all(found.get(other, 0) >= count for other, count in self._links[node].items())
 
     def wait(self, done: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Handles messages until `done()`.

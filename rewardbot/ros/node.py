@@ -32,6 +32,7 @@ from rclpy.utilities import remove_ros_args
 import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
+from rewardbot.ros.connections import Connections, to_text
 from rewardbot.ros.environment import PARENT_VARIABLE, check_domain, set_defaults
 from rewardbot.ros.executor import LeanExecutor
 from rewardbot.ros.ports import own_ports
@@ -66,7 +67,7 @@ class RewardbotNode(Node):
         """Whether the process was asked to end; long work asks it."""
         self._ticks, self._counted_from, self._told_at = 0, time.monotonic(), 0.0
         self._metrics_publisher = self.create_publisher(convert.METRICS_TYPE, "metrics", qos.EVENTS)
-        self._told_links: dict[str, int] = {}
+        self._connections = Connections(self)
         self.create_timer(0.2, self._metrics_due, clock=self.steady)
 
     def work(self) -> float:
@@ -86,8 +87,10 @@ class RewardbotNode(Node):
         if now - self._counted_from >= 0.5:
             self.metrics["rate_hz"] = round(self._ticks / (now - self._counted_from), 2)
             self._ticks, self._counted_from = 0, now
-        self._told_at, self._told_links = now, self._links()
-        self.metrics |= self._told_links
+        self._told_at = now
+        self._connections.look()
+        self.metrics |= {"links_out": self._connections.outward, "links_in": self._connections.inward,
+                         "linked": to_text(self._connections.nodes)}
         stamp = self.get_clock().now().nanoseconds
         self.publish(self._metrics_publisher, convert.metrics(self.get_name(), self.metrics, stamp))
 
@@ -98,15 +101,8 @@ class RewardbotNode(Node):
 
     def _metrics_due(self) -> None:
         """Every second, and sooner when a counterpart was found: whoever starts the graph waits for that."""
-        if time.monotonic() - self._told_at >= 0.95 or self._links() != self._told_links:
+        if self._connections.look() or time.monotonic() - self._told_at >= 0.95:
             self.publish_metrics()
-
-    def _links(self) -> dict[str, int]:
-        """How many counterparts DDS has found for our topics: a message sent before that is lost. See `graph.links`."""
-        ours = f"{self.get_namespace().rstrip('/')}/"
-        return {
-            "links_out": sum(item.get_subscription_count() for item in self.publishers if item.topic_name.startswith(ours)),
-            "links_in": sum(item.get_publisher_count() for item in self.subscriptions if item.topic_name.startswith(ours))}
 
     def publish(self, publisher: Publisher[Any], message: Any) -> None:
         """Publishes; a message that DDS refuses (its queue is full) is counted in `publish_failures`, not fatal."""

@@ -17,6 +17,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, qos
+from rewardbot.ros.connections import from_text
 from rewardbot.ros.graph import NodeStart, links
 
 GRASP_S = 0.8
@@ -59,11 +60,12 @@ class Person:
 
     def wait_connected(self, nodes: Sequence[NodeStart]) -> None:
         """Waits until all have found each other and us: a message sent before that would be lost."""
-        wanted = links(nodes, listens=(decode.TOOL_POSE, "evaluation/success", decode.EPISODE, "metrics"))
+        wanted = links(nodes, asker=self.client.node.get_name(),
+                       listens=(decode.TOOL_POSE, "evaluation/success", decode.EPISODE, "metrics"))
 
         def complete(name: str) -> bool:
-            found = self._metrics.get(name, {})
-            return all(float(found.get(key, 0)) >= count for key, count in zip(("links_out", "links_in"), wanted[name], strict=True))
+            found = from_text(str(self.metric(name, "linked") or ""))
+            return all(found.get(other, 0) >= count for other, count in wanted[name].items())
 
         self.wait_for(lambda: all(map(complete, wanted)), f"connections {wanted}")
 

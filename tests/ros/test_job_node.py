@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool
 
 from rewardbot.errors import ConfigError, RobotError
 from rewardbot.ros import convert, job_node, qos
+from rewardbot.ros.graph import NodeStart
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.node import VERSION
 
@@ -165,6 +166,31 @@ def test_a_stranger_in_the_graph_ends_the_job(
     with pytest.raises(ConfigError, match=said) as caught:
         node.wait(lambda: False, 20.0, "an error")
     assert "ROS_DOMAIN_ID" in str(caught.value) and os.environ["ROS_DOMAIN_ID"].isdigit()
+
+
+def test_all_are_connected_when_each_has_found_each_by_name(
+    job: Any, pretender: Pretender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two topics between the two, and of each what the job hears. A listener of another name stands for nobody."""
+    monkeypatch.setattr(job_node, "SILENT_S", 60.0)  # the machine may be busy
+    node, _ = job
+    nodes = [NodeStart("sim_node", "/rewardbot", {}, (), {}, ("metrics", "episode"), ("command",), "never"),
+             NodeStart("policy_node", "/rewardbot", {}, (), {}, ("metrics", "command"), ("episode",), "never")]
+
+    def tell(name: str, linked: str) -> None:
+        values = {"process": "1-a", "rewardbot": VERSION, "links_out": 9, "links_in": 9, "linked": linked}
+        pretender.metrics.publish(convert.metrics(name, values, 0))
+        node.wait(lambda: node.text(name, "linked") == linked, 20.0, "its metrics")
+
+    tell("policy_node", "job 1, sim_node 2")
+    for linked in ("job 2, policy_node 1", "job 2", "job 2, rosbag2_recorder 2"):
+        tell("sim_node", linked)
+        with pytest.raises(RobotError, match="the nodes to find each other"):
+            node.wait_connected(nodes, timeout_s=0.1)
+        assert not node.connected("sim_node") and node.connected("policy_node")
+    tell("sim_node", "foxglove 1, job 2, policy_node 2")
+    node.wait_connected(nodes, timeout_s=0.1)
+    assert node.connected("sim_node")
 
 
 @pytest.mark.parametrize("name", ["preference_window", "teleop_node", "classifier_node"])

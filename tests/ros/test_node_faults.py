@@ -22,6 +22,7 @@ from rewardbot.policies.base import policy_to_bytes
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, qos
+from rewardbot.ros.connections import from_text
 from rewardbot.ros.graph import links, load_graph, resolve
 from rewardbot.ros.job_node import LISTENS, JobNode
 from rewardbot.ros.node import take_all
@@ -66,7 +67,7 @@ class Cell:
             self.job.wait(lambda ear=ear: ear.get_publisher_count() > 0, 30.0, "the topics")
         nodes = resolve(load_graph("sim"), {"learn": False})
         self.job.wait_connected(nodes)
-        self._links = links(nodes, listens=[*LISTENS, *kinds])
+        self._links = links(nodes, asker="job", listens=[*LISTENS, *kinds])
         for node in self._links:
             self.job.wait(lambda node=node: self._connected(node), 30.0, f"{node} and the others")
 
@@ -88,9 +89,9 @@ class Cell:
         self.job.wait(lambda: self.job.process(node) not in ("", before) and self._connected(node), 30.0, node)
 
     def _connected(self, node: str) -> bool:
-        """As the job's own, which does not know of our ears and would take one of them for the recorder."""
-        found = [self.job.value(node, f"links_{way}") or 0 for way in ("out", "in")]
-        return all(there >= wanted for there, wanted in zip(found, self._links[node], strict=True))
+        """As the job's own, which does not know of our ears."""
+        found = from_text(self.job.text(node, "linked"))
+        return all(found.get(other, 0) >= count for other, count in self._links[node].items())
 
     def ask(self, mode: str, first: int, *, episodes: int = 0, stream: int = 6) -> int:
         self.job.set_parameters("sim_node", {"seed": stream, "first_episode": first})

@@ -136,22 +136,24 @@ def show(places: Namespace, options: ShowOptions) -> None:
 
 def verify(places: Namespace, options: NoOptions) -> bool:
     """`rewardbot bags verify DIR|BAG...`; whether a bag cannot be used as it is."""
-    from rewardbot.data.bags import bags_in, examine
+    from rewardbot.data.bags import bags_in, examine, state_of
     from rewardbot.training.view import bar
 
-    paths = [path for place in places.path for path in bags_in(user_path(place))]
+    found = [path for place in places.path for path in bags_in(user_path(place))]
+    paths = [path for path in found if state_of(path) in ("whole", "unfinished")]
     with bar("rewardbot bags verify", "bags") as report:
         examined = []
-        for found in examine(paths):
-            examined.append(found)
+        for one in examine(paths):
+            examined.append(one)
             report(len(examined) / len(paths))
-    faults = [found for found in examined if found.fault]
-    for found in faults:
-        print(f"{found.path}: {found.fault}\n  {found.mend}")
-    if unchecked := [str(found.path) for found in examined if not found.checked]:
+    faults = [one for one in examined if one.fault]
+    for one in faults:
+        print(f"{one.path}: {one.fault}\n  {one.mend}")
+    if unchecked := [str(one.path) for one in examined if not one.checked]:
         print(f"{len(unchecked)} of {len(paths)} bags hold no checksums, so that nothing tells whether a byte in them has changed: "
               f"{', '.join(unchecked[:3])}{', ...' if len(unchecked) > 3 else ''}")
-    print(f"{len(paths) - len(faults)} of {len(paths)} bags are as they should be.")
+    left = f" {len(found) - len(paths)} that were rejected or discarded were not looked at." if len(found) > len(paths) else ""
+    print(f"{len(paths) - len(faults)} of {len(paths)} bags are as they should be.{left}")
     return bool(faults)
 
 

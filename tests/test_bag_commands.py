@@ -203,6 +203,7 @@ def test_repair_of_a_bag_that_was_cut(bags: Path, capsys: pytest.CaptureFixture[
     assert "messages are left; lost: applied_action" in said and "bags/e2.rejected." in said and "foreign" not in said
     assert sorted(path.name for path in bags.iterdir()) == ["e1", "e2.discarded", "e2.rejected", "foreign"]
     bags_command("verify", "bags/e1", "bags/e2.rejected")
+    assert "1 of 1 bags are as they should be. 1 that were rejected or discarded were not looked at" in capsys.readouterr().out
     (bags / "foreign" / "foreign.mcap").write_bytes(b"")
     bags_command("repair", "bags", code=1)
     assert "bags/foreign was not recorded by rewardbot" in capsys.readouterr().out

@@ -22,7 +22,7 @@ from rewardbot.training.device import choose, memory
 from rewardbot.training.imitation import Imitation
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import FILTERED, ROUNDS, JobOptions
-from rewardbot.training.rates import RECENT
+from rewardbot.training.rates import RECENT, takeovers_per_minute
 from rewardbot.types import PROPRIO_NAMES, Episode, Metrics
 
 CLONED = "bc_tuned"
@@ -115,9 +115,8 @@ class Imitator:
         return policy
 
     def _per_minute(self) -> Metrics:
-        """Takeovers per minute that the robot moved, in the last episodes."""
-        recent, hz = self._takeovers[-RECENT:], self._robot.contract.control_hz
-        return {"takeovers_per_minute": sum(recent) / (len(recent) * self._robot.task.horizon / hz / 60.0)} if recent else {}
+        episode_s = self._robot.task.horizon / self._robot.contract.control_hz
+        return {"takeovers_per_minute": takeovers_per_minute(self._takeovers, episode_s)} if self._takeovers else {}
 
     def _tell(self, cell: Imitation, number: int, found: Metrics) -> None:
         self.steps = cell.steps

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rewardbot.config import load
 from rewardbot.data.demonstrations import read_demonstrations
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header, write_episode
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import STREAMS, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
@@ -22,25 +19,20 @@ from rewardbot.training.collect import demonstrate, play
 from rewardbot.training.compare import compare
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner
-from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.options import ACTORS, JobOptions, phases
 from rewardbot.training.pretraining import pretrain
-from rewardbot.training.rates import error_rates
-from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
-from rewardbot.training.summary import Summary, wilson
-from rewardbot.training.view import Progress, View
+from rewardbot.training.running import RunningJob
+from rewardbot.training.summary import Summary
 from rewardbot.types import Metrics
 
 SHOWN = ("success_estimate", "takeovers_per_minute", "reward", "updates_per_s")
 """Metrics of learning that are shown while it goes on."""
 
-_log = logging.getLogger(__name__)
-
 
 def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resume: bool = False) -> Summary:
-    """The main job without ROS; fills the run folder and returns the summary.
+    """The main job without ROS; fills the run folder and returns the summary. Each phase finds out what of it has been done already.
 
     Args:
         options: what to do.
@@ -48,88 +40,95 @@ def train(options: JobOptions, run: RunFolder, *, live: bool | None = None, resu
         live: a live table; None: only on a terminal.
         resume: go on with what is in the run folder.
     """
-    record = JobRecord.read(run.path, _log.warning) if resume else JobRecord()
-    keeper = RecordKeeper(record, run.path, _log.warning)
-    contract = load_contract(options.robot)
-    config = load(LearnerConfig, Path(options.config) if options.config else None)
-    robot = MujocoRobot(options.task, contract)
-    progress = Progress(f"rewardbot train: {options.task}, seed {options.seed}", phases(options.demos))
-    with View(progress, live=live) as view:
+    with RunningJob(options, run, phases(options.demos), live=live, resume=resume) as job:
+        _gather(job)
+        learner, checkpoints = _pretrain(job)
+        _learn(job, learner, checkpoints)
+        _evaluate(job, learner)
+        compared = _compare(job, learner) if options.compare else {}
+    return job.finish(compared)
 
-        def share(value: float, detail: str = "") -> None:
-            progress.share, progress.detail = value, detail or progress.detail
-            view.refresh()
 
-        progress.begin(progress.phases[0])
-        folder, stream = run.path / (DEMONSTRATIONS if options.demos else PLAY), STREAMS * options.seed
-        if not options.demos:
-            have = len(_recorded(folder))
-            play(robot, options.play - have, stream=stream, first=have, progress=share,
-                 take=lambda episode: write_episode(folder, episode, contract))
-        elif not options.demonstrations:
-            record_demonstrations(options, robot, folder, share)
-        progress.begin("pretraining")
-        learner = Learner(config, contract, options.task, options.seed)
-        checkpoints = Checkpoints(run.path / CHECKPOINT)
-        if resume and exists(checkpoints.folder):
-            checkpoints.restore(learner)
-        else:
-            before = time.monotonic()
-            pretrain(learner, run.path, lambda stage, value: share(value, stage), demonstrations=options.demonstrations)
-            record.pretrain_s = time.monotonic() - before - learner.baseline_s
-            checkpoints.save(learner)
-        keeper.keep()
-        progress.begin("learning")
-        limit = 60.0 * (options.minutes or config.minutes)
+def _gather(job: RunningJob) -> None:
+    """What learning begins from: demonstrations, or play where there are none."""
+    options = job.options
+    job.begin(phases(options.demos)[0])
+    if options.demos == 0:
+        record_play(options, job.robot, job.run.path / PLAY, job.share)
+    elif not options.demonstrations:
+        record_demonstrations(options, job.robot, job.run.path / DEMONSTRATIONS, job.share)
 
-        def report(metrics: Metrics, steps: int) -> None:
-            run.log(metrics, steps)
-            progress.values = {name: f"{metrics[name]:.2f}" for name in SHOWN if name in metrics}
-            share(min(1.0, learner.learn_s / max(limit, 1e-9)), f"{steps} steps")
-            record.curve.append([round(learner.learn_s, 1), steps, metrics["true_success"]])
-            keeper.keep(at_least_s=2.0)
 
-        if not record.learned:
-            try:
-                operator = WatchingOperator(
-                    robot, noise=options.noise, hesitation=options.hesitation, seed=options.seed) if options.takeovers else None
-                learn(learner, robot, stream=STREAMS * options.seed + 1, seconds=limit, until_converged=True, operator=operator,
-                      checkpoints=checkpoints, report=report)
-            finally:  # also what was learned until Ctrl-C or until the simulator broke
-                checkpoints.save(learner)
-            record.learned = {"version": learner.version, "env_steps": learner.env_steps, "learn_s": learner.learn_s}
-            keeper.keep()
-        progress.begin("evaluation")
-        policy = DeployedPolicy(learner.policy_weights())
-        for actor in ACTORS if options.demos else ACTORS[-1:]:
-            if record.evaluated(actor, options.episodes):
-                continue
-            errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
-            result = evaluate(robot, policy, actor=actor, episodes=options.episodes, stream=STREAMS * options.seed + 2,
-                              progress=lambda value, actor=actor: share(value, actor), check=errors)
-            record.evaluations[actor] = [success for _, success in errors.verdicts]
-            record.verdicts += [list(verdict) for verdict in errors.verdicts]
-            assert result.successes == record.evaluations[actor].count(True)
-            keeper.keep()
-        success = {actor: results.count(True) / len(results) for actor, results in record.evaluations.items()}
-        if options.compare:
-            demonstrations = read_demonstrations(Path(options.demonstrations or folder), contract, options.task)
-            success |= {
-                arm: result.true
-                for arm, result in compare(learner, robot, demonstrations, episodes=options.episodes, progress=share).items()
-            }
-    robot.close()
-    keeper.keep()
-    intervals = {actor: wilson(results.count(True), len(results)) for actor, results in record.evaluations.items()}
-    summary = Summary(
-        task=options.task, seed=options.seed, demonstrations=options.demos, env_steps=int(record.learned["env_steps"]),
-        learn_s=round(record.pretrain_s + record.learned["learn_s"], 1), total_s=round(record.total_s, 1), success=success,
-        intervals=intervals, episodes=options.episodes,
-        classifier=error_rates([(judged, true) for judged, true in record.verdicts]),
-        curve=tuple((point[0], int(point[1]), point[2]) for point in record.curve),
-    )
-    run.finish(summary)
-    return summary
+def _pretrain(job: RunningJob) -> tuple[Learner, Checkpoints]:
+    """A learner that has seen them: as its checkpoint says, or from the start."""
+    job.begin("pretraining")
+    learner = Learner(job.config, job.robot.contract, job.options.task, job.options.seed)
+    checkpoints = Checkpoints(job.run.path / CHECKPOINT)
+    if job.resume and exists(checkpoints.folder):
+        checkpoints.restore(learner)
+    else:
+        before = time.monotonic()
+        pretrain(learner, job.run.path, lambda stage, value: job.share(value, stage), demonstrations=job.options.demonstrations)
+        job.record.pretrain_s = time.monotonic() - before - learner.baseline_s  # the plain baseline is nothing that is learned from
+        checkpoints.save(learner)
+    job.keep()
+    return learner, checkpoints
+
+
+def _learn(job: RunningJob, learner: Learner, checkpoints: Checkpoints) -> None:
+    """Reinforcement learning on the learned reward, until it has converged or its time is over."""
+    options = job.options
+    job.begin("learning")
+    if job.record.learned:
+        return
+    limit_s = 60.0 * (options.minutes or job.config.minutes)
+    operator = None
+    if options.takeovers:
+        operator = WatchingOperator(job.robot, noise=options.noise, hesitation=options.hesitation, seed=options.seed)
+
+    def report(metrics: Metrics, steps: int) -> None:
+        job.report(metrics, steps, learner.learn_s, shown=SHOWN)
+        job.share(min(1.0, learner.learn_s / max(limit_s, 1e-9)), f"{steps} steps")
+
+    try:
+        learn(learner, job.robot, stream=STREAMS * options.seed + 1, seconds=limit_s, until_converged=True, operator=operator,
+              checkpoints=checkpoints, report=report)
+    finally:  # also what was learned until Ctrl-C or until the simulator broke
+        checkpoints.save(learner)
+    job.record.learned = {"version": learner.version, "env_steps": learner.env_steps, "learn_s": learner.learn_s}
+    job.keep()
+
+
+def _evaluate(job: RunningJob, learner: Learner) -> None:
+    """True success of each actor from the same fresh start states, and how often the classifier agrees."""
+    options, record = job.options, job.record
+    job.begin("evaluation")
+    policy = DeployedPolicy(learner.policy_weights())
+    for actor in ACTORS if options.demos else ACTORS[-1:]:
+        if record.evaluated(actor, options.episodes):
+            continue
+        errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
+        evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=STREAMS * options.seed + 2,
+                 progress=lambda value, actor=actor: job.share(value, actor), check=errors)
+        record.evaluations[actor] = [success for _, success in errors.verdicts]
+        record.verdicts += [list(verdict) for verdict in errors.verdicts]
+        job.keep()
+
+
+def _compare(job: RunningJob, learner: Learner) -> dict[str, float]:
+    """True success of the same learner on other rewards."""
+    options = job.options
+    folder = Path(options.demonstrations or job.run.path / DEMONSTRATIONS)
+    demonstrations = read_demonstrations(folder, job.robot.contract, options.task)
+    found = compare(learner, job.robot, demonstrations, episodes=options.episodes, progress=job.share)
+    return {arm: result.true for arm, result in found.items()}
+
+
+def record_play(options: JobOptions, robot: MujocoRobot, folder: Path, progress: Callable[[float], None]) -> None:
+    """Fills a folder with random motion, beside what is there; see `collect.play`."""
+    have = len(_recorded(folder))
+    play(robot, options.play - have, stream=STREAMS * options.seed, first=have, progress=progress,
+         take=lambda episode: write_episode(folder, episode, robot.contract))
 
 
 def record_demonstrations(
@@ -144,7 +143,7 @@ def record_demonstrations(
 
 
 def _recorded(folder: Path) -> list[int]:
-    """Start seeds of the demonstrations in a folder, which need not exist. What a kill left unfinished there is removed."""
+    """Start seeds of the episodes in a folder, which need not exist. What a kill left unfinished there is removed."""
     for part in folder.glob("*.part"):
         shutil.rmtree(part)
     paths = list_episodes(folder) if folder.is_dir() else []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.nets import parallel
@@ -19,11 +20,13 @@ from rewardbot.training.checkpoint import Checkpoints
 from rewardbot.training.collect import run_episode
 from rewardbot.training.learner import Learner
 from rewardbot.training.oracle import OracleLearner
-from rewardbot.training.rates import JUDGED, RECENT, error_rates
-from rewardbot.types import EpisodeInfo, Metrics
+from rewardbot.training.rates import JUDGED, RECENT, error_rates, takeovers_per_minute
+from rewardbot.types import Episode, EpisodeInfo, Metrics
 
 UPDATES_PER_STEP = 1.0
 CHECKPOINT_EVERY_S = 10.0
+REPORT_EVERY = 5
+"""Episodes between two reports."""
 
 Report = Callable[[Metrics, int], None]
 
@@ -44,6 +47,18 @@ class Curve:
     truth: list[bool] = field(default_factory=list)
     takeovers: list[int] = field(default_factory=list)
 
+    def add(self, episode: Episode, *, judged: bool, truth: bool) -> None:
+        """Takes an episode that is over: the classifier's verdict, and true success at its last step."""
+        self.takeovers.append(len(episode.info.extra.get(TAKEOVERS, ())))
+        self.truth.append(truth and not self.takeovers[-1])
+        self.judged.append(judged)
+
+    def rates(self) -> Metrics:
+        """True success of the last episodes, and the classifier's error rates in those that the policy went alone, where known."""
+        alone = [(judged, true) for judged, true, helped in zip(self.judged, self.truth, self.takeovers, strict=True) if not helped]
+        wrong = {name: rate for name, rate in asdict(error_rates(alone[-JUDGED:])).items() if rate is not None}
+        return {"true_success": float(np.mean(self.truth[-RECENT:])), **wrong}
+
 
 def learn(
     learner: Learner, robot: MujocoRobot, *, stream: int, seconds: float = float("inf"), steps: int | None = None,
@@ -63,48 +78,58 @@ def learn(
         updates_per_step: updates to catch up to.
         operator: who watches and takes over, if anybody does.
         checkpoints: where episodes go at once, and the learner every few seconds.
-        report: told the metrics after each episode.
+        report: told the metrics every few episodes, and the environment steps so far.
     """
-    curve, episode_index = Curve(), max(0, learner.last_seed - start_seed(stream, 0) + 1) + parallel.rank()
+    curve, index = Curve(), max(0, learner.last_seed - start_seed(stream, 0) + 1) + parallel.rank()
     now = saved_at = time.monotonic()
     while steps is None or learner.env_steps < steps:
         over = learner.learn_s >= seconds or (until_converged and learner.converged)
         if parallel.any_of(over, learner.device):
             break
-        policy = DeployedPolicy(learner.policy_weights())
-        seed = start_seed(stream, episode_index)
-        policy.begin_episode(seed)
-        info = EpisodeInfo(f"{learner.task}-policy-{stream}-{episode_index}", learner.task, robot.contract.name, "policy",
-                           seed=seed, policy_version=policy.version)
-        episode, truth = run_episode(robot, lambda o, policy=policy: policy.act(o, explore=True), info, operator)
-        if isinstance(learner, OracleLearner):
-            learner.add_scored(episode, truth)
-        else:
-            learner.add_episode(episode)
+        episode, truth = _explore(learner, robot, stream, index, operator)
+        index += parallel.processes()
+        _add(learner, episode, truth)
         if checkpoints is not None:
             checkpoints.keep(learner, episode.info)
-        episode_index += parallel.processes()
-        metrics: Metrics = {}
-        while learner.agent.updates < updates_per_step * learner.env_steps:
-            metrics = learner.update()
-            if metrics["waiting"]:
-                break
+        metrics = _catch_up(learner, updates_per_step)
         before, now = now, time.monotonic()
         learner.learn_s += now - before
         if checkpoints is not None and now - saved_at >= CHECKPOINT_EVERY_S and checkpoints.snapshot(learner):
             saved_at = now
-        curve.takeovers.append(len(episode.info.extra.get(TAKEOVERS, ())))
-        curve.truth.append(bool(truth[-1]) and not curve.takeovers[-1])
-        curve.judged.append(bool(learner.judged[-1] > THRESHOLD))
-        if len(curve.truth) % 5 == 0:
-            recent = float(np.mean(curve.truth[-RECENT:]))
-            curve.points.append((round(learner.learn_s, 1), learner.env_steps, recent))
-            alone = [(judged, true) for judged, true, helped in zip(curve.judged, curve.truth, curve.takeovers, strict=True)
-                     if not helped]
-            rates = asdict(error_rates(alone[-JUDGED:]))
-            known = {name: rate for name, rate in rates.items() if rate is not None}
+        curve.add(episode, judged=bool(learner.judged[-1] > THRESHOLD), truth=bool(truth[-1]))
+        if len(curve.truth) % REPORT_EVERY == 0:
+            rates = curve.rates()
             if operator is not None:
-                minutes = len(curve.takeovers[-RECENT:]) * len(episode) / robot.contract.control_hz / 60.0
-                known["takeovers_per_minute"] = sum(curve.takeovers[-RECENT:]) / minutes
-            report({**metrics, "true_success": recent, **known}, learner.env_steps)
+                rates["takeovers_per_minute"] = takeovers_per_minute(curve.takeovers, len(episode) / robot.contract.control_hz)
+            curve.points.append((round(learner.learn_s, 1), learner.env_steps, rates["true_success"]))
+            report({**metrics, **rates}, learner.env_steps)
     return curve
+
+
+def _explore(
+    learner: Learner, robot: MujocoRobot, stream: int, index: int, operator: WatchingOperator | None
+) -> tuple[Episode, NDArray[np.bool_]]:
+    """An episode of the present policy, and true success at each of its T + 1 observations, bool (T + 1,)."""
+    policy, seed = DeployedPolicy(learner.policy_weights()), start_seed(stream, index)
+    policy.begin_episode(seed)
+    info = EpisodeInfo(f"{learner.task}-policy-{stream}-{index}", learner.task, robot.contract.name, "policy",
+                       seed=seed, policy_version=policy.version)
+    return run_episode(robot, lambda observation: policy.act(observation, explore=True), info, operator)
+
+
+def _add(learner: Learner, episode: Episode, truth: NDArray[np.bool_]) -> None:
+    """Only the oracle of a comparison is told the truth."""
+    if isinstance(learner, OracleLearner):
+        learner.add_scored(episode, truth)
+    else:
+        learner.add_episode(episode)
+
+
+def _catch_up(learner: Learner, updates_per_step: float) -> Metrics:
+    """Updates until there were so many for each step, or until the learner waits; returns the metrics of the last, if any."""
+    metrics: Metrics = {}
+    while learner.agent.updates < updates_per_step * learner.env_steps:
+        metrics = learner.update()
+        if metrics["waiting"]:
+            break
+    return metrics

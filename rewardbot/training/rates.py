@@ -36,3 +36,14 @@ def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
         false_positive_rate=sum(failures) / len(failures) if failures else None,
         false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
     )
+
+
+def takeovers_per_minute(takeovers: Sequence[int], episode_s: float) -> float:
+    """How often an operator took over in the last episodes, per minute that the robot moved [1/min].
+
+    Args:
+        takeovers: of each episode, at least one.
+        episode_s: time that an episode takes the robot [s].
+    """
+    recent = takeovers[-RECENT:]
+    return sum(recent) / (len(recent) * episode_s / 60.0)

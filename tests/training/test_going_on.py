@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from rewardbot.training.options import JobOptions
 from rewardbot.training.record import JobRecord
 from rewardbot.training.summary import Summary
 
-OPTIONS = JobOptions(task="reach", demos=3, minutes=0.03, episodes=2, seed=2, config="small.yaml")
+OPTIONS = JobOptions(task="reach", demos=3, minutes=60.0, episodes=2, seed=2, config="small.yaml")
+
+
+@pytest.fixture(autouse=True)
+def four_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End learning, however fast the machine is."""
+    monkeypatch.setattr(job, "learn", partial(job.learn, steps=60))
 
 
 class Stop(Exception):
@@ -73,7 +80,7 @@ def test_it_goes_on_from_wherever_it_was_stopped(tmp_path: Path, monkeypatch: py
     assert len(infos) == 3 and len({info.seed for info in infos}) == 3
     files = sorted(path.stem.partition("-")[2] for path in (run / "checkpoint" / "visited").glob("*/*"))
     summary = Summary.read(run / "summary.json")
-    assert summary.env_steps == 15 * len(files) and len(files) >= 3
+    assert summary.env_steps == 15 * len(files) and len(files) == 4
     assert sorted(int(name.rsplit("-", 1)[1]) for name in files) == list(range(len(files))), "each start state once"
     assert summary.episodes == 2 and set(summary.success) == {"bc", "bc_tuned", "rl"}
 

@@ -3,7 +3,8 @@ beside behaviour cloning on the same data, by true return.
 
 The demonstrator is soft actor-critic on the true reward, stopped once it runs. T-REX gets demonstrations of stages of its training
 and who was better; D-REX gets 12 of its best stage and nothing else, clones them, and ranks the clone's episodes by their noise. Both
-learn from states only; the policies then learn from the found reward alone. What is done is kept in the run folder.
+learn from states only; the policies then learn from the found reward alone, half of each batch from the same demonstrations, so that
+they know of running before they find out how to lie well. What is done is kept in the run folder.
 
 HalfCheetah never falls and is always cut off after 1000 steps. On Hopper, which ends when it falls, a learner that sees the end, or
 only how long a demonstration is, has been told most of the true reward.
@@ -25,6 +26,7 @@ from torch import Tensor
 from rewardbot.bench._demonstrators import Demonstrations, demonstrations, rollout
 from rewardbot.bench._kept import Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
+from rewardbot.data.transitions import Transitions
 from rewardbot.feedback.feedback import Ranking, dense
 from rewardbot.policies.bc import BCConfig, StateCloning
 from rewardbot.policies.sac import SACConfig
@@ -61,9 +63,8 @@ class Size:
         enough: true return with which it learns no more.
         learned: how the policies learn.
         cloned: behaviour cloning.
-        ranked: T-REX on demonstrations.
         noise: D-REX's episodes.
-        noisy: T-REX on these.
+        reward: T-REX, on demonstrations and on these episodes.
         judged: episodes of each true return.
     """
 
@@ -71,9 +72,8 @@ class Size:
     enough: float
     learned: StateLoopConfig
     cloned: BCConfig
-    ranked: TRexConfig
     noise: DRexConfig
-    noisy: TRexConfig
+    reward: TRexConfig
     judged: int = 10
 
 
@@ -82,19 +82,19 @@ SAC = SACConfig(batch=128, hidden=128, rate=1e-3)
 # A demonstrator of half the return lies on its back and slides: then what sets its clone apart from chance is how it lies, and a
 # policy that learns from noise turns over and is content. The usual noise on a clone's states topples it, and a clone that has
 # fallen does no worse with more noise: then D-REX's ranking says nothing.
-# From noise the reward is linear and has little weight. Left alone it becomes sure which episode has less noise, by whatever small
-# difference tells them apart, such as how each step twitches; nothing is then much better than the clone. With little weight each
-# number counts as much as its mean differs, which for speed is most, and goes on counting beyond what the clone does.
+# The reward is linear and has little weight. Left alone it becomes sure which episode is better by whatever small difference tells
+# them apart, such as a posture or how each step twitches; nothing is then much better than to hold that. With little weight each
+# number counts as much as its mean differs, which for speed is most, and goes on counting beyond what was shown, but not for ever:
+# each somersault adds a whole turn to the robot's pitch.
 FULL = Size(
-    shown=StateLoopConfig(steps=40_000, sac=SAC), enough=1000.0, learned=StateLoopConfig(steps=30_000, sac=SAC),
-    cloned=BCConfig(steps=5000, batch=128, proprio_noise=0.0), ranked=TRexConfig(sees=SEES), noise=DRexConfig(),
-    noisy=TRexConfig(sees=SEES, layers=0, ridge=100.0))
+    shown=StateLoopConfig(steps=40_000, sac=SAC), enough=1000.0, learned=StateLoopConfig(steps=40_000, shown=0.5, sac=SAC),
+    cloned=BCConfig(steps=5000, batch=128, proprio_noise=0.0), noise=DRexConfig(),
+    reward=TRexConfig(sees=SEES, layers=0, ridge=100.0, clip=3.0))
 TINY = SACConfig(batch=8, hidden=8)
 QUICK = Size(
     shown=StateLoopConfig(steps=240, start_steps=20, longest=20, sac=TINY), enough=-math.inf,
-    learned=StateLoopConfig(steps=60, start_steps=20, longest=20, sac=TINY), cloned=BCConfig(steps=5, hidden=8),
-    ranked=TRexConfig(sees=SEES, hidden=8, steps=5, shortest=2, longest=5), noise=DRexConfig((0.0, 1.0), 1),
-    noisy=TRexConfig(sees=SEES, layers=0, steps=5, shortest=2, longest=5), judged=1)
+    learned=StateLoopConfig(steps=60, start_steps=20, longest=20, shown=0.5, sac=TINY), cloned=BCConfig(steps=5, hidden=8),
+    noise=DRexConfig((0.0, 1.0), 1), reward=TRexConfig(sees=SEES, layers=0, steps=5, shortest=2, longest=5), judged=1)
 
 
 def run(options: BenchOptions, report: Report) -> BenchResult:
@@ -139,7 +139,7 @@ def t_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str,
     episodes = {f"shown-{number}": rows for number, rows in enumerate(shown.better)}
     ranking = Ranking(tuple(Segment(name, 0, len(rows)) for name, rows in episodes.items()),
                       dense([-shown.true_return(rows) for rows in shown.better]))
-    reward = TRex(size.ranked, shown.states, seed=seed)
+    reward = TRex(size.reward, shown.states, seed=seed)
     reward.fit([ranking], context(shown, episodes))
     unsure = unsure_of_glare(shown, [ranking], episodes, seed)
     return {**judge("T-REX", shown, shown.better, reward, size, seed, tell), UNSURE: unsure}
@@ -156,7 +156,7 @@ def d_rex(shown: Demonstrations, size: Size, seed: int, tell: Tell) -> dict[str,
     episodes = {f"noise-{number}": rows for number, rows in enumerate(made)}
     segments = [Segment(name, 0, len(rows)) for name, rows in episodes.items()]
     tell(0.02, "D-REX: reward")
-    reward = TRex(size.noisy, shown.states, seed=seed)
+    reward = TRex(size.reward, shown.states, seed=seed)
     reward.fit(rank(list(zip(segments, levels, strict=True))), context(shown, episodes))
     return judge("D-REX", shown, shown.best, reward, size, seed, tell)
 
@@ -215,7 +215,8 @@ def judge(
     tell(0.05, f"{name}: behaviour cloning")
     cloned = mean(true(clone(shown, data, size.cloned, seed).act))
     of_best = mean(true(clone(shown, [data[int(np.argmax(given))]], size.cloned, seed).act))
-    found = learn(reward, size.learned, seed, lambda share, detail: tell(0.1 + 0.85 * share, f"{name}: {detail}"))
+    found = learn(reward, shown.transitions(torch.cat(list(data))), size.learned, seed,
+                  lambda share, detail: tell(0.1 + 0.85 * share, f"{name}: {detail}"))
     returns = true(found.best)
     env.close()
     return {"seed": seed, "reward": name, "best demonstration": max(given), "mean demonstration": mean(given), "BC": cloned,
@@ -224,10 +225,10 @@ def judge(
             "rank correlation": correlation(reward, found), "beyond the best": correlation(reward, found, max(given))}
 
 
-def learn(reward: TRex, config: StateLoopConfig, seed: int, tell: Tell) -> StateLoop:
-    """Reinforcement learning on `reward` alone."""
+def learn(reward: TRex, shown: Transitions, config: StateLoopConfig, seed: int, tell: Tell) -> StateLoop:
+    """Reinforcement learning on `reward` alone, which is asked about the demonstrated steps too."""
     env: Env = make_env(ENVIRONMENT)
-    found = StateLoop(env, config, reward=reward.reward, seed=seed + LEARNING)
+    found = StateLoop(env, config, reward=reward.reward, seed=seed + LEARNING, shown=shown)
     while found.steps < config.steps:
         episode = found.episode()
         true = float(found.replay.transitions(episode).reward.sum())

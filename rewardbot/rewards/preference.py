@@ -28,9 +28,6 @@ from rewardbot.rewards.comparisons import Clips, Comparisons, compare, inputs
 from rewardbot.rewards.plackett_luce import Returns, accuracy, log_likelihood, returns
 from rewardbot.types import Metrics
 
-CLIP = 10.0
-"""Inputs further from the labelled ones' mean, in their spreads, count as this far: no reward grows on where nobody looked."""
-
 AT_ONCE = 8192
 """Steps that are judged in one pass."""
 
@@ -43,6 +40,8 @@ class PreferenceConfig:
     members: int = setting(3, "networks in the ensemble", min=1, max=100)
     layers: int = setting(2, "hidden layers; 0: the reward is linear", min=0, max=8)
     hidden: int = setting(64, "width of the hidden layers", min=1)
+    clip: float = setting(10.0, "inputs further from the labelled ones' mean, in their spreads, count as this far: no reward grows "
+                                "on where nobody looked", min=0.1)
     bounded: bool = setting(False, "each reward is the tanh of the network's output, in [-1, 1]")
     returns: Returns = setting("sum", "a clip's goodness: sum of its rewards, or their mean, which is blind to its length")
     rankings: Literal["whole", "pairs"] = setting("whole", "rankings of three or more by Plackett and Luce, or as all their pairs")
@@ -77,9 +76,13 @@ class RewardEnsemble(nn.Module):
         self.mean.copy_(x.mean(0))  # type: ignore[operator]
         self.std.copy_(x.std(0, correction=0) + 1e-3)  # type: ignore[operator]
 
+    def standardised(self, x: Tensor) -> Tensor:
+        """Inputs (..., D) in spreads from the labelled ones' mean, at most `clip`."""
+        return ((x - self.mean) / self.std).clamp(-self.config.clip, self.config.clip)  # type: ignore[operator]
+
     def hidden(self, x: Tensor) -> Tensor:
         """What the last layer reads, (N, D) for all members or (M, N, D) -> (M, N, hidden)."""
-        x = ((x - self.mean) / self.std).clamp(-CLIP, CLIP)  # type: ignore[operator]
+        x = self.standardised(x)
         x = x.expand(self.config.members, *x.shape[-2:])
         for layer in list(self.layers)[:-1]:
             x = torch.relu(layer(x))

@@ -10,7 +10,7 @@ from torch import Tensor
 from rewardbot.feedback.posterior import logistic
 from rewardbot.rewards.comparisons import Clips, Comparisons
 from rewardbot.rewards.plackett_luce import NONE, returns
-from rewardbot.rewards.preference import CLIP, PreferenceReward
+from rewardbot.rewards.preference import PreferenceReward
 
 SCALE = 5.0
 """Log-odds by which, before any answer, two clips a typical distance apart may differ."""
@@ -60,7 +60,7 @@ def sampled_returns(
 
 def _features(reward: PreferenceReward, clips: Clips, frequencies: Tensor, phases: Tensor) -> NDArray[np.float64]:
     """Of each clip, the linear ones first, (C, D + FEATURES)."""
-    x = ((clips.steps[clips.mask] - reward.network.mean) / reward.network.std).clamp(-CLIP, CLIP)  # type: ignore[operator]
+    x = reward.network.standardised(clips.steps[clips.mask])
     steps = torch.zeros(*clips.mask.shape, reward.size + FEATURES, device=x.device)
     steps[clips.mask] = torch.cat([x, torch.cos(x @ frequencies + phases)], dim=-1)
     return returns(steps.transpose(1, 2), clips.mask.unsqueeze(1), reward.config.returns).double().cpu().numpy()

@@ -12,7 +12,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
-from rewardbot.ros.graph import NAMESPACE, Value, load_graph, resolve
+from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.supervisor import Supervisor
 from rewardbot.training.files import StorageError
@@ -93,12 +93,8 @@ def run_demo(
         RobotError: a node did not do what it was asked in time.
         Stopped: SIGINT or SIGTERM.
     """
-    arguments: dict[str, Value] = {
-        "task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
-        "operator_hesitation": options.operator_hesitation, "run_folder": str(run_folder.resolve()), "config": options.config,
-        "resume": options.resume}
     progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", phases(options.demos))
-    nodes = resolve(load_graph("sim"), arguments)
+    nodes = resolve(load_graph("sim"), _arguments(options, run_folder))
     with (
         _signals() as stopped,
         View(progress, live=live) as view,
@@ -111,44 +107,84 @@ def run_demo(
             view.warn(line)
 
         record = JobRecord.read(run_folder, tell) if options.resume else JobRecord()
-        keeper = RecordKeeper(record, run_folder, tell)
         if all(record.evaluated(actor, options.episodes) for actor in _actors(options)):
             return _summary(options, record, run_folder)  # stopped when all was done but the summary
-
-        def every_round() -> None:
-            if stopped.is_set():
-                keeper.keep()
-                raise Stopped("Stopped.", next_step=f"What was done so far is in {run_folder}: "
-                                                    f"rewardbot demo --resume {run_folder} goes on.")
-            supervisor.poll()
-            progress.rates = node.rates()
-            progress.values.pop("waiting for", None)
-            if missing := node.absent() or [text for name in node.expected if (text := node.text(name, "waiting_for"))]:
-                progress.values["waiting for"] = ", ".join(missing)
-            record.restarts = {name: before.get(name, 0) + supervisor.restarts.get(name, 0)
-                               for name in before.keys() | supervisor.restarts.keys()}
-            view.refresh()
-
-        before = dict(record.restarts)
+        keeper = RecordKeeper(record, run_folder, tell)
         with (
             Supervisor(nodes, log=log) as supervisor,
-            JobNode(str(NAMESPACE.default), every_round, names=supervisor.names, is_ours=supervisor.is_ours, log=tell) as node,
+            JobNode(str(NAMESPACE.default), lambda: watch.round(), names=supervisor.names, is_ours=supervisor.is_ours,
+                    log=tell) as node,
         ):
-            node.refuse_company()
-            supervisor.start()
-            node.expected = supervisor.names
-            node.wait(lambda: supervisor.all_ready, 120.0, "the nodes to start")
-            node.wait_connected(nodes)
-
-            def present(name: str) -> bool:
-                ours = supervisor.is_ready(name) and node.process(name).startswith(f"{supervisor.pid(name)}-")
-                return ours and node.connected(name)
-
+            watch = _Watch(supervisor, node, progress, view, keeper, stopped, run_folder)
+            watch.start(nodes)
             try:
-                _Job(options, run_folder, node, progress, report, keeper, Conductor(node, present), tell).run()
+                _Job(options, run_folder, node, progress, report, keeper, Conductor(node, watch.present), tell).run()
             finally:
                 keeper.keep()
         return _summary(options, record, run_folder)
+
+
+def _arguments(options: DemoOptions, run_folder: Path) -> dict[str, Value]:
+    """Of the graph."""
+    return {"task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,
+            "operator_hesitation": options.operator_hesitation, "run_folder": str(run_folder.resolve()), "config": options.config,
+            "resume": options.resume}
+
+
+class _Watch:
+    """Looks after the nodes, the view and a request to stop, whatever phase the job is in.
+
+    Args:
+        supervisor: has not started the nodes yet.
+        node: the job's.
+        progress, view: of the job.
+        keeper: of its record.
+        stopped: set when the job is asked to end.
+        run_folder: to go on with.
+    """
+
+    def __init__(
+        self, supervisor: Supervisor, node: JobNode, progress: Progress, view: View, keeper: RecordKeeper,
+        stopped: threading.Event, run_folder: Path,
+    ) -> None:
+        self._supervisor, self._node, self._progress, self._view = supervisor, node, progress, view
+        self._keeper, self._stopped, self._run_folder = keeper, stopped, run_folder
+        self._restarts_before = dict(keeper.record.restarts)
+
+    def start(self, nodes: Sequence[NodeStart]) -> None:
+        """Starts the nodes; returns when all have found each other."""
+        self._node.refuse_company()
+        self._supervisor.start()
+        self._node.expected = self._supervisor.names
+        self._node.wait(lambda: self._supervisor.all_ready, 120.0, "the nodes to start")
+        self._node.wait_connected(nodes)
+
+    def round(self) -> None:
+        """Called many times a second, whatever the job waits for.
+
+        Raises:
+            Stopped: see `run_demo`.
+            NodeDied: likewise.
+        """
+        if self._stopped.is_set():
+            self._keeper.keep()
+            raise Stopped("Stopped.", next_step=f"What was done so far is in {self._run_folder}: "
+                                                f"rewardbot demo --resume {self._run_folder} goes on.")
+        self._supervisor.poll()
+        node, progress = self._node, self._progress
+        progress.rates = node.rates()
+        progress.values.pop("waiting for", None)
+        if missing := node.absent() or [text for name in node.expected if (text := node.text(name, "waiting_for"))]:
+            progress.values["waiting for"] = ", ".join(missing)
+        before, now = self._restarts_before, self._supervisor.restarts
+        self._keeper.record.restarts = {name: before.get(name, 0) + now.get(name, 0) for name in before.keys() | now.keys()}
+        self._view.refresh()
+
+    def present(self, name: str) -> bool:
+        """Whether a node's present process runs, has been heard and has found the others."""
+        pid = self._supervisor.pid(name)
+        ours = self._supervisor.is_ready(name) and self._node.process(name).startswith(f"{pid}-")
+        return ours and self._node.connected(name)
 
 
 def _actors(options: DemoOptions) -> tuple[str, ...]:

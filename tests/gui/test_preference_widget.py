@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QEvent, QPoint, QRect, Qt
+from PyQt5.QtCore import QEvent, QModelIndex, QPoint, QRect, Qt
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QLabel, QPushButton
@@ -372,3 +372,15 @@ def test_an_alarm_is_told_in_full_and_cleared_by_a_key(window: Window) -> None:
     window.widget.message.emit({"alarm": ""})
     window.widget.refresh()
     assert window.widget._banner.isHidden()
+
+
+def test_an_order_that_is_dragged_is_shown_and_given(window: Window) -> None:
+    window.ask("ranking")
+    window.see("q0")
+    model = window.widget.order.model()
+    assert model is not None and model.moveRow(QModelIndex(), 2, QModelIndex(), 0), "as a drop of the last one before the first does"
+    assert [window.widget.views[n].accessibleName() for n in range(3)] == [
+        "clip 1 \u2713 number 2", "clip 2 \u2713 number 3", "clip 3 \u2713 number 1"]
+    window.tap(Key.Key_Return)
+    (ranking,) = window.answers()
+    assert isinstance(ranking, Ranking) and ranking.ranks == (1, 2, 0)

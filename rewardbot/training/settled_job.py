@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class SettledConfig:
     """How reward and policy learn, one after the other."""
 
-    loop: StateLoopConfig = setting(StateLoopConfig(), "of soft actor-critic")
+    loop: StateLoopConfig = setting(StateLoopConfig(shown=0.5), "of soft actor-critic")
     on_policy: OnPolicyConfig = setting(OnPolicyConfig(), "of proximal policy optimisation")
     offline: OfflineConfig = setting(OfflineConfig(), "of implicit and conservative Q-learning")
     reward: SettledRewardConfig = setting(SettledRewardConfig(), "of a reward from demonstrations")
@@ -71,7 +71,8 @@ def _loop(options: StateOptions, config: SettledConfig, env: Env, found: Settled
     """The policy, which learns from the reward that was found, or from the environment's own."""
     reward = found.reward if found else None
     if options.policy == "sac":
-        return StateLoop(env, config.loop, reward=reward, seed=options.seed)
+        shown = read_shown(options.demos, env).transitions() if found else None
+        return StateLoop(env, config.loop, reward=reward, seed=options.seed, shown=shown)
     if options.policy == "ppo":
         return OnPolicyLoop(env, config.on_policy, reward=reward, seed=options.seed)
     assert options.policy in ("iql", "cql")

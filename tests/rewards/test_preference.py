@@ -93,6 +93,16 @@ def test_networks_learn_what_is_not_linear(hilly: tuple[Clips, Tensor]) -> None:
     assert order_of_unseen(linear) < 0.6
 
 
+def test_no_reward_grows_on_where_nobody_looked() -> None:
+    model = PreferenceReward(dataclasses.replace(LINEAR, clip=2.0), 2)
+    model.network.set_inputs(torch.tensor([[0.0, 10.0], [2.0, 10.0], [4.0, 10.0]]))
+    spread, seen = float(model.network.std[0]), model.network(torch.tensor([[2.0, 10.0]]))  # type: ignore[index]
+    at, beyond, below = (model.network(torch.tensor([[2.0 + of * spread, 10.0]])) for of in (2.0, 7.0, -7.0))
+    torch.testing.assert_close(at, beyond)
+    torch.testing.assert_close(at - seen, seen - below)
+    assert bool((at != seen).all())
+
+
 @pytest.mark.parametrize("how", ["whole", "pairs"])
 def test_rankings_of_four_by_either_way(how, hilly: tuple[Clips, Tensor]) -> None:
     of, utility = hilly

@@ -112,15 +112,18 @@ class SelfPlay:
         self.reacher.restore(state["reacher"])
 
     def _tell(self, name: str, came: Sequence[Place], goals: Sequence[Points] = ()) -> None:
-        """Each step of what was done as if the reacher had done it, for some goals, and for places that were come to later."""
+        """Each step of what was done as if the reacher had done it, for some goals, and for places where it was then or later.
+
+        An episode of the reacher ends where it gets there, so that only this shows it what to do there: whoever stays is there
+        again, whoever leaves has further to go.
+        """
         replay, world, start = self.reacher.replay, world_of(self.env), came[0].points
         replay.begin(name)
-        for number, (before, after) in enumerate(itertools.pairwise(came), 1):
+        for number, (before, after) in enumerate(itertools.pairwise(came)):
             later = self._draw.integers(number, len(came), self.config.hindsight)
             for goal in (*goals, *(world.shown(start, came[place].points) for place in later)):
-                if not world.reached(before.points, goal):
-                    replay.add(world.toward(before.seen, before.points, goal), after.action, -self.config.scale,
-                               world.toward(after.seen, after.points, goal), terminated=world.reached(after.points, goal))
+                replay.add(world.toward(before.seen, before.points, goal), after.action, -self.config.scale,
+                           world.toward(after.seen, after.points, goal), terminated=world.reached(after.points, goal))
 
     def _reached(self) -> None:
         self.reacher.episode()

@@ -99,19 +99,21 @@ def test_both_begin_at_the_same_place_and_the_reacher_sees_how_far_it_is() -> No
     assert first[0] == second[0] and first[1] == 0.0 and float(second[1]) == pytest.approx(0.4)
 
 
-def test_how_the_setter_got_there_is_shown_up_to_where_it_is_near_enough() -> None:
+def test_how_the_setter_got_there_and_stayed_is_shown() -> None:
     play = player(acts=[1.0, 0.5, 0.2], reaches_by=-1.0, hindsight=0)  # 0.2, 0.3, 0.34 from the start: near from the first on
     play.advance()
     _, shown = map(play.reacher.replay.transitions, play.reacher.replay.episodes())
-    assert shown.state_action[:, 1:].tolist() == [[pytest.approx(0.34), 1.0]]
-    assert shown.next_state[:, 1].tolist() == [pytest.approx(0.14)] and shown.continues.tolist() == [0.0]
-    assert shown.reward.tolist() == [-1.0]
+    assert shown.state[:, 1].tolist() == pytest.approx([0.34, 0.14, 0.04])
+    assert shown.state_action[:, 2].tolist() == pytest.approx([1.0, 0.5, 0.2])
+    assert shown.next_state[:, 1].tolist() == pytest.approx([0.14, 0.04, 0.0], abs=1e-6)
+    assert shown.continues.tolist() == [0.0, 0.0, 0.0], "each of these steps is one to where it is near enough"
+    assert shown.reward.tolist() == [-1.0, -1.0, -1.0]
     bare = player(acts=[1.0, 1.0], reaches_by=-1.0, demonstrated=False, hindsight=0)
     bare.advance()
     assert len(bare.reacher.replay.episodes()) == 1
 
 
-def test_what_was_done_is_a_way_to_each_place_that_was_come_to_later() -> None:
+def test_what_was_done_is_a_way_to_where_it_led_and_away_from_where_it_began() -> None:
     """From x0 the setter goes 0.2 up, twice, and the reacher as far down, five times."""
     play = player(acts=[1.0, 1.0], reaches_by=-1.0, together=7, hindsight=3, scale=0.5)
     play.advance()
@@ -120,7 +122,8 @@ def test_what_was_done_is_a_way_to_each_place_that_was_come_to_later() -> None:
     for told, way, set_ in ((later, -0.2, []), (shown, 0.2, [2])):
         steps = ((told.state[:, 0] - start) / way).round().int().tolist()
         goals = ((told.state.sum(1) - start) / way).round().int().tolist()
-        assert all(goal > step for step, goal in zip(steps, goals, strict=True)) and max(goals) == (5 if way < 0 else 2)
+        assert all(goal >= step for step, goal in zip(steps, goals, strict=True)) and max(goals) == (5 if way < 0 else 2)
+        assert any(goal == step for step, goal in zip(steps, goals, strict=True)), "it left, and has further to go"
         assert len(steps) == 5 * 3 if way < 0 else len(steps) == 2 * (3 + len(set_))
         near = [goal == step + 1 for step, goal in zip(steps, goals, strict=True)]
         assert told.continues.tolist() == [1.0 - one for one in near], "within 0.15"

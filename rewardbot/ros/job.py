@@ -9,11 +9,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
 from rewardbot.ros.job_node import JobNode
-from rewardbot.ros.supervisor import Supervisor
+from rewardbot.ros.supervisor import Supervisor, asked_to_stop
 from rewardbot.training.files import StorageError
 from rewardbot.training.options import ACTORS, phases
 from rewardbot.training.rates import JUDGED, RECENT, Evaluation, error_rates
@@ -96,7 +94,7 @@ def run_demo(
     progress = Progress(f"rewardbot demo: {options.task}, seed {options.seed}", phases(options.demos))
     nodes = resolve(load_graph("sim"), _arguments(options, run_folder))
     with (
-        _signals() as stopped,
+        asked_to_stop() as stopped,
         View(progress, live=live) as view,
         (run_folder / "nodes.log").open("a", buffering=1) as log_file,
     ):
@@ -465,21 +463,6 @@ class Bags:
                     self._known[path.name] = read_header(path).info
             self._looked_at = time.monotonic()
         return self._known
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM set the event instead of interrupting; only in the main thread, where handlers may be set."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _log_to(write: Callable[[str], object], view: View) -> Callable[[str, str], None]:

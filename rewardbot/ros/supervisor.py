@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rewardbot.errors import RewardbotError
@@ -67,17 +68,14 @@ class Supervisor:
     Args:
         nodes: what to start, in order.
         log: gets each line that a node prints.
-        environment: variables for the nodes on top of ours.
     """
 
-    def __init__(
-        self, nodes: Sequence[NodeStart], *, log: Log | None = None, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, nodes: Sequence[NodeStart], *, log: Log | None = None) -> None:
         self._nodes, self._log = list(nodes), log or print_line
         self._processes: dict[str, _Process] = {}
         self._restarted: dict[str, list[float]] = {node.name: [] for node in nodes}
         self._pids: set[int] = set()
-        self._environment = {**os.environ, **(environment or {}), PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+        self._environment = {**os.environ, PARENT_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
         self._environment[STARTER_VARIABLE] = f"{os.getpid()}-{time.time_ns():x}"
         # Nodes share the machine: one thread each, unless somebody who knows it says otherwise.
         for name in ("OMP_NUM_THREADS", "LP_NUM_THREADS"):
@@ -210,13 +208,12 @@ class Supervisor:
                 process.lines.append(text)
 
 
-def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) -> None:
-    """Starts a graph and keeps it until SIGINT or SIGTERM.
+def up(graph: str, arguments: Mapping[str, Value]) -> None:
+    """Starts a graph and keeps it until SIGINT or SIGTERM; what the nodes say is printed with their names.
 
     Args:
         graph: name of the graph, such as "sim".
         arguments: see `graph.resolve`.
-        log: gets each line of the nodes' output; printed with the node's name if not given.
 
     Raises:
         ConfigError: unknown graph or argument, or the nodes of another run are active under the same names.
@@ -226,12 +223,11 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
 
     loaded = load_graph(graph)
     nodes = resolve(loaded, arguments)
-    asked = threading.Event()
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with (
+            asked_to_stop() as asked,
             kept(),
-            Supervisor(nodes, log=log) as supervisor,
+            Supervisor(nodes) as supervisor,
             JobNode(str(argument_values(loaded, arguments)["namespace"]), lambda: None, names=supervisor.names,
                     is_ours=supervisor.is_ours) as node,
         ):
@@ -243,9 +239,22 @@ def up(graph: str, arguments: Mapping[str, Value], *, log: Log | None = None) ->
     except NodeDied as error:
         if error.code != 0 or error.node not in [node.name for node in nodes if node.room == "gui"]:
             raise  # otherwise a person has closed the window
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event instead of interrupting; only in the main thread, where handlers may be set."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
 
 
 def print_line(node: str, line: str) -> None:

@@ -67,7 +67,7 @@ class PreferenceWidget(QWidget):
         self._session: PreferenceSession
         self._shelf: ClipShelf
         self._question: Question | None = None
-        self._told, self._loaded, self._visible, self._fed_back = 0, "", "", ""
+        self._told, self._visible, self._fed_back = 0, "", ""
         self._stored_record = 0
         self._closing: float | None = None
         self._buttons: list[QPushButton] = []

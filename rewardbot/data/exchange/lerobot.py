@@ -39,7 +39,7 @@ DATA_MIB, VIDEO_MIB, CHUNK_FILES = 100, 200, 1000
 """LeRobot's own sizes: a data file that has reached this one is followed by another."""
 
 _FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
-_DATA, _VIDEO, _EPISODES = f"data/{_FILE}.parquet", f"videos/{{video_key}}/{_FILE}.mp4", f"meta/episodes/{_FILE}.parquet"
+_DATA, _EPISODES = f"data/{_FILE}.parquet", f"meta/episodes/{_FILE}.parquet"
 _ABOUT = "rewardbot"
 _AT_ONCE = 256  # frames that are packed or unpacked at once
 

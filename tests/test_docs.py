@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from rewardbot import cli
 from rewardbot.config import from_mapping, names_in, share_path
@@ -17,7 +19,7 @@ from rewardbot.robots.tasks import load_task, task_names
 from rewardbot.ros import classifier_node, learner_node, params, policy_node, recorder_node, sim_node
 from rewardbot.ros.graph import GRAPHS, load_graph, resolve
 from rewardbot.training.learner_config import LearnerConfig
-from rewardbot.training.summary import ACTORS, Summary
+from rewardbot.training.summary import ACTORS, Summary, result_table
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -44,6 +46,18 @@ def rows(title: str) -> list[list[str]]:
 
 def code(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_main_job_ends_on_80_columns_as_shown() -> None:
+    seed, *rates, learned, steps, whole = (cell.strip("*").replace(",", "") for cell in rows("Results")[0])
+    assert seed == "0"
+    console = Console(width=80, file=io.StringIO(), record=True)
+    actors = zip(("bc", "bc_tuned", "rl"), rates, strict=True)
+    console.print(result_table({name: int(rate.rstrip("%")) / 100 for name, rate in actors}, 100))
+    shown = section("Two commands")
+    for line in console.export_text().splitlines():
+        assert line.strip() in shown, line
+    assert f"Learned in {learned} and {steps} steps; all together {whole}." in shown
 
 
 def test_links_lead_somewhere() -> None:

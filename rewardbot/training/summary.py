@@ -20,7 +20,7 @@ ACTORS = {
     "filtered_bc": "filtered behaviour cloning",
     "dagger": "DAgger",
     "hg_dagger": "HG-DAgger",
-    "rl": "reinforcement learning on the learned reward",
+    "rl": "RL on the learned reward",
     "frozen": "the same with a frozen classifier (negatives: early demonstration frames)",
     "frozen_offline": "the same with a frozen classifier (good offline negatives)",
     "oracle": "the same on the true reward",

@@ -38,4 +38,4 @@ def test_table():
     console.print(result_table({"rl": 0.97, "bc": 0.6, "other": 0.1}, 100))
     text = console.export_text()
     assert "97/100" in text and "91.5% to 99.0%" in text and "over 100 fresh episodes" in text
-    assert text.index("behaviour cloning") < text.index("reinforcement learning") < text.index("other")
+    assert text.index("behaviour cloning") < text.index("RL on the learned reward") < text.index("other")

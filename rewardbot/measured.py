@@ -32,6 +32,12 @@ MEASURED: Mapping[tuple[str, str], Measured] = {
     ("reward", "goal_classifier"): Measured(
         "frozen, the same policy comes to 1.00, .22, .00 (mean .41), and the classifier believes 1.00 each time",
         "rewardbot bench exploit"),
+    ("reward", "t_rex"): Measured(
+        "HalfCheetah, 12 ranked demonstrations, seeds 0, 1 and 2: true return 2.55, 2.38 and 2.49 times the best demonstration's",
+        "rewardbot bench rankings"),
+    ("reward", "d_rex"): Measured(
+        "HalfCheetah, 12 demonstrations, seeds 0, 1 and 2: true return .76, 2.40 and 2.23 times the best demonstration's",
+        "rewardbot bench rankings"),
     ("policy", "rlpd"): Measured(
         "from 30 demonstrations on seeds 0, 1 and 2: `lift` 97%, 100%, 100%, where tuned behaviour cloning comes to 27%, 38%, 7%",
         "rewardbot bench tasks"),

@@ -256,7 +256,6 @@ def asked_to_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-
 def print_line(node: str, line: str) -> None:
     """Prints a line with the node's name in front."""
     print(f"[{node}] {line}\n", end="", flush=True)  # in one piece: every node has a thread that prints

@@ -203,7 +203,7 @@ def main() -> NoReturn:
         run(sys.argv[1:])
         sys.stdout.flush()
     except RewardbotError as error:
-        print(f"rewardbot: {error}", file=sys.stderr)
+        print("\n  ".join((f"rewardbot: {error}", *getattr(error, "__notes__", ()))), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt as stopped:
         if str(stopped):

@@ -24,7 +24,7 @@ from rewardbot.training.bench import BenchOptions, run_bench
 from rewardbot.training.combinations import check_cameras
 from rewardbot.training.files import StorageError, storing, try_out, write_atomic
 from rewardbot.training.options import IMITATORS, EvalOptions, ImageOptions, JobOptions, LabelOptions
-from rewardbot.training.run import RunFolder
+from rewardbot.training.run import RunFolder, naming_the_way_on
 from rewardbot.training.state_options import StateOptions
 from rewardbot.training.summary import Summary, result_table
 
@@ -67,7 +67,7 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
         episodes=options.episodes,
         learn_s=60.0 * (options.minutes or learner_config(options).minutes), operator_noise=options.noise,
         operator_hesitation=options.hesitation, config=options.config, resume=resume is not None)
-    with run:
+    with run, naming_the_way_on(run, "demo"):
         found = run_demo(asked, run.path, report=run.log)
         fields = {spec.name for spec in dataclasses.fields(Summary)}
         summary = from_mapping(Summary, {name: value for name, value in found.items() if name in fields})
@@ -93,7 +93,8 @@ def train(options: JobOptions, resume: Resume | None = None) -> None:
         _train_together(options, resume)
     elif (begun := _begin(options, resume, "train")) is not None:
         try:
-            done = _train(*begun, resume=resume is not None)
+            with naming_the_way_on(begun[1], "train"):
+                done = _train(*begun, resume=resume is not None)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"Stopped. To go on with it:\n  rewardbot train --resume {begun[1].path}") from None
         conclude(*done)

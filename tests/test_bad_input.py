@@ -124,7 +124,7 @@ def another_task() -> None:
 
 
 @pytest.mark.parametrize(("spoil", "said"), [
-    (cut_off, ("bags/c is cut off or damaged", "Delete it")),
+    (cut_off, ("bags/c is cut off or damaged", "rewardbot bags repair bags/c")),
     (another_task, ("bags/c is of task 'push'", "Expected: 'reach'", "this task's episodes only")),
     (small_cameras, ("bags/c has another image size of camera 'front'", "front 32x48", "Expected: front 64x64", "Record again")),
 ])
@@ -158,6 +158,7 @@ def test_nan_from_the_simulator_keeps_what_was_learned(folder: Path) -> None:
                     "--noise", "0", program=("-c", BROKEN))
     assert "The simulation of 'reach' became unstable (NaN" in error and "Reset the robot" in error
     run = folder / "runs" / "latest"
+    assert f"rewardbot train --resume runs/{run.resolve().name} goes on." in error
     assert len(list_episodes(run / "demonstrations")) == 2
     for path in list_episodes(run / "demonstrations"):
         assert read_episode(path, CONTRACT, "reach").info.success

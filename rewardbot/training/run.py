@@ -16,7 +16,8 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +27,7 @@ import yaml
 
 import rewardbot
 from rewardbot.config import user_path
-from rewardbot.errors import ConfigError
+from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.training.files import StorageError, link_atomic, storing, write_atomic
 from rewardbot.training.summary import Summary
 
@@ -153,6 +154,17 @@ class RunFolder:
         except StorageError:
             if error is None:  # otherwise what went wrong first says more
                 raise
+
+
+@contextmanager
+def naming_the_way_on(run: RunFolder, command: str) -> Iterator[None]:
+    """A mistake that ends a run is told with the command that goes on with it, as `__notes__` of the error."""
+    try:
+        yield
+    except RewardbotError as error:
+        if error.exit_code == RewardbotError.exit_code:  # who stopped it is told so anyway
+            error.add_note(f"What was done so far is in {run.path}: rewardbot {command} --resume {run.path} goes on.")
+        raise
 
 
 def learner_yaml(settings: Mapping[str, Any]) -> str:

@@ -319,6 +319,8 @@ class LearnerNode(RewardbotNode):
         if self._state not in ("ready", "learning"):
             response.success, response.message = False, f"nothing to learn from yet: pretrain first; now: {self._state}"
             return response
+        if not request.data:
+            self._drain()  # what came before the request counts
         self._state = "learning" if request.data else "ready"
         self._saved_at = self._counted_at = time.monotonic()
         if not request.data:

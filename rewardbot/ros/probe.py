@@ -7,12 +7,12 @@ of a lockstep loop; then at a camera's rate, whatever comes of them, which shows
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from rewardbot.data import decode
 from rewardbot.errors import RobotError
 from rewardbot.ros import convert, qos
 from rewardbot.ros.peer import Peer
+from rewardbot.ros.segments import held_segments
 
 IMAGE, ANSWER, SUMMARY = "probe/image", "probe/answer", "probe/summary"
 DISCOVERY_S = 15.0
@@ -87,7 +88,7 @@ def probe(sizes: tuple[tuple[int, int, float], ...], *, seconds: float = 2.0) ->
                              next_step="A firewall, or a FASTDDS_DEFAULT_PROFILES_FILE that does not fit: unset it.")
         found = time.monotonic() - started
         links = tuple(sender.measure(width, height, rate, seconds) for width, height, rate in sizes)
-        return Probed(found, segment_bytes(Path("/proc/self/maps").read_text()), links)
+        return Probed(found, max((path.stat().st_size for path in held_segments(os.getpid())), default=0), links)
     finally:
         other.communicate(timeout=10.0)  # the end of its stdin ends it
         peer.close()
@@ -177,19 +178,8 @@ def implementation() -> str:
     return get_rmw_implementation_identifier()
 
 
-def segment_bytes(maps: str) -> int:
-    """Size of the largest of Fast DDS's shared memory segments in the text of /proc/PID/maps [bytes]."""
-    sizes = [0]
-    for line in maps.splitlines():
-        if "/dev/shm/fastdds_" in line or "/dev/shm/fastrtps_" in line:
-            low, high = line.split()[0].split("-")
-            sizes.append(int(high, 16) - int(low, 16))
-    return max(sizes)
-
-
 def _receive(namespace: str) -> None:
     """The other process: answers images with their stamp, and questions with the ages of all since the last one."""
-    import os
     import select
 
     peer = Peer("receiver", namespace)

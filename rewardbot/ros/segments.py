@@ -27,6 +27,15 @@ def dead_segments(folder: Path = SHARED_MEMORY) -> list[Path]:
     return [path for lock in _locks(folder) if is_free(lock) for path in (_segment(lock), lock) if path.exists()]
 
 
+def held_segments(process: int) -> list[Path]:
+    """Segments of a living process, given its id: those whose lock files it has open. It may have mapped others' as well."""
+    found = []
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.append(descriptor.readlink())
+    return [_segment(path) for path in found if path in _locks(SHARED_MEMORY)]
+
+
 def remove_dead_segments(folder: Path = SHARED_MEMORY) -> None:
     """Removes those of this user's dead processes. Who has one open keeps it in memory until it lets go of it."""
     for lock in _locks(folder):

@@ -17,8 +17,8 @@ from rewardbot.config import share_path
 from rewardbot.doctor import graph
 from rewardbot.doctor.finding import DoctorOptions, Finding
 from rewardbot.doctor.run import examine
-from rewardbot.ros.probe import Link, segment_bytes
-from rewardbot.ros.segments import SHARED_MEMORY, dead_segments, remove_dead_segments
+from rewardbot.ros.probe import Link
+from rewardbot.ros.segments import SHARED_MEMORY, dead_segments, held_segments, remove_dead_segments
 
 pytestmark = pytest.mark.ros
 
@@ -118,19 +118,17 @@ def test_another_graph_is_named(client: Any) -> None:
 
 
 def test_what_a_killed_process_leaves_is_removed(own_profile: None) -> None:
-    """A living participant's segment is none of it. Without discovery, so that the process holds its own segments only."""
+    """A living participant's segment is none of it."""
     program = ("import sys, rclpy; from rewardbot.ros.environment import set_defaults; set_defaults(); rclpy.init();"
-               "node = rclpy.create_node('short_lived'); print(open('/proc/self/maps').read(), flush=True); sys.stdin.read()")
+               "node = rclpy.create_node('short_lived'); print('ready', flush=True); sys.stdin.read()")
     process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env={**os.environ, "ROS_AUTOMATIC_DISCOVERY_RANGE": "OFF"})
     assert process.stdout is not None
     try:
-        maps = ""
-        while "\n\n" not in maps:
-            maps += process.stdout.readline()
-        names = {line.split("/dev/shm/")[1].split()[0] for line in maps.splitlines() if "/dev/shm/fastdds_" in line}
-        own = {name for name in names if "port" not in name}
-        assert own and segment_bytes(maps) > 16e6
+        assert process.stdout.readline() == "ready\n"
+        segments = held_segments(process.pid)
+        own = {path.name for path in segments}
+        assert segments and max(path.stat().st_size for path in segments) > 16e6
         assert not own & {path.name for path in dead_segments(SHARED_MEMORY)}
         remove_dead_segments()
         assert all((SHARED_MEMORY / f"{name}{end}").exists() for name in own for end in ("", "_el"))

@@ -136,10 +136,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def load(cls: type[C], path: Path | None = None, overrides: Mapping[str, Any] | None = None) -> C:
-    """`cls` from a YAML file (or its defaults) with `overrides` on top."""
-    values = read_yaml(path) if path is not None else {}
-    return from_mapping(cls, {**values, **(overrides or {})}, where=str(path.name) if path else "")
+def load(cls: type[C], path: Path | None = None) -> C:
+    """`cls` from a YAML file, or its defaults."""
+    return from_mapping(cls, read_yaml(path) if path is not None else {}, where=str(path.name) if path else "")
 
 
 def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

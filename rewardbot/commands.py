@@ -233,7 +233,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
-    from rewardbot.robots.start_states import STREAMS
+    from rewardbot.robots.start_states import evaluation_stream
     from rewardbot.training.evaluate import evaluate as judge
     from rewardbot.training.view import bar
 
@@ -255,7 +255,7 @@ def evaluate(name: str, options: EvalOptions) -> None:
         called = policy.learner if options.actor == "rl" else options.actor
         with bar(f"rewardbot eval: {policy.task}, {called}", "evaluation") as report:
             result = judge(robot, policy, actor=options.actor, episodes=options.episodes,
-                           stream=STREAMS * options.seed + 2, progress=report)
+                           stream=evaluation_stream(options.seed), progress=report)
     finally:
         robot.close()
     Console().print(result_table({called: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
@@ -322,7 +322,7 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
     from rewardbot.policies.base import DeployedPolicy
     from rewardbot.robots.mujoco import MujocoRobot
     from rewardbot.robots.robot import load_contract
-    from rewardbot.robots.start_states import STREAMS, start_seed
+    from rewardbot.robots.start_states import evaluation_stream, start_seed
     from rewardbot.training.video import side_by_side, write_video
 
     policy = DeployedPolicy(policy_path.read_bytes())
@@ -330,7 +330,7 @@ def record(policy_path: Path, video: Path, *, actor: str, seed: int, episodes: i
 
     def frames() -> Any:
         for episode in range(episodes):
-            observation = robot.reset(start_seed(STREAMS * seed + 2, episode))
+            observation = robot.reset(start_seed(evaluation_stream(seed), episode))
             yield side_by_side(observation.images)
             for _ in range(robot.task.horizon):
                 robot.send(policy.act(observation, actor=actor))

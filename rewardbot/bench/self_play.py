@@ -15,7 +15,7 @@ import torch
 
 from rewardbot.bench._kept import Kept
 from rewardbot.bench._library_control import random
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import learning_stream, start_seed
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.self_play import REACHER, SMALL, SelfPlay, SelfPlayConfig
 from rewardbot.training.self_play_sides import Round
@@ -55,7 +55,7 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
                 while play.steps < steps:
                     report((done + min(play.steps, steps)) / total, f"seed {seed}: {goals}")
                     if goals == "the task's own":
-                        play.practise(start_seed(STREAMS * seed + 1, play.reacher.episodes))
+                        play.practise(start_seed(learning_stream(seed), play.reacher.episodes))
                     else:
                         play.advance()
                 return _judged(judge, play.reacher.best, start_seeds(seed, judged)) | _distances(play.rounds)

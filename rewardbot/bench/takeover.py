@@ -25,7 +25,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.bc import demonstration_set
 from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.collect import demonstrate
@@ -177,7 +177,7 @@ def arms(task: str, seed: int, trial: Trial, tell: Callable[[float, str], object
     """A line of each arm."""
     tell(0.0, f"{task}, seed {seed}: behaviour cloning")
     robot = MujocoRobot(task)
-    shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=STREAMS * seed, seed=seed)
+    shown = demonstrate(robot, trial.demonstrations, noise=NOISE, stream=demonstration_stream(seed), seed=seed)
     trained = Learner(config(task, trial, takeovers=False), robot.contract, task, seed)
     trained.pretrain(shown, lambda stage, share: None, baseline=False)
     cloned = evaluate(robot, deployed(trained.cloning, robot), actor="rl", episodes=trial.sure // 2, stream=_fresh(seed)).rate
@@ -243,7 +243,7 @@ def _learner(config: LearnerConfig, trained: Learner, shown: Sequence[Episode]) 
 def _go_on(learner: Learner, robot: MujocoRobot, trial: Trial, found: Arm, operator: WatchingOperator | None) -> None:
     """Learns for a while; then its policy is evaluated, unless it has been good enough already."""
     seconds, before = min(trial.limit_s, learner.learn_s + trial.every_s), len(learner.demonstrations)
-    curve = learn(learner, robot, stream=STREAMS * learner.seed + 1, seconds=seconds, operator=operator)
+    curve = learn(learner, robot, stream=learning_stream(learner.seed), seconds=seconds, operator=operator)
     found.takeovers += curve.takeovers
     found.helped += len(learner.demonstrations) - before
     found.steps, found.learn_s = learner.env_steps, learner.learn_s
@@ -262,8 +262,8 @@ def _imitate(trained: Learner, shown: Sequence[Episode], robot: MujocoRobot, tri
         found.steps += len(episode)
         found.helped += int(taken.sum())
 
-    cell = Imitation(replace(trained.config.bc, steps=trial.round_updates), trained.cloning, robot, stream=STREAMS * trained.seed + 1,
-                     episodes=trial.round_episodes, noise=NOISE, seed=trained.seed, take=take)
+    cell = Imitation(replace(trained.config.bc, steps=trial.round_updates), trained.cloning, robot,
+                     stream=learning_stream(trained.seed), episodes=trial.round_episodes, noise=NOISE, seed=trained.seed, take=take)
     data = [demonstration_set(episode, trained.cameras, trained.device) for episode in shown]
     policies, judged_at = hg_dagger(data, cell.fit, cell.supervise), 0.0
     next(policies)
@@ -286,7 +286,7 @@ def _success(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int
     """Its success without help, in episodes until one fails. Where the first few go well, or this is the last word on an arm, in
     more and other ones: in as many as it takes to know that it has not mastered the task, or in all of them if it is the last.
     """
-    few = evaluate(robot, policy, actor="rl", episodes=trial.look, stream=STREAMS * seed + 2, most_failures=0).rate
+    few = evaluate(robot, policy, actor="rl", episodes=trial.look, stream=evaluation_stream(seed), most_failures=0).rate
     if few < 1.0 and not last:
         return few
     most_failures = None if last else math.floor((1.0 - MASTERED) * trial.sure + 1e-9)
@@ -295,7 +295,7 @@ def _success(policy: DeployedPolicy, robot: MujocoRobot, trial: Trial, seed: int
 
 def _fresh(seed: int) -> int:
     """The stream of start states that nobody has been selected by."""
-    return STREAMS * (seed + FRESH) + 2
+    return evaluation_stream(seed + FRESH)
 
 
 def targets(rows: Sequence[Mapping[str, Any]]) -> list[Target]:

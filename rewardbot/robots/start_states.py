@@ -8,12 +8,27 @@ from typing import Any, TypeGuard
 import numpy as np
 
 STREAMS = 3
-"""Demonstrations, learning and evaluation of seed s start from the streams 3 s, 3 s + 1 and 3 s + 2."""
+"""Of one seed, none of which meets another: demonstrations, learning, evaluation."""
 
 STRIDE = 1_000_003
 
 MOST_DRAWS = 12
 """Numbers that one start state may need."""
+
+
+def demonstration_stream(seed: int) -> int:
+    """The stream of start states that demonstrations, or play in their place, begin from."""
+    return STREAMS * seed
+
+
+def learning_stream(seed: int) -> int:
+    """That which the episodes learn from that a policy explores."""
+    return STREAMS * seed + 1
+
+
+def evaluation_stream(seed: int) -> int:
+    """That which a policy is judged by; nobody learns from it."""
+    return STREAMS * seed + 2
 
 
 def start_seed(stream: int, episode: int) -> int:

@@ -15,7 +15,7 @@ from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.hand import HESITATION
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.play import RandomPlay
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import demonstration_stream, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
@@ -143,7 +143,7 @@ def picture_success(
     low, high = (np.asarray(corner) for corner in (robot.contract.limits.workspace_low, robot.contract.limits.workspace_high))
     moments: list[Observation] = []
     for episode in range(10 + count):
-        start = start_seed(STREAMS * seed, episode)
+        start = start_seed(demonstration_stream(seed), episode)
         robot.reset(start)
         operator.begin_episode(start)
         stay, target = STAY, robot.tool

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner
@@ -64,18 +64,18 @@ def run_arm(
     """
     kind = OracleLearner if arm == "oracle" else Learner
     learner = kind(arm_config(arm, trained.config), trained.contract, trained.task, trained.seed)
-    stream = STREAMS * trained.seed
     failures: list[Episode] = []
     if arm == "frozen_offline":
-        failures = demonstrate(robot, len(demonstrations), noise=FAILURE_NOISE, stream=stream, seed=trained.seed + 1,
-                               success=False)
+        failures = demonstrate(robot, len(demonstrations), noise=FAILURE_NOISE, stream=demonstration_stream(trained.seed),
+                               seed=trained.seed + 1, success=False)
     learner.pretrain(demonstrations, lambda stage, share: None, failures=failures, baseline=False, cloning=trained.cloning)
     if isinstance(learner, OracleLearner):
         learner.score_demonstrations([_replayed_truth(robot, episode) for episode in demonstrations])
-    learn(learner, robot, stream=stream + 1, steps=steps, updates_per_step=updates_per_step,
+    learn(learner, robot, stream=learning_stream(trained.seed), steps=steps, updates_per_step=updates_per_step,
           report=lambda metrics, done: progress(done / steps, f"{arm}: {done} steps"))
     counts = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
-    result = evaluate(robot, DeployedPolicy(learner.policy_weights()), actor="rl", episodes=episodes, stream=stream + 2,
+    result = evaluate(robot, DeployedPolicy(learner.policy_weights()), actor="rl", episodes=episodes,
+                      stream=evaluation_stream(trained.seed),
                       check=counts, progress=lambda share: progress(share, f"{arm}: evaluation"))
     return ArmResult(counts.judged, result.rate, learner.env_steps)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rewardbot.data.demonstrations import read_demonstrations, read_judged
 from rewardbot.data.episodes import DEMONSTRATIONS
 from rewardbot.policies.base import DeployedPolicy
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import evaluation_stream
 from rewardbot.training.checkpoint import CHECKPOINT, POLICY
 from rewardbot.training.evaluate import evaluate
 from rewardbot.training.files import storing, write_atomic
@@ -86,7 +86,7 @@ def _evaluate(job: RunningJob, policy: DeployedPolicy) -> None:
         if record.evaluated(name, options.episodes):
             continue
         truth: list[bool | None] = []
-        evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=STREAMS * options.seed + 2,
+        evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=evaluation_stream(options.seed),
                  progress=lambda value, name=name: job.share(value, name),
                  check=lambda images, success, truth=truth: truth.append(success))
         record.evaluations[name] = truth

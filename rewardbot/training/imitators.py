@@ -17,7 +17,7 @@ from rewardbot.policies.dagger import dagger, geometric
 from rewardbot.policies.filtered_bc import top_share
 from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import learning_stream
 from rewardbot.training.device import choose, memory
 from rewardbot.training.imitation import Imitation
 from rewardbot.training.learner_config import LearnerConfig
@@ -91,7 +91,7 @@ class Imitator:
     def _in_rounds(self, cloned: BehaviourCloning, sets: Sequence[DemonstrationSet]) -> BehaviourCloning:
         options = self._options
         cell = Imitation(
-            replace(self._config.bc, steps=ROUND_UPDATES), cloned, self._robot, stream=STREAMS * options.seed + 1,
+            replace(self._config.bc, steps=ROUND_UPDATES), cloned, self._robot, stream=learning_stream(options.seed),
             episodes=ROUND_EPISODES, noise=options.noise, hesitation=options.hesitation, seed=options.seed,
             take=lambda episode: self._takeovers.append(len(episode.info.extra.get(TAKEOVERS, ()))))
         self._tell(cell, 0, {})

@@ -12,7 +12,7 @@ from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_he
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.training.checkpoint import CHECKPOINT, Checkpoints, exists
 from rewardbot.training.collect import demonstrate, play
@@ -91,7 +91,7 @@ def _learn(job: RunningJob, learner: Learner, checkpoints: Checkpoints) -> None:
         job.share(min(1.0, learner.learn_s / max(limit_s, 1e-9)), f"{steps} steps")
 
     try:
-        learn(learner, job.robot, stream=STREAMS * options.seed + 1, seconds=limit_s, until_converged=True, operator=operator,
+        learn(learner, job.robot, stream=learning_stream(options.seed), seconds=limit_s, until_converged=True, operator=operator,
               checkpoints=checkpoints, report=report)
     finally:  # also what was learned until Ctrl-C or until the simulator broke
         checkpoints.save(learner)
@@ -108,7 +108,7 @@ def _evaluate(job: RunningJob, learner: Learner) -> None:
         if record.evaluated(actor, options.episodes):
             continue
         errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
-        evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=STREAMS * options.seed + 2,
+        evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=evaluation_stream(options.seed),
                  progress=lambda value, actor=actor: job.share(value, actor), check=errors)
         record.evaluations[actor] = [success for _, success in errors.verdicts]
         record.verdicts += [list(verdict) for verdict in errors.verdicts]
@@ -127,7 +127,7 @@ def _compare(job: RunningJob, learner: Learner) -> dict[str, float]:
 def record_play(options: JobOptions, robot: MujocoRobot, folder: Path, progress: Callable[[float], None]) -> None:
     """Fills a folder with random motion, beside what is there; see `collect.play`."""
     have = len(_recorded(folder))
-    play(robot, options.play - have, stream=STREAMS * options.seed, first=have, progress=progress,
+    play(robot, options.play - have, stream=demonstration_stream(options.seed), first=have, progress=progress,
          take=lambda episode: write_episode(folder, episode, robot.contract))
 
 
@@ -135,7 +135,7 @@ def record_demonstrations(
     options: JobOptions, robot: MujocoRobot, folder: Path, progress: Callable[[float], None], *, success: bool | None = True
 ) -> None:
     """Fills a folder with the simulated operator's demonstrations, beside those that are there; see `collect.demonstrate`."""
-    stream, seeds = STREAMS * options.seed, _recorded(folder)
+    stream, seeds = demonstration_stream(options.seed), _recorded(folder)
     demonstrate(robot, options.demos - len(seeds), noise=options.noise, hesitation=options.hesitation, stream=stream,
                 seed=options.seed, success=success, progress=progress,
                 first=max(seeds, default=start_seed(stream, -1)) - start_seed(stream, -1),

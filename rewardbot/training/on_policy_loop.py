@@ -18,7 +18,7 @@ from rewardbot.config import setting
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
 from rewardbot.policies.ppo import PPO, PPOConfig
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import learning_stream, start_seed
 from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.state_loop import Env, Reward, Spaces, name_of, vector
 
@@ -73,7 +73,7 @@ class OnPolicyLoop:
         rows, last = [], []
         for _ in range(self.config.rollout):
             if self._state is None:
-                observation, _ = self.env.reset(seed=start_seed(STREAMS * self.seed + 1, self.episodes))
+                observation, _ = self.env.reset(seed=start_seed(learning_stream(self.seed), self.episodes))
                 self._state, self._length = vector(observation), 0
                 self.episodes += 1
             action = self.agent.act(self._state, explore=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rewardbot.config import setting
 from rewardbot.policies.myopic import Myopic, MyopicConfig
 from rewardbot.rewards.tamer import Signal, Tamer, TamerConfig
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import learning_stream, start_seed
 from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.state_loop import Env, Spaces
 from rewardbot.training.visiting import visit
@@ -121,7 +121,7 @@ class PraisingLoop:
         """An episode, and the fit that is due."""
         self._left = 0
         due = (self.steps // self.config.every + 1) * self.config.every
-        episode = visit(self.env, self._act, start_seed(STREAMS * self.seed + 1, len(self._visited)), longest=self.config.longest)
+        episode = visit(self.env, self._act, start_seed(learning_stream(self.seed), len(self._visited)), longest=self.config.longest)
         done = episode.transitions().state_action
         stamps = torch.arange(len(done) + 1, dtype=torch.float64) * self.config.period
         self.model.add(done, stamps, self.trainer.watch(episode.rewards))

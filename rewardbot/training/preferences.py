@@ -44,7 +44,7 @@ from rewardbot.rewards.mrn import CriticBatch, MetaRewardNet, MRNConfig
 from rewardbot.rewards.pebble import PEBBLE, StateEntropy, StateEntropyConfig
 from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.rewards.surf import Surf, SurfConfig
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import learning_stream, start_seed
 from rewardbot.training import stopping
 from rewardbot.training.files import write_atomic
 from rewardbot.training.kept_clips import KeptClips
@@ -279,7 +279,7 @@ class PreferenceLoop:
             return
         stop = next(episode.stop for episode in replay.episodes() if episode.episode_id == id)
         number = int(id.rpartition("-")[2])
-        self._show(id, start_seed(STREAMS * self.seed + 1, number), replay.transitions(Segment(id, 0, stop)))
+        self._show(id, start_seed(learning_stream(self.seed), number), replay.transitions(Segment(id, 0, stop)))
 
     def _fit(self) -> None:
         """To all answers that count now. Where they say nothing, the reward stays as it was."""

@@ -37,7 +37,7 @@ from rewardbot.data.episode_replay import EpisodeReplay
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.sac import SAC, SACConfig
-from rewardbot.robots.start_states import STREAMS, start_seed
+from rewardbot.robots.start_states import evaluation_stream, learning_stream, start_seed
 from rewardbot.types import Segment
 
 _MODULES, _OPTIMISERS = ("actor", "critic", "target"), ("critic_optimiser", "actor_optimiser")
@@ -173,7 +173,7 @@ class StateLoop:
         """
         name = f"{self.name}-{self.episodes}"
         self.replay.begin(name)
-        observation, _ = self.env.reset(seed=start_seed(STREAMS * self.seed + 1, self.episodes))
+        observation, _ = self.env.reset(seed=start_seed(learning_stream(self.seed), self.episodes))
         state, length, over = vector(observation), 0, False
         self.episodes += 1
         while not over and length < self.config.longest and self.steps < self.config.steps:
@@ -288,7 +288,7 @@ def evaluate(env: Env, act: Act, seeds: Iterable[int], *, longest: int = 1_000) 
 
 def start_seeds(seed: int, episodes: int) -> list[int]:
     """Seeds of start states for evaluating what learned with `seed`."""
-    return [start_seed(STREAMS * seed + 2, episode) for episode in range(episodes)]
+    return [start_seed(evaluation_stream(seed), episode) for episode in range(episodes)]
 
 
 def vector(observation: Any) -> NDArray[np.float32]:

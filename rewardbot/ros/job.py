@@ -21,11 +21,11 @@ from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_he
 from rewardbot.errors import DataError, RewardbotError, RobotError
 from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
-from rewardbot.ros.job_node import JobNode
+from rewardbot.ros.job_node import SILENT_S, JobNode
 from rewardbot.ros.supervisor import Supervisor, asked_to_stop
 from rewardbot.training.files import StorageError
 from rewardbot.training.options import ACTORS, phases
@@ -234,7 +234,7 @@ class _Job:
         node, bags, shown = self._node, self._bags, self._options.demos > 0
         mode, source = ("demonstrate", "demonstration") if shown else ("play", "play")
         wanted = self._options.demos or self._options.play
-        stream, name = STREAMS * self._options.seed, self._options.task
+        stream, name = demonstration_stream(self._options.seed), self._options.task
         have = bags.successes if shown else bags.count
         self._progress.begin(self._progress.phases[0])
         begun = len(node.scores.scores)
@@ -306,7 +306,7 @@ class _Job:
 
     def _learn(self, check: ClassifierCheck) -> None:
         options, node, record = self._options, self._node, self._record
-        stream = STREAMS * options.seed + 1
+        stream = learning_stream(options.seed)
         self._progress.begin("learning")
         begun, last_curve = len(node.scores.scores), 0.0
 
@@ -340,6 +340,7 @@ class _Job:
             Task("explore", stream, first=first, done=done, needs=("sim_node", "policy_node", "learner_node"),
                  progress=lambda: [node.value("learner_node", key) for key in ("learn_s", "episodes", "progress")]),
             "learning")
+        self._let_arrive(begun)
         while True:
             process = node.process("learner_node")
             answer = json.loads(node.switch("learn", False, timeout_s=60.0))
@@ -353,9 +354,16 @@ class _Job:
                           "learn_s": float(answer["learn_s"])}
         self._keeper.keep()
 
+    def _let_arrive(self, begun: int) -> None:
+        """Waits until the learner has dealt with the last episode that ended: its messages may still be on their way to it."""
+        ended = [score.event.info.id for score in self._node.scores.scores[begun:] if score.event.info.source == "policy"]
+        with contextlib.suppress(RobotError):  # a learner that was started again meanwhile never hears of it
+            self._node.wait(lambda: not ended or self._node.text("learner_node", "dealt_with") == ended[-1], SILENT_S,
+                            "the learner to take the last episode")
+
     def _evaluate(self, check: ClassifierCheck) -> None:
         options, node, record = self._options, self._node, self._record
-        actors, stream = _actors(options), STREAMS * options.seed + 2
+        actors, stream = _actors(options), evaluation_stream(options.seed)
         self._progress.begin("evaluation")
         for number, actor in enumerate(actors):
             results, begun = record.evaluation(actor, options.episodes), len(node.scores.scores)

@@ -188,10 +188,11 @@ class LearnerNode(RewardbotNode):
                 ready = self._state in ("ready", "learning")
                 if episode is not None and ready and episode.info.source in ("policy", "intervention"):
                     self._learn_from(episode)
+                    self.metrics["dealt_with"] = episode.info.id
         for name, reason in self.assembler.rejected:
             if self._said.pop(name, True) is None:
                 continue  # its operator has given it up while it ran
-            self.metrics["episodes_rejected"] = int(self.metrics.get("episodes_rejected", 0)) + 1
+            self.metrics |= {"episodes_rejected": int(self.metrics.get("episodes_rejected", 0)) + 1, "dealt_with": name}
             self.get_logger().warning(f"episode {name} is not learned from: {reason}")
         self.assembler.rejected.clear()
 

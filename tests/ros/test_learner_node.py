@@ -19,7 +19,7 @@ from rewardbot.data.encode import StampedMessage, episode_messages, event_messag
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.verdicts import write_verdict
 from rewardbot.robots.robot import load_contract
-from rewardbot.ros import qos
+from rewardbot.ros import connections, qos
 from rewardbot.training import checkpoint
 from rewardbot.types import Episode, EpisodeInfo, Source
 
@@ -66,7 +66,7 @@ def test_what_was_learned_is_kept_when_the_graph_ends(start_node: Any, client: A
 class Graph:
     """What a learner hears, and what it says of itself."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, process: Any) -> None:
         self._client = client
         qualities = {decode.EPISODE: qos.EVENTS, **{decode.camera_topic(name): qos.IMAGES_ALL for name in CONTRACT.cameras}}
         self._publishers = {}
@@ -75,6 +75,12 @@ class Graph:
             message_type = getattr(importlib.import_module(package.replace("/", ".")), name)
             self._publishers[topic] = client.publisher(message_type, topic, qualities.get(topic, qos.STATE))
         self._metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
+        # That we have found somebody means neither that it is this process, nor that it has found us.
+        said = {f"/rewardbot/{topic}" for topic in self._publishers}
+        ours = [*(item for item in client.node.publishers if item.topic_name in said),
+                *(item for item in client.node.subscriptions if item.topic_name == "/rewardbot/metrics")]
+        client.wait(lambda: self.known().get("process", "").startswith(f"{process.popen.pid}-")
+                    and connections.from_text(self.known()["linked"]).get("tester") == len(ours), "it to find us")
 
     def show(self, shown: Episode) -> None:
         for message in episode_messages(shown, CONTRACT):
@@ -98,7 +104,8 @@ class Graph:
 
 
 def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node: Any, client: Any, tmp_path: Path) -> None:
-    process, graph = learned(start_node, client, tmp_path, 2), Graph(client)
+    process = learned(start_node, client, tmp_path, 2)
+    graph = Graph(client, process)
     for number, taken in ((10, [[1, 3]]), (11, [[2, 9]])):
         graph.show(episode(number, source="policy", takeovers=taken))
     graph.wait(episodes_rejected="1", episodes="1", env_steps="3", demonstrated_steps=str(2 * 3 + 2))
@@ -107,7 +114,8 @@ def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node
 
 
 def test_what_an_operator_says_later_reaches_the_learner_even_if_it_is_killed(start_node: Any, client: Any, tmp_path: Path) -> None:
-    process, graph = learned(start_node, client, tmp_path, 2), Graph(client)
+    process = learned(start_node, client, tmp_path, 2)
+    graph = Graph(client, process)
     graph.wait(state="learning")
     before = int(graph.known()["success_examples"])
     good, given_up, early = (dataclasses.replace(shown, info=dataclasses.replace(shown.info, success=None))

@@ -120,16 +120,40 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: missing file, invalid YAML (with line), or a document that is not a mapping.
     """
+    document = _read_mapping(path)
+    if len(document) == 1:
+        (inner,) = document.values()
+        if isinstance(inner, dict) and set(inner) == {"ros__parameters"}:
+            return _mapping(inner["ros__parameters"], path)
+    return document
+
+
+def check_parameter_file(path: Path) -> None:
+    """Refuses settings that `read_yaml` takes, but that no node does: those without `/**: ros__parameters:` around them.
+
+    Raises:
+        ConfigError: see `read_yaml`, and that.
+    """
+    def of_nodes(value: Any) -> bool:
+        return isinstance(value, dict) and ("ros__parameters" in value or any(map(of_nodes, value.values())))
+
+    bare = [str(key) for key, value in _read_mapping(path).items() if not of_nodes(value)]
+    if bare:
+        raise ConfigError(f"{path} is no ROS parameter file: it does not say for which nodes {bare[0]} is.",
+                          valid="A node reads what stands, indented, below 'ros__parameters:', and that, indented, below '/**:'.",
+                          next_step="Put these two lines above your settings, as in the files of config/tasks.")
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _mapping(yaml.safe_load(path.read_text(encoding="utf-8")), path)
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError) as error:  # the latter: not text at all, or a date that there never was
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if isinstance(document, dict) and len(document) == 1:
-        (inner,) = document.values()
-        if isinstance(inner, dict) and set(inner) == {"ros__parameters"}:
-            document = inner["ros__parameters"]
+
+
+def _mapping(document: Any, path: Path) -> dict[str, Any]:
     document = {} if document is None else document
     if not isinstance(document, dict):
         raise ConfigError(f"{path} holds a {type(document).__name__}.", valid="It must hold settings as 'key: value'.")

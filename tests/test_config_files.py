@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rewardbot import registry
-from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, share_path
+from rewardbot.config import check_parameter_file, from_mapping, merge, names_in, read_yaml, settings_files, share_path
 from rewardbot.errors import ConfigError
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import task_names
@@ -85,3 +85,20 @@ def test_files_of_ours_are_not_taken_from_the_present_folder(tmp_path: Path, mon
     assert settings_files(["config/tasks/{task}.yaml"], {"task": "lift"}) == [share_path("config/tasks/lift.yaml")]
     with pytest.raises(ConfigError, match=r"Cannot read nowhere\.yaml"):
         settings_files(["{config}"], {"config": "nowhere.yaml"})
+
+
+@pytest.mark.parametrize("text", [
+    "", "/**:\n  ros__parameters:\n    publish_s: 1.0\n", "/rewardbot/learner_node:\n  ros__parameters: {publish_s: 1.0}\n",
+    "rewardbot:\n  learner_node:\n    ros__parameters: {publish_s: 1.0}\n/**:\n  ros__parameters: {}\n"])
+def test_what_a_node_reads_is_a_parameter_file(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    check_parameter_file(file)
+
+
+@pytest.mark.parametrize("text", ["publish_s: 1.0\n", "/**:\n  publish_s: 1.0\n", "/**:\n  ros__parameters: {}\npublish_s: 1.0\n"])
+def test_settings_that_a_node_would_not_read_are_refused_before_it_starts(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"(?s)mine.yaml is no ROS parameter file.*'ros__parameters:'.*config/tasks"):
+        resolve(load_graph("sim"), {"config": str(file)})

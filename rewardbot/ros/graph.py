@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from rewardbot.config import names_in, settings_files
+from rewardbot.config import check_parameter_file, names_in, settings_files, user_path
 from rewardbot.errors import ConfigError, unknown_name
 from rewardbot.feedback.queries import SCORES
 from rewardbot.robots.hand import HESITATION, NOISE
@@ -383,7 +383,7 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
         given: argument name -> value; text is converted to the argument's type, as launch arguments are text.
 
     Raises:
-        ConfigError: unknown argument, wrong type, or a value that is not among the choices.
+        ConfigError: unknown argument, wrong type, a value that is not among the choices, or a file that no node reads.
     """
     values = argument_values(graph, given)
     cameras = list(load_contract(str(values["robot"])).cameras) if "robot" in values else []
@@ -405,6 +405,8 @@ def resolve(graph: Graph, given: Mapping[str, Value]) -> list[NodeStart]:
             leaves=node.leaves,
             terminal=node.terminal,
         ))
+    if values.get("config"):
+        check_parameter_file(user_path(str(values["config"])))
     return starts
 
 

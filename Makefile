@@ -8,6 +8,8 @@ PYTHON_IN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 ARGS ?=
 export PYTHONUNBUFFERED := 1
+# Empty: compiled modules are kept, whatever the machine says. Each node of a graph is a process that imports a hundred of them.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: venv sim test check clean help
 .DEFAULT_GOAL := help

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
@@ -194,6 +196,7 @@ def run(argv: Sequence[str]) -> None:
 
 def main() -> NoReturn:
     """The console script."""
+    atexit.register(gc.freeze)  # or Python, as it ends, looks through all that torch is made of, again and again: 0.4 s
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not after nohup
             signal.signal(number, _leave)

@@ -1,10 +1,13 @@
-"""Everything that can be known before a long job begins: resolved settings, usable demonstrations, the run folder."""
+"""Everything that can be known before a long job begins: resolved settings, usable demonstrations, the run folder.
+
+What imports torch is imported inside, so that a wrong name is answered at once.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rewardbot import registry
 from rewardbot.config import from_mapping, merge, names_in, read_yaml, settings_files, to_mapping, user_path
@@ -18,12 +21,10 @@ from rewardbot.data.success_images import (
     write_success_images,
 )
 from rewardbot.errors import ConfigError, DataError, unknown_name
-from rewardbot.rewards.vice import MINIMUM
 from rewardbot.robots.rendering import check_rendering
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.robots.tasks import load_task
 from rewardbot.training.files import storing, write_atomic
-from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import (
     FILTERED,
     IMITATORS,
@@ -34,6 +35,9 @@ from rewardbot.training.options import (
     JobOptions,
 )
 from rewardbot.training.run import LEARNER, RunFolder, learner_yaml
+
+if TYPE_CHECKING:
+    from rewardbot.training.learner_config import LearnerConfig
 
 
 def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, RunFolder]:
@@ -54,10 +58,8 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
         raise ConfigError("--takeovers is for `rewardbot train`.",
                           next_step="Over ROS, take over yourself: with teleop_node beside the graph.")
     horizon = load_task(options.task).horizon
-    if not options.demos and options.play * horizon < MINIMUM:
-        steps = f"{options.play * horizon} steps of '{options.task}'"
-        raise ConfigError(f"--play is {options.play}: {steps}, too few to learn to see from.",
-                          valid=f"At least {-(-MINIMUM // horizon)} episodes, {MINIMUM} steps; {JobOptions.play} are good.")
+    if not options.demos:
+        _check_play(options, horizon)
     contract = load_contract(options.robot)
     config = learner_config(options)
     check_rendering()
@@ -92,6 +94,8 @@ def learner_config(options: JobOptions) -> LearnerConfig:
     """
     if options.reward and options.reward not in (rewards := names_in("rewards")):
         raise unknown_name("reward algorithm", options.reward, rewards)
+    from rewardbot.training.learner_config import LearnerConfig
+
     values: dict[str, Any] = {}
     ours, of_the_user = SETTINGS_FILES[:2], SETTINGS_FILES[2:]
     special = [name for name, asked in ((WITHOUT_DEMONSTRATIONS, not options.demos), (TAKEOVERS, options.takeovers)) if asked]
@@ -140,6 +144,16 @@ def _check_sources(options: JobOptions) -> None:
         raise ConfigError("--compare needs demonstrations: its rewards are made from them.", next_step="Leave it out.")
     if not options.demos and options.demonstrations:
         raise ConfigError("--demonstrations and --demos 0 contradict each other.", next_step="Leave one of them out.")
+
+
+def _check_play(options: JobOptions, horizon: int) -> None:
+    """Refuses less play than the learner takes; episodes have `horizon` steps."""
+    from rewardbot.rewards.vice import MINIMUM
+
+    if options.play * horizon < MINIMUM:
+        steps = f"{options.play * horizon} steps of '{options.task}'"
+        raise ConfigError(f"--play is {options.play}: {steps}, too few to learn to see from.",
+                          valid=f"At least {-(-MINIMUM // horizon)} episodes, {MINIMUM} steps; {JobOptions.play} are good.")
 
 
 def _usable_demonstrations(folder: Path, options: JobOptions, contract: RobotContract) -> list[Path]:

@@ -17,11 +17,12 @@ from rewardbot.gui.goal_examples import Side
 from rewardbot.gui.goal_parts import ProbabilityBar, Thumbnail, colour_of
 from rewardbot.gui.goal_questions import SHOWN
 from rewardbot.gui.goal_session import GoalSession
-from rewardbot.gui.goal_words import GOAL_SIGN, KEYS, OTHER_SIGN, SILENT_S, At
+from rewardbot.gui.goal_words import GOAL_SIGN, KEYS, OTHER_SIGN, At
 from rewardbot.gui.key_help import KeyHelp
 from rewardbot.gui.keys import KeyTable
 from rewardbot.gui.level import Level
 from rewardbot.gui.safety import Safety
+from rewardbot.gui.silence import SILENT_S
 from rewardbot.gui.toasts import Toasts
 
 REFRESH_MS = 200

@@ -13,9 +13,6 @@ from rewardbot.teleop.bindings import Binding
 GOAL_SIGN, OTHER_SIGN = "\u25cf", "\u25cb"
 """A full and an empty circle: which of the two kinds, without a colour."""
 
-SILENT_S = 2.0
-"""Time without a picture after which a camera is said to be silent [s]."""
-
 KEYS = (
     Binding("g", "hold it while the goal is visible", "goal"),
     Binding("n", "hold it while the goal is not visible", "other"),

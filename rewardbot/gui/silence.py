@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-SILENT_S = 2.0
-"""Time after which a node that said nothing is called silent; each says something every second [s]."""
+SILENT_S = 1.75
+"""Time after which a node or a camera that said nothing is called silent; each node says something every second [s]. With the time
+that a window takes to show it, a loss is seen within 2 s.
+"""
 
 
 def lasting(seconds: float) -> str:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.gui.level import Level
 from rewardbot.gui.safety import Safety
+from rewardbot.gui.silence import SILENT_S
 from rewardbot.teleop.bindings import DRIVING, SERVICES, Bindings
-
-SILENT_S = 2.0
-"""Time after which something that says nothing is shown as silent [s]; nodes speak once a second."""
 
 Values = Mapping[str, float | str]
 """Metrics of a node."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rewardbot.data.decode import EpisodeEvent, EventKind
-from rewardbot.gui.teleop_session import SILENT_S, TeleopSession
+from rewardbot.gui.silence import SILENT_S
+from rewardbot.gui.teleop_session import TeleopSession
 from rewardbot.teleop.bindings import DRIVING, KEYBOARD, SERVICES
 from rewardbot.types import EpisodeInfo
 

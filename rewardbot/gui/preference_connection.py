@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from rewardbot.feedback.messages import (
     Request,
     people_from_text,
 )
-from rewardbot.gui import theme
+from rewardbot.gui import preference_words, theme
 from rewardbot.gui.bridge import Bridge, Topic, Wiring
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.learning import Learning
@@ -34,6 +35,7 @@ from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.preference_widget import PreferenceWidget
+from rewardbot.gui.running import BEFORE_STOP_S, Running
 from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.ros import convert, qos
 
@@ -72,14 +74,15 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
     settings, application = bridge.settings, QApplication.instance()
     assert application is not None
     contract = load_contract(settings.robot)
-    window, learning = PreferenceWidget(looks, scale=settings.scale), Learning()
+    window, learning, running = PreferenceWidget(looks, scale=settings.scale), Learning(), Running(contract.control_hz)
 
     def send(request: Request) -> None:
         bridge.publish(REQUESTS, String(data=request.to_text()))
 
     session = PreferenceSession(
         annotator(LabelOptions(annotator=settings.annotator)), send,
-        stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), calm=lambda: bridge.call(CALM), watched=EXPECTED)
+        stop=lambda: bridge.call(STOP), clear=lambda: bridge.call(CLEAR), calm=lambda: bridge.call(CALM),
+        just_now=lambda: running.last(BEFORE_STOP_S), watched=EXPECTED)
     shelf, view = ClipShelf(window.clip_done.emit), LearningView(learning, looks, round(13 * settings.scale))
     window.beside("learning", view)
     people = PeopleView(looks, round(13 * settings.scale))
@@ -104,9 +107,13 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
                 for node, values in convert.metrics_of(message).items():
                     _tell(session, learning, node, values)
             elif topic == decode.EPISODE:
-                learning.episode(decode.episode_event(message))
-            elif topic == decode.camera_topic(first) and view.isVisible():
-                view.camera.show_pixels(decode.image(message, camera))
+                event = decode.episode_event(message)
+                learning.episode(event)
+                running.episode(event)
+            elif topic == decode.camera_topic(first):
+                running.observed(decode.stamp_ns(message))
+                if view.isVisible():
+                    view.camera.show_pixels(decode.image(message, camera))
         except DataError as error:
             window.notice(str(error), "bad")
 
@@ -114,9 +121,14 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
         session.answered({STOP: "stop", CLEAR: "clear"}.get(service, "calm"), success)
         window.notice(text, "plain" if success else "bad")
 
+    def leave() -> None:
+        shelf.close()
+        if text := preference_words.unconfirmed(session):
+            print(text, file=sys.stderr, flush=True)
+
     bridge.heard.connect(hear)
     bridge.answered.connect(answer)
-    application.aboutToQuit.connect(shelf.close)
+    application.aboutToQuit.connect(leave)
     return window
 
 

@@ -10,6 +10,9 @@ from rewardbot.types import Segment
 REASONS = ("collision", "too fast", "too close to a person", "could drop or break something")
 """What a digit says instead of typing it."""
 
+STOPPED = "the operator pressed Stop"
+"""The reason that a Stop gives by itself."""
+
 
 class Order:
     """Places in an order of preference, best first.

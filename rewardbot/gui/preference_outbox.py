@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rewardbot.feedback.feedback import Response
+from rewardbot.feedback.feedback import Ranking, Rating, Response, SuccessMark, UnsafeInterval
 from rewardbot.feedback.messages import Question, Receipt, Request
 from rewardbot.feedback.records import Undo
 
@@ -101,6 +101,12 @@ class Outbox:
         """The answer to a question that is on its way."""
         entry = next((sent.request.entry for sent in self._sent.values() if sent.question is not None), None)
         return entry if isinstance(entry, Response) else None
+
+    @property
+    def responses(self) -> list[tuple[Question | None, Response]]:
+        """What was said and is on its way, with what it answers."""
+        return [(sent.question, sent.request.entry) for sent in self._sent.values()
+                if isinstance(sent.request.entry, (Ranking, Rating, SuccessMark, UnsafeInterval))]
 
     @property
     def late(self) -> float:

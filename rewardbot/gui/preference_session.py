@@ -31,11 +31,12 @@ from rewardbot.feedback.people import Dispute
 from rewardbot.feedback.records import Undo
 from rewardbot.gui.level import Level
 from rewardbot.gui.playback import SCRUB_S, Playback
-from rewardbot.gui.preference_entry import REASONS, Interval, Order
+from rewardbot.gui.preference_entry import REASONS, STOPPED, Interval, Order
 from rewardbot.gui.preference_outbox import RETRY_S, Outbox, Sent, Stored
 from rewardbot.gui.preference_progress import Progress
 from rewardbot.gui.safety import Safety, Values
 from rewardbot.gui.silence import SILENT_S
+from rewardbot.types import Segment
 
 LOOK_S = 0.15
 """An answer that comes sooner after its clips is none [s]: nobody can have seen them. A key is being hammered."""
@@ -52,6 +53,7 @@ class PreferenceSession:
         send: puts a request to the desk; returns at once.
         stop, clear: ask the robot to stop, and to go on; None where there is no robot.
         calm: tells the desk that somebody has looked at an alarm; None where there is none.
+        just_now: the steps that the robot has just gone through; None where there are none. A Stop marks them as unsafe.
         watched: who is expected to say something all the time, such as `learner`.
         clock: tells the time, one that nobody sets [s].
         wall: tells the time of day [s since 1970].
@@ -76,7 +78,8 @@ class PreferenceSession:
 
     def __init__(
         self, annotator: str, send: Callable[[Request], None], *, stop: Callable[[], None] | None = None,
-        clear: Callable[[], None] | None = None, calm: Callable[[], None] | None = None, watched: Sequence[str] = (),
+        clear: Callable[[], None] | None = None, calm: Callable[[], None] | None = None,
+        just_now: Callable[[], Segment | None] = lambda: None, watched: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time,
     ) -> None:
         self.annotator, self._clock, self._wall = annotator, clock, wall
@@ -92,6 +95,7 @@ class PreferenceSession:
         self.last: Stored | None = None
         self.status: Values = {}
         self.stopping, self._stop_again = False, math.inf
+        self._just_now, self._stopped_in = just_now, ""
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
@@ -246,6 +250,7 @@ class PreferenceSession:
                 if what != "calm":
                     self.stopping, self._stop_again = what == "stop", math.inf
                 self._ask(what)
+                self._label(what)
             case _:
                 self._play(what, number)
 
@@ -425,6 +430,14 @@ class PreferenceSession:
             self.stopping = False
             self._say("There is no robot here: these are recordings.", "plain")
 
+    def _label(self, what: str) -> None:
+        """What the robot did before a Stop is unsafe, once until that is cleared or another episode runs."""
+        if what == "clear":
+            self._stopped_in = ""
+        elif what == "stop" and (did := self._just_now()) is not None and did.episode_id != self._stopped_in:
+            self._stopped_in, now = did.episode_id, self._wall()
+            self.outbox.post(UnsafeInterval(did, STOPPED, Given(self.annotator, "", now, now)))
+
     def _acknowledged(self, sent: Sent, record: int) -> None:
         if sent.undone is not None:
             undone = self._stored.pop(self._stored.index(sent.undone))
@@ -443,7 +456,9 @@ class PreferenceSession:
         self._stored.append(Stored(record, sent.question, response))
         self.last = self._stored[-1]
         if sent.question is None:
-            self._say("The unsafe interval is stored.", "good")
+            of_stop = isinstance(response, UnsafeInterval) and response.reason == STOPPED
+            self._say("What the robot did before the Stop is stored as unsafe; U undoes that." if of_stop else
+                      "The unsafe interval is stored.", "good")
         else:
             self._done.add(sent.question.query.id)
             self.progress.add(sent.question.query, response, self._clock())

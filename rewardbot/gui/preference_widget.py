@@ -429,6 +429,7 @@ class PreferenceWidget(QWidget):
             return
         if self._closing is None:
             self._closing = time.monotonic() + CLOSING_S
+            self.toasts.say("The window closes when what you said is stored.", "plain")
         a0.ignore()
 
 

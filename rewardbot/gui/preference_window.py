@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +18,6 @@ from rewardbot.feedback.messages import Questions
 from rewardbot.feedback.people import People
 from rewardbot.gui.learning import Learning
 from rewardbot.gui.preference_options import LabelOptions, annotator
-from rewardbot.gui.program import start
 from rewardbot.gui.screen import check_screen
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     Ledger(ledger).close()  # what is wrong with it is told before there is a window
     from PyQt5.QtCore import QTimer
 
-    from rewardbot.gui import theme
+    from rewardbot.gui import preference_words, theme
     from rewardbot.gui.clips import ClipShelf
     from rewardbot.gui.learning_view import LearningView
     from rewardbot.gui.lost_screen import end_when_lost
@@ -88,9 +88,12 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     window.show()
     application.exec_()
     desk.close()
+    application.processEvents()  # its last receipts
     shelf.close()
     of = session.progress
     print(f"{ledger}: {of.answered} answered, {of.skipped} skipped in this sitting", flush=True)
+    if text := preference_words.unconfirmed(session):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _learn(learning: Learning, people: PeopleView, message: object) -> None:
@@ -121,6 +124,8 @@ def _load() -> tuple[Bridge[Any], Callable[[Looks], QWidget]]:
 
 def main() -> None:
     """The program `preference_window`."""
+    from rewardbot.gui.program import start  # rclpy, which a window on recorded bags does without
+
     start("preference_window", _load)
 
 

@@ -115,6 +115,16 @@ def last(stored: Stored | None) -> str:
     return f"{text}.  U undoes it"
 
 
+def unconfirmed(session: PreferenceSession) -> str:
+    """What was said and is not known to be on the disk, for the end of a sitting; empty for nothing."""
+    found = [f"{said(question.query, response)} to {question.query.id}" if question else in_words(response)
+             for question, response in session.outbox.responses]
+    if not found:
+        return ""
+    why = session.outbox.trouble.splitlines()[0] if session.outbox.trouble else "The desk has not answered."
+    return f"Perhaps not stored: {'; '.join(found)}. {why} Look, and say it again."
+
+
 def said(query: Query, response: Response) -> str:
     """An answer, of an order the clips by their places, the best first."""
     if isinstance(response, Rating):

@@ -7,19 +7,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QLabel
+from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from rewardbot.feedback.feedback import Given, answer_pair
+from rewardbot.data import decode
+from rewardbot.feedback.feedback import Given, UnsafeInterval, answer_pair
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import PEOPLE, QUESTIONS, RECEIPTS, REQUESTS, Request
 from rewardbot.gui import theme
 from rewardbot.gui.preference_connection import connect
 from rewardbot.gui.preference_session import LOOK_S
-from rewardbot.ros import qos
+from rewardbot.ros import convert, qos
+from rewardbot.types import EpisodeInfo, Segment
 from tests.ros.recorded import record
 
 pytestmark = [pytest.mark.ros, pytest.mark.gui]
@@ -66,7 +71,7 @@ def test_a_second_operator_joins_from_another_namespace(
 
 
 def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
-    domain: int, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(tmp_path, 3)
     arguments = ("-p", f"run_folder:={tmp_path}", *FAST)
@@ -95,8 +100,23 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     start_node("preference_node", *arguments)
     qtbot.waitUntil(lambda: window._session.progress.answered == 2, timeout=60_000)
     answer(3)
+    # An episode runs, ten steps a second, and its newest picture is of 3.1 s after its beginning.
+    began = 5 * decode.NS_PER_S
+    episodes = client.publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
+    pictures = client.publisher(Image, decode.camera_topic("front"), qos.IMAGES_OUT)
+    listening = [one for one in bridge._node.subscriptions if one.topic_name.endswith((decode.EPISODE, decode.camera_topic("front")))]
+    client.wait(lambda: all(one.get_publisher_count() for one in listening), "both sides")
+    episodes.publish(convert.episode_event(EpisodeInfo("policy-7", "lift", "sim_arm", "policy"), began))
+    pixels = np.zeros((64, 64, 3), np.uint8)
+
+    def runs() -> bool:
+        pictures.publish(convert.image(pixels, "front", began + 31 * decode.NS_PER_S // 10))
+        return window._session._just_now() is not None
+
+    qtbot.waitUntil(runs, timeout=30_000)
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
+    qtbot.waitUntil(lambda: "stored as unsafe" in str(window.toasts.texts()), timeout=30_000)
     QTest.keyClick(window, Qt.Key.Key_V)
     assert window._beside["learning"].isVisible()
     QTest.keyClick(window, Qt.Key.Key_P)
@@ -105,6 +125,9 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     assert window._beside["learning"].isHidden(), "one of them beside the questions"
     ledger = next(iter(tmp_path.glob("*.db")))
     with Ledger(ledger, read_only=True) as found:
-        assert [response.given.annotator for response in found.history().responses.values()] == ["ann"] * 3
+        *answers, unsafe = found.history().responses.values()
+    assert [response.given.annotator for response in answers] == ["ann"] * 3
+    assert isinstance(unsafe, UnsafeInterval) and unsafe.segment == Segment("policy-7", 11, 31)
+    assert (unsafe.reason, unsafe.given.annotator) == ("the operator pressed Stop", "ann")
     window._shelf.close()
     bridge.close()

@@ -9,52 +9,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from rewardbot.feedback.annotators import Conflict
 from rewardbot.feedback.feedback import Ranking, Rating, Skip, SuccessMark, UnsafeInterval
-from rewardbot.feedback.messages import Question, Questions
+from rewardbot.feedback.messages import Questions
 from rewardbot.feedback.people import Dispute
 from rewardbot.gui import preference_words as words
 from rewardbot.gui.preference_outbox import LATE_S, RETRY_S
-from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
+from rewardbot.gui.preference_session import LOOK_S
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import Segment
-from tests.gui.desk import FakeDesk, question
-
-TIMES = [n / 10 for n in range(11)]
-
-
-class Sitting:
-    """A session, its desk, and a clock."""
-
-    def __init__(self, *questions: Question, annotator: str = "ann", robot: bool = True) -> None:
-        self.now, self.robot = 100.0, []
-        self.desk = FakeDesk(*questions)
-        asks = {"stop": lambda: self.robot.append("stop"), "clear": lambda: self.robot.append("clear")} if robot else {}
-        self.session = PreferenceSession(annotator, self.desk.send, watched=("learner", "robot"), clock=lambda: self.now,
-                                         wall=lambda: 1e9 + self.now, **asks)
-        self.session.questions(self.desk.questions())
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-        self.session.beat()
-
-    def look(self, seconds: float = 1.0) -> None:
-        """The clips come, and a person looks at them."""
-        if self.session.query is not None:
-            self.session.ready(self.session.query.id, [TIMES] * len(self.session.query.options))
-            self.session.visible()
-        self.wait(seconds)
-
-    def store(self) -> None:
-        for receipt in self.desk.work():
-            self.session.receipt(receipt)
-        self.session.questions(self.desk.questions())
-
-    def press(self, *actions: str) -> None:
-        for action in actions:
-            self.session.act(action)
-
-    @property
-    def on_screen(self) -> str:
-        return self.session.query.id if self.session.query else ""
+from tests.gui.desk import question
+from tests.gui.sitting import Sitting
 
 
 def test_an_answer_counts_when_it_is_on_the_disk_and_then_comes_the_next_question() -> None:
@@ -340,33 +303,22 @@ def test_agreement_with_the_model_and_with_oneself() -> None:
     assert (progress.repeats, progress.consistent, progress.answered) == (1, 1, 3)
 
 
-def test_stop_works_in_every_state_and_without_a_robot_it_says_so() -> None:
+def test_keys_move_the_clips() -> None:
     sitting = Sitting(question("a"))
-    sitting.press("stop")
-    sitting.look()
-    sitting.press("unsafe", "unsafe", "stop", "clear")
-    assert sitting.robot == ["stop", "stop", "clear"] and sitting.session.typing
-    sitting = Sitting(robot=False)
-    sitting.press("stop")
-    assert "no robot here" in sitting.session.said
-
-
-def test_a_stop_that_nobody_heard_is_asked_for_until_somebody_does_or_it_is_cleared() -> None:
-    sitting = Sitting(question("a"))
-    sitting.press("stop")
-    sitting.wait(10.0)
-    assert sitting.robot == ["stop"] and sitting.session.stopping, "no second one while the first is on its way"
-    for asked in (2, 3):
-        sitting.session.answered("stop", False)
-        sitting.wait(RETRY_S + 0.1)
-        assert sitting.robot == ["stop"] * asked
-    sitting.session.answered("stop", True)
-    sitting.wait(10.0)
-    assert sitting.robot == ["stop"] * 3 and not sitting.session.stopping
-    sitting.press("stop", "clear")
-    sitting.session.answered("stop", False)
-    sitting.wait(10.0)
-    assert sitting.robot[3:] == ["stop", "clear"]
+    sitting.look(0.25)
+    play = sitting.session.playback
+    assert play.playing and play.at == pytest.approx(0.25)
+    for action, at in (("scrub on", 0.75), ("scrub back", 0.25), ("frame on", 0.3), ("frame back", 0.2), ("end", 1.0), ("home", 0.0)):
+        sitting.press(action)
+        assert play.at == pytest.approx(at) and not play.playing, action
+    sitting.press("faster", "faster", "play")
+    sitting.wait(0.1)
+    assert play.at == pytest.approx(0.4)
+    sitting.press("loop", *["slower"] * 4)
+    sitting.wait(0.8)
+    assert play.at == pytest.approx(0.6), "a quarter"
+    sitting.wait(2.0)
+    assert play.at == 1.0 and not play.playing, "it ends there"
 
 
 def test_whoever_says_nothing_for_two_seconds_is_silent_and_answering_goes_on() -> None:
@@ -376,6 +328,8 @@ def test_whoever_says_nothing_for_two_seconds_is_silent_and_answering_goes_on() 
     sitting.session.heard("robot")
     sitting.wait(0.2)
     assert list(sitting.session.silent()) == ["learner"]
+    sitting.wait(180.0)
+    assert words.badges(sitting.session) == [("silent: learner 3 min, robot 3 min", "warning")]
     sitting.press("left")
     sitting.store()
     assert sitting.session.progress.answered == 1
@@ -426,7 +380,7 @@ def test_the_budget_is_the_desks() -> None:
 
 
 ACTIONS = ("left", "right", "equal", "skip", "undo", "unsafe", "leave", "reason 1", "give", "why", "rate 3", "success", "pick 1",
-           "pick 2", "back", "tie", "frame on", "end", "play", "nonsense")
+           "pick 2", "back", "tie", "frame on", "end", "play", "stop", "clear", "nonsense")
 
 
 class AnySitting(RuleBasedStateMachine):
@@ -436,6 +390,7 @@ class AnySitting(RuleBasedStateMachine):
         super().__init__()
         kinds = ("pair", "rating", "interval", "mark", "ranking", "pair")
         self.sitting = Sitting(*(question(f"q{n}", kinds[n % 6], clips=2 if kinds[n % 6] == "ranking" else None) for n in range(8)))
+        self.sitting.now_does = Segment("policy-7", 0, 5)
 
     @rule(actions=st.lists(st.sampled_from(ACTIONS), max_size=6))
     def press(self, actions: list[str]) -> None:

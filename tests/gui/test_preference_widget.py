@@ -21,6 +21,7 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.messages import Request
 from rewardbot.feedback.people import Dispute, People, Person
 from rewardbot.gui import preference_keys, theme
+from rewardbot.gui import preference_words as words
 from rewardbot.gui.clips import ClipShelf
 from rewardbot.gui.people_view import PeopleView
 from rewardbot.gui.preference_session import LOOK_S, PreferenceSession
@@ -313,9 +314,23 @@ def test_a_closed_window_waits_for_the_answer_that_is_on_its_way(window: Window)
     window.tap(Key.Key_1)
     window.until(lambda: ("feedback", "q0") in window.seen)
     assert not window.widget.close() and not window.answers()
+    assert "The window closes when what you said is stored." in window.widget.toasts.texts()
     window.desk_there = True
     window.until(lambda: not window.widget.isVisible())
-    assert len(window.answers()) == 1
+    assert len(window.answers()) == 1 and not words.unconfirmed(window.session)
+
+
+def test_a_window_without_a_desk_closes_all_the_same_and_names_what_may_be_lost(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rewardbot.gui.preference_widget.CLOSING_S", 0.3)
+    window.ask("pair")
+    window.see("q0")
+    window.desk_there = False
+    window.tap(Key.Key_2)
+    assert not window.widget.close()
+    window.until(lambda: not window.widget.isVisible())
+    assert words.unconfirmed(window.session).startswith("Perhaps not stored: right to q0. The desk has not answered.")
 
 
 def test_a_ledger_that_cannot_be_written_is_told_and_nothing_is_lost(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:

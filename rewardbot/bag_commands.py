@@ -71,6 +71,8 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
             what = [escape(info.task), info.source,
                     {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]-[/]"}[info.success]]
         state = "" if bag.state == "whole" else f" [yellow]({bag.state})[/]"
+        if bag.header is not None and bag.damage:
+            state = " [red](damaged)[/]"
         lengths = ["" if bag.steps is None else str(bag.steps), "" if bag.seconds is None else f"{bag.seconds:.1f}"]
         return [escape(bag.path.stem) + state, *what, *lengths, size(bag.size), _count(len(bag.problems), "red"),
                 _count(bag.takeovers, "yellow")]
@@ -82,8 +84,8 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
         for bag in bags:
             listed.add_row(*row(bag))
         console.print(listed)
-        whole = [bag for bag in bags if bag.state == "whole"]
-        console.print(f"{len(whole)} episodes, {sum(bag.steps or 0 for bag in whole)} steps, "
+        whole = [bag for bag in bags if bag.state == "whole" and not bag.damage]
+        console.print(f"{len(whole)} episode{'' if len(whole) == 1 else 's'}, {sum(bag.steps or 0 for bag in whole)} steps, "
                       f"{size(sum(bag.size for bag in bags))} with all that is there", highlight=False)
 
 

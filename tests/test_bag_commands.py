@@ -17,6 +17,7 @@ from rewardbot import bag_commands, cli
 from rewardbot.data.cdr import serialize
 from rewardbot.data.encode import episode_messages
 from rewardbot.data.episodes import BagWriter, discard, list_episodes, read_episode, write_episode
+from rewardbot.data.mcap import FOOTER_BYTES
 from rewardbot.errors import RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
@@ -135,9 +136,22 @@ def test_list(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_does_not_read_messages(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (bags / "e1" / "e1.mcap").unlink()
+    path = bags / "e1" / "e1.mcap"
+    path.write_bytes(bytes(path.stat().st_size - FOOTER_BYTES) + path.read_bytes()[-FOOTER_BYTES:])
     bags_command("list", "bags")
     assert "2 episodes, 6 steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [None, 0, 5_000])
+def test_list_marks_what_is_cut_off(bags: Path, capsys: pytest.CaptureFixture[str], size: int | None) -> None:
+    path = bags / "e1" / "e1.mcap"
+    if size is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:size])
+    bags_command("list", "bags")
+    said = capsys.readouterr().out
+    assert "e1 (damaged)" in said and "e2 (damaged)" not in said and "1 episode, 3 steps" in said
 
 
 def test_info(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:

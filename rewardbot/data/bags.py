@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rewardbot.data import decode
+from rewardbot.config import to_mapping
+from rewardbot.data import decode, mcap
 from rewardbot.data.episodes import KEY, BagHeader, raw_messages, read_episode, read_header
 from rewardbot.data.integrity import check
 from rewardbot.data.quality import PROBLEMS
@@ -34,7 +35,7 @@ class Bag:
         header: None where it cannot be read.
         steps: number of applied actions.
         seconds: from the first message to the last.
-        damage: why there is no header.
+        damage: why there is no header, or why it is certain without a look at them that the messages cannot be read.
     """
 
     path: Path
@@ -138,7 +139,7 @@ def summarise(path: Path) -> Bag:
         prefix = f"/{header.namespace}/" if header.namespace else "/"
         counts = {entry["topic_metadata"]["name"]: entry["message_count"] for entry in about["topics_with_message_count"]}
         return Bag(path, bag.state, size, header, int(counts.get(f"{prefix}{decode.APPLIED_ACTION}", 0)),
-                   about["duration"]["nanoseconds"] / decode.NS_PER_S)
+                   about["duration"]["nanoseconds"] / decode.NS_PER_S, _cut_off(path) if bag.state == "whole" else "")
     except OSError as error:
         return Bag(path, bag.state, size, damage=f"{path}: {error.strerror}")
     except DataError as error:
@@ -190,8 +191,9 @@ def require_alike(bags: Sequence[Path]) -> BagHeader:
             raise DataError(f"{path} is of task '{header.info.task}', {bags[0]} of '{first.info.task}'.",
                             next_step="Name folders of one task only.")
         if header.contract != first.contract:
-            raise DataError(f"{path} was recorded with another robot contract than {bags[0]} "
-                            f"('{header.contract.name}', '{first.contract.name}').",
+            theirs, ours = to_mapping(header.contract), to_mapping(first.contract)
+            raise DataError(f"{path} was recorded with another robot contract than {bags[0]}.",
+                            valid="; ".join(f"{key}: {theirs[key]} and {ours[key]}" for key in ours if theirs[key] != ours[key]),
                             next_step="An action would not mean the same. Name folders of one robot only.")
     return first
 
@@ -212,6 +214,14 @@ def examine(paths: Sequence[Path]) -> Iterator[Examined]:
     """Reads all of each bag and compares it with its checksums. What was rejected or discarded is left alone."""
     for path in paths:
         yield _examined(path)
+
+
+def _cut_off(path: Path) -> str:
+    """What is wrong with the end of a bag's MCAP file, "" if nothing."""
+    file = next(path.glob("*.mcap"), None)
+    if file is None:
+        return f"{path} has no MCAP file."
+    return "" if mcap.is_finished(mcap.content(file)) else f"{path} is cut off: {file.name} does not end as an MCAP file."
 
 
 def _examined(path: Path) -> Examined:

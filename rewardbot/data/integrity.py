@@ -71,7 +71,7 @@ def _check_mcap(bag: Path, path: Path) -> _Checksums:
     size, footer = len(data), len(data) - mcap.FOOTER_BYTES
     if data[:8] != mcap.MAGIC:
         raise Damaged(bag, path.name, "it does not begin as an MCAP file")
-    if footer < 8 or data[-8:] != mcap.MAGIC or data[footer : footer + 9] != struct.pack("<BQ", mcap.FOOTER, 20):
+    if not mcap.is_finished(data):
         raise Damaged(bag, path.name, f"it ends at byte {size}, but not as an MCAP file")
     summary, _, summary_crc = struct.unpack_from("<QQI", data, footer + 9)
     end, chunks, began_ns = 8, list[mcap.Chunk](), None

@@ -48,6 +48,12 @@ def content(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
+def is_finished(data: memoryview) -> bool:
+    """Whether a file has the footer and the magic bytes with which a finished one ends."""
+    footer = len(data) - FOOTER_BYTES
+    return footer >= len(MAGIC) and data[-len(MAGIC) :] == MAGIC and data[footer : footer + 9] == _HEAD.pack(FOOTER, 20)
+
+
 def records(data: memoryview, start: int, stop: int) -> Iterator[Record]:
     """The records in `data[start:stop]`, up to the first that does not end there."""
     while start + _HEAD.size <= stop:

@@ -17,6 +17,8 @@ from rewardbot.data.episodes import KEY, BagHeader, BagWriter, NotWhole, change_
 from rewardbot.data.integrity import METADATA, check
 from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove
+from rewardbot.data.verdicts import FILE as VERDICTS
+from rewardbot.data.verdicts import read_verdicts
 from rewardbot.errors import DataError
 from rewardbot.types import EpisodeInfo
 
@@ -81,25 +83,28 @@ def repair_bag(bag: Path, damage: DataError) -> str:
     """
     if (mcap := next(bag.glob("*.mcap"), None)) is None:
         raise DataError(f"{bag} cannot be repaired: it has no MCAP file.", next_step="Restore it from a copy.")
-    header, about = _known(bag, mcap)
+    header, about, newest = _known(bag, mcap)
     if header.info.id != bag.name:
         raise DataError(f"{bag} cannot be repaired: it holds episode {header.info.id}.",
                         next_step=f"Rename the folder to {header.info.id}.")
     for place in (rejected := bag.with_name(f"{bag.name}.rejected"), bag.with_name(f"{bag.name}.discarded")):
         if place.exists():
             raise DataError(f"{bag} cannot be repaired: {place} is in its way.", next_step="Rename or delete that.")
+    info, verdict = header.info, ""
+    if not newest:
+        info, verdict = _judged_later(bag, info)
     workshop = bag.with_name(f".{bag.name}.unfinished")
     with writing(bag):
         remove(workshop)
         try:
-            rebuilt = _rebuild(mcap, header, workshop, header.info)
+            rebuilt = _rebuild(mcap, header, workshop, info)
             if not rebuilt.counts:
                 raise DataError(f"{bag} cannot be repaired: nothing can be read of {mcap.name}.", next_step="Restore it from a copy.")
             kept = discard(bag)
             place = rebuilt.place.rename(rejected if rebuilt.place.suffix else bag)
         finally:
             remove(workshop)
-    return (f"{damage.what} {_told(rebuilt, about, header.namespace)}; {_fate(place)} What was damaged is {kept}.")
+    return f"{damage.what} {_told(rebuilt, about, header.namespace)}; {_fate(place)}{verdict} What was damaged is {kept}."
 
 
 def mend(folder: Path) -> list[str]:
@@ -201,16 +206,25 @@ def _event(cdr: bytes, msgtype: str) -> EpisodeEvent | None:
         return None
 
 
-def _known(bag: Path, mcap: Path) -> tuple[BagHeader, dict[str, Any]]:
-    """The header of a damaged bag and what else rosbag2 wrote of it: from metadata.yaml, or the MCAP file if that has changed."""
+def _known(bag: Path, mcap: Path) -> tuple[BagHeader, dict[str, Any], bool]:
+    """The header of a damaged bag, what else rosbag2 wrote of it, and whether it is the newest: from metadata.yaml, or the MCAP file
+    if that has changed."""
     try:
         if matches((bag / METADATA).read_bytes()) is not False:
             about = metadata(bag)
-            return header_of(bag, about), about
+            return header_of(bag, about), about, True
     except (OSError, DataError):
         pass
     about = Salvage(mcap).metadata()
-    return header_of(bag, about or metadata(bag)), about
+    return header_of(bag, about or metadata(bag)), about, False
+
+
+def _judged_later(bag: Path, info: EpisodeInfo) -> tuple[EpisodeInfo, str]:
+    """The information with which a recording was closed and the operator's later verdict, if it is known; a sentence on that."""
+    verdict = read_verdicts(bag.absolute().parent.parent).get(info.id)
+    if verdict is None:
+        return info, f" It is called what it was called at its end: a verdict that came later was in {METADATA}."
+    return quality.judged(info, verdict), f" Its verdict is the one in {VERDICTS}."
 
 
 def _told(rebuilt: _Rebuilt, about: dict[str, Any], namespace: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from rewardbot.data.episodes import BagWriter, change_info, raw_messages, read_e
 from rewardbot.data.mcap import CHUNK
 from rewardbot.data.mcap import records as mcap_records
 from rewardbot.data.repair import damaged, repair_bag
+from rewardbot.data.verdicts import write_verdict
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract
 from rewardbot.types import Episode
@@ -131,6 +133,21 @@ def test_a_later_verdict_counts(original: tuple[Path, list[Message]], tmp_path: 
     mcap.write_bytes(mcap.read_bytes()[:-1_000])
     _, place = _repaired(bag)
     assert place.name == "e1" and read_header(place).info.success is False
+
+
+@pytest.mark.parametrize(("said", "success", "says"), [
+    (None, True, "a verdict that came later was in metadata.yaml"), (False, False, "Its verdict is the one in verdicts.jsonl")])
+def test_a_later_verdict_without_metadata(
+    original: tuple[Path, list[Message]], tmp_path: Path, said: bool | None, success: bool, says: str
+) -> None:
+    source, _ = original
+    bag = _copy(source, tmp_path / "demonstrations")
+    change_info(bag, replace(read_header(bag).info, success=False))
+    (bag / "metadata.yaml").unlink()
+    if said is not None:
+        write_verdict(tmp_path, bag.name, said)
+    told, place = _repaired(bag)
+    assert says in told and read_header(place).info.success is success
 
 
 def test_what_cannot_be_repaired_stays_as_it_is(original: tuple[Path, list[Message]], tmp_path: Path) -> None:

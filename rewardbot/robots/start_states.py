@@ -60,7 +60,8 @@ class EvenlySpread(np.random.Generator):
 
         stream, episode = divmod(seed, STRIDE)
         sequence = Halton(MOST_DRAWS, rng=np.random.default_rng(stream))
-        self._point = iter(sequence.fast_forward(episode).random(1)[0])
+        sequence.num_generated = episode  # as `fast_forward`, which computes all points before it: half a second for the millionth
+        self._point = iter(sequence.random(1)[0])
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """As of any generator; a start state may ask for `MOST_DRAWS` numbers altogether."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats.qmc import Halton
 
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import MOST_DRAWS, STREAMS, EvenlySpread, is_of_demonstrations, start_seed
@@ -22,6 +23,12 @@ def test_demonstrations_leave_no_corner_out(stream: int) -> None:
 def test_other_streams_are_spread_in_another_way_and_the_same_one_in_the_same() -> None:
     assert np.array_equal(places(3), places(3))
     assert not np.isclose(places(0), places(3)).any()
+
+
+def test_an_episode_has_the_point_of_its_number() -> None:
+    points = Halton(MOST_DRAWS, rng=np.random.default_rng(3)).random(40)
+    for index in (0, 1, 39):
+        np.testing.assert_array_equal(EvenlySpread(start_seed(3, index)).uniform(size=MOST_DRAWS), points[index])
 
 
 def test_it_draws_within_its_bounds_in_the_shapes_of_a_generator() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from rewardbot.errors import ConfigError, unknown_name
@@ -134,6 +135,7 @@ class Combination:
         return f"{self.reward}-{self.policy}-{self.place}"
 
 
+@cache
 def why_not(reward: str, policy: str, place: Place) -> str:
     """Why they do not go together; empty if they do. Names are of `REWARDS` and `POLICIES`."""
     source, manner = REWARDS[reward], POLICIES[policy]

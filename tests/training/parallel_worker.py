@@ -1,14 +1,10 @@
-"""What each process of test_parallel.py does: `parallel_worker.py sac|learner FOLDER`.
-
-Its weights go to FOLDER/<kind>-<processes>-<rank>.pt.
-"""
+"""What each process of test_parallel.py does: `parallel_worker.py FOLDER`. Its weights go to FOLDER/<kind>-<rank>.pt."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -32,9 +28,9 @@ CONFIG = LearnerConfig(
 )
 
 
+@mock.patch.object(torch, "randn_like", torch.zeros_like)
 def sac(rank: int) -> list[torch.nn.Module]:
     """Each process takes its share of the same batches. Actions are the most likely ones, so that nothing is drawn."""
-    torch.randn_like = torch.zeros_like  # type: ignore[assignment]
     agent = SAC(SACConfig(hidden=8, rate=1e-2), 3, 2, seed=rank)
     parallel.share(agent.actor, agent.critic, agent.target)
     draw = torch.Generator().manual_seed(0)
@@ -63,11 +59,19 @@ def learner(rank: int) -> list[torch.nn.Module]:
     return [found.encoder, agent.actor, agent.average, agent.critic, agent.target, found.classifier.discriminator]
 
 
+KINDS = {"sac": sac, "learner": learner}
+
+
+def weights(kind: str, rank: int) -> dict[str, torch.Tensor]:
+    """What was learned, by name; `stop`: whether the second process, were there one, would end it for all."""
+    stop = parallel.any_of(rank == 1, torch.device("cpu"))
+    modules = enumerate(KINDS[kind](rank))
+    found = {f"{index}.{name}": value for index, module in modules for name, value in module.state_dict().items()}
+    return {"stop": torch.tensor(stop), **found}
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    kind, folder = sys.argv[1:]
-    with parallel.group() if "RANK" in os.environ else contextlib.nullcontext(0) as number:
-        modules = {"sac": sac, "learner": learner}[kind](number)
-        stop = parallel.any_of(number == 1, torch.device("cpu"))
-        weights = {f"{index}.{name}": value for index, module in enumerate(modules) for name, value in module.state_dict().items()}
-        torch.save({"stop": torch.tensor(stop), **weights}, Path(folder) / f"{kind}-{parallel.processes()}-{number}.pt")
+    with parallel.group() as number:
+        for one in KINDS:
+            torch.save(weights(one, number), Path(sys.argv[1]) / f"{one}-{number}.pt")

@@ -5,31 +5,32 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from rewardbot.nets import parallel
+from tests.training import parallel_worker
 
-WORKER = str(Path(__file__).with_name("parallel_worker.py"))
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+Weights = dict[str, Tensor]
 
 
-def weights(kind: str, processes: int, folder: Path) -> list[dict[str, Tensor]]:
-    start = TORCHRUN if processes > 1 else ()
-    command = [sys.executable, *start, WORKER, kind, str(folder)]
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Weights]]:
+    """What each of two processes has learned, by kind."""
+    folder = tmp_path_factory.mktemp("weights")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", parallel_worker.__file__]
     traced = {**os.environ, "PYTHONFAULTHANDLER": "1"}  # an abort within a library says where
-    done = subprocess.run(command, env=traced, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, str(folder)], env=traced, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return [torch.load(folder / f"{kind}-{processes}-{rank}.pt", weights_only=True) for rank in range(processes)]
+    return {kind: [torch.load(folder / f"{kind}-{rank}.pt", weights_only=True) for rank in range(2)]
+            for kind in parallel_worker.KINDS}
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns_from_all(tmp_path: Path) -> None:
-    (one,) = weights("sac", 1, tmp_path)
-    first, second = weights("sac", 2, tmp_path)
+def test_two_processes_learn_what_one_learns_from_all(both: dict[str, list[Weights]]) -> None:
+    one, (first, second) = parallel_worker.weights("sac", 0), both["sac"]
     assert one.pop("stop").item() is False and first.pop("stop").item() is second.pop("stop").item() is True
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
@@ -37,8 +38,8 @@ def test_two_processes_learn_what_one_learns_from_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_learners_with_other_episodes_keep_the_same_weights(tmp_path: Path) -> None:
-    first, second = weights("learner", 2, tmp_path)
+def test_learners_with_other_episodes_keep_the_same_weights(both: dict[str, list[Weights]]) -> None:
+    first, second = both["learner"]
     assert len(first) > 40
     for name, value in first.items():
         assert torch.equal(value, second[name]), name

@@ -66,8 +66,8 @@ class Scene:
         self.desk = Desk(Ledger(folder / f"{kind}-{id(self)}.db"), library.path, name="example", rewards_of=self._rewards)
         self.silent = False
         self.session = PreferenceSession(
-            "ann", self._send, stop=lambda: None, clear=lambda: None, watched=("learner", "policy"),
-            clock=lambda: time.monotonic() + self.later)
+            "ann", self._send, stop=lambda: None, clear=lambda: None, just_now=lambda: Segment("policy-7", 31, 51),
+            watched=("learner", "policy"), clock=lambda: time.monotonic() + self.later)
         self.shelf = ClipShelf(self.window.clip_done.emit)
         self.learning = Learning(lambda: time.monotonic() + self.later)
         self.people = PeopleView(looks)
@@ -148,6 +148,8 @@ def _alarm(scene: Scene) -> None:
 
 
 def _stopped(scene: Scene) -> None:
+    scene.press(Qt.Key.Key_Escape)
+    scene.session.answered("stop", True)
     scene.stopped = 1.0
 
 
@@ -165,7 +167,7 @@ def _marking(scene: Scene) -> None:
 def _learning(scene: Scene) -> None:
     """What a graph would tell in some minutes; the figures are made up."""
     learning, rng = scene.learning, np.random.default_rng(0)
-    told = {"words": "61 of 200 questions are answered.", "reward_version": 91.0, "reward_answers": 61.0, "meter": 0.18}
+    told = {"words": "61 of 200 questions are answered.", "reward_version": 91.0, "reward_answers": 61.0, "meter": 0.18, "alarm": ""}
     for episode in range(60):
         scene.later += 12.0
         info = EpisodeInfo(f"policy-{episode}", TASK, "sim_arm", "policy", success=bool(rng.random() < episode / 50))
@@ -246,13 +248,13 @@ def make_bags(folder: Path) -> None:
 
 
 def draw(bags: Path, out: Path, suffix: str) -> None:
-    """Pictures of all states in both looks; where pixels are small, in both of the pair alone."""
+    """Pictures of all states in both looks."""
     application = theme.make_application("preferences")
     library = Library([bags])
     library.refresh()
     with tempfile.TemporaryDirectory() as folder:
         for name, (kind, do) in STATES.items():
-            for choice in ("dark",) if suffix and name != "pair" else ("dark", "light"):
+            for choice in ("dark", "light"):
                 looks = theme.looks(choice, application)
                 theme.apply(application, looks)
                 scene = Scene(looks, library, Path(folder), kind)

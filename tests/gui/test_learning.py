@@ -84,6 +84,8 @@ def test_it_is_drawn(qtbot: Any) -> None:
     told = Told()
     told.learning.questions(Questions("desk", (question("a", rewards=True),)))
     told.learning.metrics("classifier_node", {"goal_probability": 0.83})
+    told.learning.people(People((Person("ann", 3), Person("bob", 2)), 0.5, (), 1))
+    told.learning.desk({"accuracy": 0.7})
     told.ended("a", True)
     told.ended("b", False)
     view = LearningView(told.learning, theme.LIGHT)
@@ -94,8 +96,10 @@ def test_it_is_drawn(qtbot: Any) -> None:
     said = "\n".join(label.text() for label in view.findChildren(QLabel))
     assert "1 pair" in said and view.camera.accessibleName().endswith("0.83")
     assert not view._plots["success"].isHidden() and view._plots["reward"].isHidden() and not view._histogram.isHidden()
+    told.learning.metrics("learner_node", {"reward": 0.1})
     for node in ("learner_node", "policy_node", "practice_node", "preference_node", "preference_window", "recorder_node", "sim_node"):
-        told.learning.metrics(node, {"rate_hz": 10.0, "words": "The robot collects episodes, and questions begin with two."})
+        told.learning.metrics(node, {"rate_hz": 10.0, "words": "The robot collects episodes, and questions begin with two.",
+                                     "reward": 0.2, "accuracy": 0.8, "reward_version": 3.0, "meter": 0.3, "alarm": ""})
     view.resize(400, 698)  # what is left of a window of 720 pixels
     view.refresh()
     qtbot.waitUntil(lambda: all(view.rect().contains(label.geometry()) for label in view.findChildren(QLabel)))

@@ -267,7 +267,7 @@ ACTIONS = {
                    ShowOptions),
     "verify": Action("read everything, name what is damaged or of others; exit code 1 if there is any", verify,
                      (("path", "+", "a bag, or a folder of bags"),)),
-    "repair": Action("recover what can be read of interrupted recordings and damaged bags; not beside a recorder that runs", repair,
+    "repair": Action("recover what can be read of interrupted recordings and damaged bags", repair,
                      (("path", None, "folder of bags, a bag, or <id>.part"),)),
     "split": Action("cut an episode into several", split, (("bag", None, "a bag"),), SplitOptions),
     "merge": Action("copy several folders into one", merge,

@@ -15,6 +15,7 @@ from rewardbot.data.cdr import serialize
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import event_message
 from rewardbot.data.episodes import KEY, BagWriter, raw_messages, read_episode, read_header
+from rewardbot.data.recording_lock import refuse_if_it_runs
 from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove, staged, sync, writing
 from rewardbot.data.takeovers import TAKEOVERS, spans, steps_taken_over
@@ -106,7 +107,7 @@ def merge(
 
 
 def check_deletable(bags: Sequence[Path]) -> None:
-    """Refuses what is no bag, and what may be of others.
+    """Refuses what is no bag, what is being recorded, and what may be of others.
 
     Raises:
         DataError: names the first one.
@@ -114,6 +115,7 @@ def check_deletable(bags: Sequence[Path]) -> None:
     for bag in bags:
         if not is_bag(bag):
             raise DataError(f"{bag} is no bag.", valid="The folder of a bag." if bag.is_dir() else "It is not there, or a file.")
+        refuse_if_it_runs(bag)
         if (found := summarise(bag)).header is None and found.state == "whole" and not _ours(bag):
             raise DataError(found.damage, valid="It is not known to be of rewardbot.",
                             next_step="Delete it yourself, if you mean to.")

@@ -15,6 +15,7 @@ from rewardbot.data import decode, mcap
 from rewardbot.data.episodes import KEY, BagHeader, raw_messages, read_episode, read_header
 from rewardbot.data.integrity import check
 from rewardbot.data.quality import PROBLEMS
+from rewardbot.data.recording_lock import HEADER, runs
 from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import DataError
 
@@ -133,7 +134,7 @@ def summarise(path: Path) -> Bag:
     bag = Bag(path, state_of(path), size)
     try:
         if bag.state == "unfinished":
-            return Bag(path, bag.state, size, BagHeader.from_json((path / "header.json").read_text(), path))
+            return Bag(path, bag.state, size, BagHeader.from_json((path / HEADER).read_text(), path))
         about = metadata(path)
         header = header_of(path, about)
         prefix = f"/{header.namespace}/" if header.namespace else "/"
@@ -226,9 +227,10 @@ def _cut_off(path: Path) -> str:
 
 def _examined(path: Path) -> Examined:
     state = state_of(path)
+    if runs(path):
+        return Examined(path, "is being recorded now", "Wait for the end of its episode.")
     if state == "unfinished":
-        return Examined(path, "was left by an interrupted recording, or is being written",
-                        f"rewardbot bags repair {path}, when no recorder runs on its folder")
+        return Examined(path, "was left by an interrupted recording", f"rewardbot bags repair {path}")
     if state != "whole":
         return Examined(path)
     checked = True

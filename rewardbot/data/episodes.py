@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-import os
 import re
 import shutil
 import sys
@@ -34,6 +33,8 @@ from rewardbot.data.cdr import deserialize, serialize, typestore
 from rewardbot.data.checksums import CheckedBag, matches, with_checksum
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
+from rewardbot.data.recording_lock import begin
+from rewardbot.data.staging import sync
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
@@ -143,7 +144,7 @@ class BagWriter:
             raise DataError(f"{self._part} was left by an interrupted recording.", next_step="Repair or delete it.")
         with writing(self.path):
             self._part.mkdir(parents=True)
-            (self._part / "header.json").write_text(self._header.to_json())  # for repair; the bag has it from close on
+            self._lock = begin(self._part, self._header.to_json())
             self._writer = CheckedBag(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
             if compress:
                 self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
@@ -207,7 +208,7 @@ class BagWriter:
             self._writer.set_custom_data(KEY, header.to_json())
             self._writer.close()
             for path in (*bag.iterdir(), bag):
-                _sync(path)
+                sync(path)
         return bag
 
     def place(self, suffix: str = "") -> Path:
@@ -215,14 +216,16 @@ class BagWriter:
         place = self.path.with_name(f"{self.path.name}{suffix}")
         with writing(place):
             (self._part / self.path.name).rename(place)
-            _sync(place.parent)
+            sync(place.parent)
             shutil.rmtree(self._part)
+        self._lock.close()
         return place
 
     def abandon(self) -> None:
         """Leaves the recording in the `.part` folder, for `repair`."""
         with suppress(OSError):  # the disk may be full
             self._writer.abort()
+        self._lock.close()
 
     def discard(self) -> None:
         """Deletes the recording."""
@@ -407,11 +410,11 @@ def change_info(path: Path, info: EpisodeInfo) -> None:
         try:
             changed = yaml.safe_dump(about, sort_keys=False).encode()
             new.write_bytes(changed if same is None else with_checksum(changed))  # an old bag has none in its MCAP file either
-            _sync(new)
+            sync(new)
             new.replace(file)
         finally:
             new.unlink(missing_ok=True)
-        _sync(path)
+        sync(path)
 
 
 def reject(path: Path) -> Path:
@@ -484,14 +487,6 @@ def _renamed(path: Path, suffix: str) -> Path:
     with writing(path):
         path.rename(place)
     return place
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _qos(reliability: QosReliability, depth: int) -> Qos:

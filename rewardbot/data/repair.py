@@ -15,6 +15,7 @@ from rewardbot.data.checksums import matches
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import KEY, BagHeader, BagWriter, NotWhole, change_info, discard, read_episode, writing
 from rewardbot.data.integrity import METADATA, check
+from rewardbot.data.recording_lock import HEADER, refuse_if_it_runs, runs
 from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove
 from rewardbot.data.verdicts import FILE as VERDICTS
@@ -39,8 +40,6 @@ class _Rebuilt:
 def repair(part: Path) -> Path:
     """Makes a bag of all that can be read of an interrupted recording, and removes the recording.
 
-    Call it when no recorder runs on that folder.
-
     Args:
         part: the folder `<id>.part` that a BagWriter left, or `<id>.broken` that an interrupted repair left.
 
@@ -48,12 +47,13 @@ def repair(part: Path) -> Path:
         `<id>`, if the whole episode is there; else `<id>.rejected`, for people to look at. What is wrong is in the bag.
 
     Raises:
-        DataError: not such a folder, or nothing was written before the interruption.
+        DataError: not such a folder, it is being recorded, or nothing was written before the interruption.
         DiskFull: there is no space for the bag; the recording is still there.
     """
-    if part.suffix not in (".part", ".broken") or not (part / "header.json").is_file():
-        raise DataError(f"{part} is not an interrupted recording.", valid="A folder <id>.part with a header.json.")
-    header = BagHeader.from_json((part / "header.json").read_text(), part)
+    if part.suffix not in (".part", ".broken") or not (part / HEADER).is_file():
+        raise DataError(f"{part} is not an interrupted recording.", valid=f"A folder <id>.part with a {HEADER}.")
+    refuse_if_it_runs(part)
+    header = BagHeader.from_json((part / HEADER).read_text(), part)
     inside = Path(part.stem) / f"{part.stem}.mcap"
     if not (part / inside).is_file() or next(Salvage(part / inside).messages(), None) is None:
         raise _Empty(f"{part} holds no messages.", next_step="Delete it.")
@@ -109,7 +109,7 @@ def repair_bag(bag: Path, damage: DataError) -> str:
 
 def mend(folder: Path) -> list[str]:
     """Deals with everything that interrupted recordings left in a folder: whole episodes become bags, of others nothing but what
-    people may want to look at is kept. Call it when no recorder runs on that folder.
+    people may want to look at is kept. One that runs is left alone.
 
     Returns:
         What was found and what became of it, a line each.
@@ -136,10 +136,12 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def mend_part(part: Path) -> str:
-    """As `mend`, for one of the `leftovers`. It is still there afterwards only if it cannot be repaired now."""
+    """As `mend`, for one of the `leftovers`. It is still there afterwards only if it runs or cannot be repaired now."""
+    if runs(part):
+        return f"{part} is being recorded now, and left alone."
     left = f"{part} was left by an interrupted recording"
     placed = any(part.with_suffix(suffix).exists() for suffix in ("", ".rejected"))
-    if placed or not (part / "header.json").is_file():  # killed after the end, or before it had begun
+    if placed or not (part / HEADER).is_file():  # killed after the end, or before it had begun
         shutil.rmtree(part)
         return f"{left} and held nothing more; removed."
     try:

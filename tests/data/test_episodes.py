@@ -404,6 +404,7 @@ def test_a_disk_that_fills_up_while_recording(tmp_path: Path, contract: RobotCon
         put(writer, message)
     with full_disk(2000), pytest.raises(DiskFull):
         writer.close(make_episode().info)
+    writer.abandon()
     assert repair(tmp_path / "e1.part") in (tmp_path / "e1", tmp_path / "e1.rejected")
 
 
@@ -455,7 +456,7 @@ def test_repair_gives_a_whole_episode_back(
     episode = make_episode()
     whole = write_episode(tmp_path / "a", episode, contract)
     writer = BagWriter(tmp_path, contract, replace(episode.info, success=None))
-    writer._writer.abort()
+    writer.abandon()
     content = (whole / "e1.mcap").read_bytes()
     (tmp_path / "e1.part" / "e1" / "e1.mcap").write_bytes(content[: len(content) - lost])
     path = repair(tmp_path / "e1.part")
@@ -467,7 +468,7 @@ def test_repair_refuses_what_it_cannot_mend(tmp_path: Path, contract: RobotContr
     path = write_episode(tmp_path, make_episode(), contract)
     with pytest.raises(DataError, match="not an interrupted recording"):
         repair(path)
-    BagWriter(tmp_path, contract, make_episode("e2").info)._writer.abort()
+    BagWriter(tmp_path, contract, make_episode("e2").info).abandon()
     for content in (b"", b"something else", bytes(100)):
         (tmp_path / "e2.part" / "e2" / "e2.mcap").write_bytes(content)
         with pytest.raises(DataError, match="holds no messages"):

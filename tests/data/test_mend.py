@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rewardbot.data.bag_changes import delete
+from rewardbot.data.bags import examine
 from rewardbot.data.cdr import serialize
 from rewardbot.data.encode import episode_messages
 from rewardbot.data.episodes import BagWriter, list_episodes, read_episode, read_header, write_episode
 from rewardbot.data.repair import mend, repair
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
 from tests.full_disk import full_disk
@@ -49,6 +52,20 @@ def test_a_killed_recording_is_no_episode_and_stops_no_recorder(tmp_path: Path, 
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("*.broken"))
     assert (tmp_path / "killed.rejected").exists() == ("not all of the episode" in said)
     assert mend(tmp_path) == [], "nothing is left to mend"
+
+
+def test_a_recording_that_runs_is_left_alone(tmp_path: Path) -> None:
+    messages = list(episode_messages(episode("runs"), CONTRACT))
+    writer, part = BagWriter(tmp_path, CONTRACT, episode("runs").info), tmp_path / "runs.part"
+    for number, (topic, msgtype, stamp, message) in enumerate(messages):
+        writer.write(topic, msgtype, stamp, serialize(message, msgtype))
+        if number == len(messages) // 2:
+            assert mend(tmp_path) == [f"{part} is being recorded now, and left alone."]
+            for refused in (repair, lambda path: delete([path])):
+                with pytest.raises(DataError, match=r"runs\.part is being recorded now"):
+                    refused(part)
+            assert [found.fault for found in examine([part])] == ["is being recorded now"]
+    assert read_episode(writer.close(episode("runs").info)).info == episode("runs").info
 
 
 def test_a_recording_that_only_lacked_its_end_is_saved(tmp_path: Path) -> None:
@@ -108,6 +125,7 @@ def test_a_whole_episode_with_a_problem_is_no_success(tmp_path: Path) -> None:
     for topic, msgtype, stamp, message in messages:
         writer.write(topic, msgtype, stamp, serialize(message, msgtype))
     writer.flush()
+    writer.abandon()
     path = repair(tmp_path / "still.part")
     assert path == tmp_path / "still" and len(read_episode(path)) == STEPS
     info = read_header(path).info

@@ -3,6 +3,7 @@ operator says of them in a window is then known of states."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,17 @@ class BagStates:
         Raises:
             DataError: its episode is gone, shorter, or does not go as it was recorded.
         """
-        whole = self._known.get(segment.episode_id) or self._simulated(segment.episode_id)
+        whole = self._known.get(segment.episode_id)
+        if whole is None or len(whole.rows) < segment.stop:
+            whole = self._simulated(segment.episode_id, segment.stop)
         if segment.stop > len(whole.rows):
             raise DataError(f"{segment} has {segment.stop} steps or more, its episode {len(whole.rows)}.")
         return Transitions(whole.rows[segment.start : segment.stop], whole.states, whole.actions)
 
-    def _simulated(self, id: str) -> Transitions:
+    def _simulated(self, id: str, steps: int) -> Transitions:
+        """The first so many steps: an operator's Stop, which is no action, may have come after them."""
         episode = self._library.read(id, pixels=False)
+        episode = replace(episode, applied=episode.applied[:steps], proprio=episode.proprio[: steps + 1])
         assert self._library.contract is not None
         truth = Resimulator(self._library.task, self._library.contract).run(episode)
         seen, steps = self._arm.seen(truth.states), len(episode.applied)

@@ -36,7 +36,9 @@ class BagStates:
             raise DataError(f"There are no clips of {name_of(env)} beside the ledger in {folder}.",
                             valid="Its folder `clips`, as a run leaves it; for --task NAME --state also bags of that task.",
                             next_step="Name the ledger of a run, or the one in the folder of the bags.")
+        assert library.contract is not None
         self._arm, self._library = StateEnv(arm.robot.task_name), library
+        self._again = Resimulator(library.task, library.contract)
         self._known: dict[str, Transitions] = {}
 
     def transitions(self, segment: Segment) -> Transitions:
@@ -56,8 +58,7 @@ class BagStates:
         """The first so many steps: an operator's Stop, which is no action, may have come after them."""
         episode = self._library.read(id, pixels=False)
         episode = replace(episode, applied=episode.applied[:steps], proprio=episode.proprio[: steps + 1])
-        assert self._library.contract is not None
-        truth = Resimulator(self._library.task, self._library.contract).run(episode)
+        truth = self._again.run(episode)
         seen, steps = self._arm.seen(truth.states), len(episode.applied)
         parts = [seen[:-1], episode.applied, np.zeros((steps, 1)), np.ones((steps, 1)), seen[1:]]
         rows = torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))

@@ -15,7 +15,7 @@ WINDOWS = ("teleop_window", "goal_window", "preference_window")
 ROS = ["ros-rclpy[fastrtps]", "ros-common-interfaces"]
 DEVELOPMENT = [
     "basedpyright", "colcon-core", "colcon-library-path", "colcon-recursive-crawl", "colcon-ros", "hypothesis",
-    "import-linter", "pytest", "pytest-qt", "pytest-xdist", "python-xlib", "ruff",
+    "import-linter", "mcap-ros2-support", "pytest", "pytest-qt", "pytest-xdist", "python-xlib", "ruff",
 ]
 
 

@@ -32,6 +32,8 @@ from rewardbot.gui.preference_options import LabelOptions
 from rewardbot.gui.preference_window import label
 label(Path(sys.argv[1]), Path(sys.argv[2]), LabelOptions(annotator="ann", steps=6, trace=sys.argv[3]))
 assert not {"torch", "rclpy"} & sys.modules.keys(), "a window on recorded bags needs neither"
+from PyQt5.QtCore import QCoreApplication, Qt
+assert QCoreApplication.testAttribute(Qt.AA_EnableHighDpiScaling)
 """
 
 

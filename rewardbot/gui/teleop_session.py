@@ -110,14 +110,11 @@ class TeleopSession:
 
     def rows(self, now: float) -> list[Row]:
         """The state of things."""
-        teleop, recorder = self._of("teleop_node"), self._of("recorder_node")
+        teleop = self._of("teleop_node")
         found = [Row("episode", *self._episode_now()), self._robot(now), self._hand(teleop, now)]
         if teleop:
             found.append(Row("speed", f"{float(teleop.get('speed', 0)):.0%}, axes of the {teleop.get('frame', '')}"))
-        if recorder:
-            trouble = recorder.get("last_problem") or recorder.get("last_rejection")
-            saved = f"{float(recorder.get('episodes_saved', 0)):.0f} saved"
-            found.append(Row("recorder", f"{saved}; {trouble}" if trouble else saved, "warning" if trouble else "plain"))
+        found.append(self._recorder(now))
         found += [Row(f"camera {name}", "no image" if seen < 0 else f"no image for {now - seen:.0f} s", "warning")
                   for name, seen in self._seen.items() if now - seen > SILENT_S]
         return [*found, Row("", *self._said)]
@@ -151,6 +148,14 @@ class TeleopSession:
             return Row("device", f"{self._device} is not there", "bad")
         held = bool(teleop.get("held"))
         return Row("device", f"{self._device}, {'driving' if held else 'let go'}", "good" if held else "plain")
+
+    def _recorder(self, now: float) -> Row:
+        if self._silent("recorder_node", now):
+            return Row("recorder", "recorder_node says nothing; nothing is recorded", "bad")
+        recorder = self._of("recorder_node")
+        trouble = recorder.get("last_problem") or recorder.get("last_rejection")
+        saved = f"{float(recorder.get('episodes_saved', 0)):.0f} saved"
+        return Row("recorder", f"{saved}; {trouble}" if trouble else saved, "warning" if trouble else "plain")
 
     def _of(self, node: str) -> Values:
         return self._metrics.get(node, (0.0, {}))[1]

@@ -121,6 +121,8 @@ def test_the_recorders_last_trouble() -> None:
     assert case.rows()["recorder"] == "3 saved" and case.level("recorder") == "plain"
     case.session.metrics("recorder_node", {"episodes_saved": 3.0, "last_problem": "front dropped 2 frames"}, 0.0)
     assert case.rows()["recorder"] == "3 saved; front dropped 2 frames" and case.level("recorder") == "warning"
+    now = 0.1 + SILENT_S
+    assert case.rows(now)["recorder"] == "recorder_node says nothing; nothing is recorded" and case.level("recorder", now) == "bad"
 
 
 def test_a_camera_that_falls_silent_is_named() -> None:

@@ -28,6 +28,7 @@ def test_what_a_person_says_of_episodes_is_done_to_their_bags(
     contract = replace(load_contract(), name="pretended", cameras=cameras)
     file = tmp_path / "pretended.yaml"
     file.write_text(yaml.safe_dump(to_mapping(contract)))
+    (tmp_path / "episodes" / "killed.part").mkdir(parents=True)
     start_node("recorder_node", "-p", f"robot:={file}", "-p", f"run_folder:={tmp_path}", "-p", "images:=png", "-p", "pre_roll_s:=0.5")
     metrics = client.collect(DiagnosticArray, "metrics", qos.EVENTS)
     robot = start_node("pretended_robot", "-p", f"robot:={file}", "-p", "joint_hz:=30.0", "-p", "episode_s:=0.6", "-p",
@@ -43,7 +44,8 @@ def test_what_a_person_says_of_episodes_is_done_to_their_bags(
     assert linked == {"kind": "linked"}
     assert [item["id"] for item in said] == [first.name, first.name, second.name, second.name]
     episode = read_episode(first, contract)
-    assert len(episode) == 6 and episode.info.success is True and metric("last_problem") == ""
+    assert len(episode) == 6 and episode.info.success is True
+    assert "killed.part was left by an interrupted recording" in metric("last_problem"), "and nothing is wrong with these two"
     stamps = [stamp for topic, _, stamp, _ in raw_messages(second) if topic == decode.compressed_topic("front")]
     before = [said[2]["stamp"] - stamp for stamp in stamps if stamp < said[2]["stamp"]]
     assert len(stamps) == len(before) + 7 and before and max(before) <= 500_000_000, "half a second before, and the episode"

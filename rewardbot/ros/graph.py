@@ -213,6 +213,7 @@ TELEOPERATION = Graph(
         ROBOT,
         Argument("task", "lift", "task, written into episodes, and simulated", choices="tasks"),
         Argument("device", "window", DEVICE_HELP, choices=get_args(DeviceName)),
+        Argument("path", "", "device file, for device:=gamepad; empty: the first of /dev/input/js*"),
         Argument("joy_topic", "joy", "topic of the joy node, for device:=joy; /joy is the one in no namespace"),
         Argument("speed", 0.5, "speed at first, share of a full action"),
         Argument("frame", "base", "axes at first", choices=get_args(Frame)),
@@ -222,6 +223,10 @@ TELEOPERATION = Graph(
         Argument("sim", True, "start the simulated cell; false: another arm is behind the topics"),
         Argument("seed", 0, "seed of start states", least=0),
         Argument("record", "demonstrations", "episodes that are recorded: demonstrations, all or none"),
+        Argument("pre_roll_s", 0.0, "time before the start of an episode that is in its bag, too [s]"),
+        Argument("images", "raw", "camera images in bags", choices=("raw", "png", "jpeg")),
+        Argument("jpeg_quality", 90, "quality of jpeg images, 1 to 100", least=1),
+        Argument("least_free_gb", 1.0, "free space on the disk [GB] below which nothing is recorded"),
         Argument("run_folder", "runs/up", "folder for bags"),
     ),
     nodes=(
@@ -232,12 +237,12 @@ TELEOPERATION = Graph(
             subscribes=(*COMMANDS, "episode"), condition="sim"),
         NodeSpec(
             "recorder_node",
-            {"robot": From("robot"), "record": From("record"), "run_folder": From("run_folder")},
+            {name: From(name) for name in (
+                "robot", "record", "run_folder", "pre_roll_s", "images", "jpeg_quality", "least_free_gb")},
             subscribes=(*OBSERVATION, *ACTIONS, "episode")),
         NodeSpec(
             "teleop_node",
-            {"robot": From("robot"), "device": From("device"), "joy_topic": From("joy_topic"), "speed": From("speed"),
-             "frame": From("frame"), "bind": From("bind")},
+            {name: From(name) for name in ("robot", "device", "path", "joy_topic", "speed", "frame", "bind")},
             publishes=TELEOP[:2], subscribes=("tool_pose", "teleop/window"), terminal=True),
         NodeSpec(
             "teleop_window", {"robot": From("robot"), "device": From("device"), "bind": From("bind"), "look": From("look")},

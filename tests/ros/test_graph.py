@@ -15,6 +15,7 @@ from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
 from rewardbot.robots.start_states import STREAMS
 from rewardbot.ros.graph import GRAPHS, NodeStart, links, load_graph, resolve
+from rewardbot.ros.recorder_node import RecorderSettings
 
 
 class Recorded:
@@ -201,6 +202,16 @@ def test_a_person_drives_with_or_without_the_window_and_the_simulated_cell() -> 
     assert names == ["recorder_node", "teleop_node", "policy_node"]
     with pytest.raises(ConfigError, match=r"(?s)no device named 'gampad'.*Did you mean 'gamepad'"):
         resolve(load_graph("teleop"), {"device": "gampad"})
+
+
+def test_how_demonstrations_are_recorded_can_be_said_where_the_graph_is_started() -> None:
+    given = {"pre_roll_s": "0.5", "images": "jpeg", "jpeg_quality": "80", "least_free_gb": "2", "path": "/dev/input/js1"}
+    nodes = {start.name: start.parameters for start in resolve(load_graph("teleop"), given)}
+    recorder = RecorderSettings(run_folder="runs/up", pre_roll_s=0.5, images="jpeg", jpeg_quality=80, least_free_gb=2.0)
+    assert {name: value for name, value in nodes["recorder_node"].items() if name != "record"} == vars(recorder)
+    assert {name: nodes["teleop_node"][name] for name in ("device", "path")} == {"device": "window", "path": "/dev/input/js1"}
+    unasked = {start.name: start.parameters for start in resolve(load_graph("teleop"), {})}["recorder_node"]
+    assert {name: value for name, value in unasked.items() if name != "record"} == vars(RecorderSettings())
 
 
 @pytest.mark.parametrize(("pictures", "names"), [

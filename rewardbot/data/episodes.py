@@ -33,7 +33,7 @@ from rewardbot.data.cdr import deserialize, serialize, typestore
 from rewardbot.data.checksums import CheckedBag, matches, with_checksum
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
-from rewardbot.data.recording_lock import begin
+from rewardbot.data.recording_lock import begin, refuse_if_it_runs
 from rewardbot.data.staging import sync
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
@@ -141,14 +141,19 @@ class BagWriter:
         if self.path.exists():
             raise DataError(f"Episode {self.path} exists already.", next_step="Give each episode an id of its own.")
         if self._part.exists():
+            refuse_if_it_runs(self._part)
             raise DataError(f"{self._part} was left by an interrupted recording.", next_step="Repair or delete it.")
         with writing(self.path):
             self._part.mkdir(parents=True)
-            self._lock = begin(self._part, self._header.to_json())
-            self._writer = CheckedBag(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
-            if compress:
-                self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-            self._writer.open()
+            try:
+                self._lock = begin(self._part, self._header.to_json())
+                self._writer = CheckedBag(self._part / info.id, version=9, storage_plugin=StoragePlugin.MCAP)
+                if compress:
+                    self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+                self._writer.open()
+            except OSError:
+                shutil.rmtree(self._part, ignore_errors=True)
+                raise
 
     def write(self, topic: str, msgtype: str, stamp_ns: int, cdr: bytes | memoryview) -> None:
         """Appends one message.

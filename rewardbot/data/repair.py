@@ -141,19 +141,20 @@ def mend_part(part: Path) -> str:
         return f"{part} is being recorded now, and left alone."
     left = f"{part} was left by an interrupted recording"
     placed = any(part.with_suffix(suffix).exists() for suffix in ("", ".rejected"))
-    if placed or not (part / HEADER).is_file():  # killed after the end, or before it had begun
-        shutil.rmtree(part)
-        return f"{left} and held nothing more; removed."
     try:
-        if part.suffix == ".broken":  # its repair was interrupted
-            shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
-        place = repair(part)
-    except _Empty as error:
-        shutil.rmtree(part)
-        return f"{left} and is removed: {error.what}"
+        with writing(part):
+            if placed or not (part / HEADER).is_file():  # killed after the end, or before it had begun
+                shutil.rmtree(part)
+                return f"{left} and held nothing more; removed."
+            if part.suffix == ".broken":  # its repair was interrupted
+                shutil.rmtree(part.with_suffix(".part"), ignore_errors=True)
+            try:
+                return f"{left}; {_fate(repair(part))}"
+            except _Empty as error:
+                shutil.rmtree(part)
+                return f"{left} and is removed: {error.what}"
     except DataError as error:
         return f"{left} and cannot be repaired now: {error.what}"
-    return f"{left}; {_fate(place)}"
 
 
 def _rebuild(mcap: Path, header: BagHeader, folder: Path, info: EpisodeInfo | None = None) -> _Rebuilt:

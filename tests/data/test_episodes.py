@@ -392,6 +392,9 @@ def test_discarded_episodes_are_kept_and_not_listed(tmp_path: Path, contract: Ro
 def test_a_disk_that_fills_up_while_recording(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     """The writer says so and can be discarded; a bag that cannot be finished stays for `repair`."""
     messages = list(episode_messages(make_episode(steps=400), contract))
+    with full_disk(0), pytest.raises(DiskFull):
+        BagWriter(tmp_path, contract, make_episode().info)
+    assert list(tmp_path.iterdir()) == [], "nothing is in the way of the next one"
     writer = BagWriter(tmp_path, contract, make_episode().info)
     with full_disk(100_000):
         with pytest.raises(DiskFull, match="Cannot write episode"):

@@ -61,7 +61,7 @@ def test_a_recording_that_runs_is_left_alone(tmp_path: Path) -> None:
         writer.write(topic, msgtype, stamp, serialize(message, msgtype))
         if number == len(messages) // 2:
             assert mend(tmp_path) == [f"{part} is being recorded now, and left alone."]
-            for refused in (repair, lambda path: delete([path])):
+            for refused in (repair, lambda path: delete([path]), lambda path: BagWriter(tmp_path, CONTRACT, episode("runs").info)):
                 with pytest.raises(DataError, match=r"runs\.part is being recorded now"):
                     refused(part)
             assert [found.fault for found in examine([part])] == ["is being recorded now"]
@@ -132,9 +132,10 @@ def test_a_whole_episode_with_a_problem_is_no_success(tmp_path: Path) -> None:
     assert info.success is None and info.extra["problems"] == ["the clock jumped forward, or the robot stood still, by 3.1 s"]
 
 
-def test_a_repair_without_space_waits_for_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("free", [0, 40_000])
+def test_a_repair_without_space_waits_for_it(tmp_path: Path, free: int) -> None:
     killed_recording(tmp_path, "killed", 0.7)
-    with full_disk(40_000):
+    with full_disk(free):
         (said,) = mend(tmp_path)
         assert "cannot be repaired now" in said and "killed" in said
         assert [path.name for path in tmp_path.iterdir()] == ["killed.part"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from PyQt5.QtWidgets import QApplication
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import String
 
 from rewardbot.config import setting
@@ -41,7 +41,7 @@ from rewardbot.ros import convert, qos
 
 METRICS, STOP, CLEAR = "metrics", "stop", "clear_stop"
 WATCHED = {"preference_node": "desk", "learner_node": "learner", "policy_node": "policy", "sim_node": "robot"}
-"""Node -> what a person calls it when it says nothing. The last is not there where the robot is a real one."""
+"""Node -> what a person calls it when it says nothing. The last is not there where the robot is a real one: its joint states are."""
 
 EXPECTED = ("desk", "learner", "policy")
 """Who should be heard from the beginning."""
@@ -66,6 +66,7 @@ def _wire(settings: WindowSettings) -> Wiring:
     return Wiring(
         listens=[Topic(QUESTIONS, String, qos.LATCHED), Topic(RECEIPTS, String, qos.EVENTS), Topic(PEOPLE, String, qos.LATCHED),
                  Topic(METRICS, DiagnosticArray, qos.EVENTS), Topic(decode.EPISODE, DiagnosticArray, qos.EVENTS),
+                 Topic(decode.JOINT_STATES, JointState, qos.IMAGES_NEWEST),
                  *(Topic(decode.camera_topic(name), Image, qos.IMAGES_NEWEST) for name in cameras)],
         speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR, CALM])
 
@@ -110,10 +111,11 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
                 event = decode.episode_event(message)
                 learning.episode(event)
                 running.episode(event)
-            elif topic == decode.camera_topic(first):
+            elif topic == decode.JOINT_STATES:
                 running.observed(decode.stamp_ns(message))
-                if view.isVisible():
-                    view.camera.show_pixels(decode.image(message, camera))
+                session.heard("robot", watch=True)
+            elif topic == decode.camera_topic(first) and view.isVisible():
+                view.camera.show_pixels(decode.image(message, camera))
         except DataError as error:
             window.notice(str(error), "bad")
 

@@ -350,7 +350,8 @@ PREFERENCES = Graph(
             publishes=QUESTIONS, subscribes=("preferences/requests", "weights/reward", "metrics")),
         NodeSpec(
             "preference_window", {"robot": From("robot"), "annotator": From("annotator"), "look": From("look")},
-            publishes=("preferences/requests",), subscribes=(*QUESTIONS, "camera/*/image_raw", "episode", "metrics"),
+            publishes=("preferences/requests",),
+            subscribes=(*QUESTIONS, "joint_states", "camera/*/image_raw", "episode", "metrics"),
             condition="teacher=human,window", room="gui", leaves=True),
         NodeSpec(
             "practice_node",

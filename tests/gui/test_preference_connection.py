@@ -7,13 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QLabel
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from rewardbot.data import decode
@@ -100,23 +99,24 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     start_node("preference_node", *arguments)
     qtbot.waitUntil(lambda: window._session.progress.answered == 2, timeout=60_000)
     answer(3)
-    # An episode runs, ten steps a second, and its newest picture is of 3.1 s after its beginning.
+    # An episode runs, ten steps a second, and the newest joint state is of 3.1 s after its beginning. There is no sim_node.
     began = 5 * decode.NS_PER_S
     episodes = client.publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
-    pictures = client.publisher(Image, decode.camera_topic("front"), qos.IMAGES_OUT)
-    listening = [one for one in bridge._node.subscriptions if one.topic_name.endswith((decode.EPISODE, decode.camera_topic("front")))]
+    states = client.publisher(JointState, decode.JOINT_STATES, qos.STATE)
+    listening = [one for one in bridge._node.subscriptions if one.topic_name.endswith((decode.EPISODE, decode.JOINT_STATES))]
     client.wait(lambda: all(one.get_publisher_count() for one in listening), "both sides")
     episodes.publish(convert.episode_event(EpisodeInfo("policy-7", "lift", "sim_arm", "policy"), began))
-    pixels = np.zeros((64, 64, 3), np.uint8)
+    newest = JointState(header=convert.header(began + 31 * decode.NS_PER_S // 10))
 
     def runs() -> bool:
-        pictures.publish(convert.image(pixels, "front", began + 31 * decode.NS_PER_S // 10))
+        states.publish(newest)
         return window._session._just_now() is not None
 
     qtbot.waitUntil(runs, timeout=30_000)
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
     qtbot.waitUntil(lambda: "stored as unsafe" in str(window.toasts.texts()), timeout=30_000)
+    qtbot.waitUntil(lambda: "robot" in window._session.silent(), timeout=10_000)
     QTest.keyClick(window, Qt.Key.Key_V)
     assert window._beside["learning"].isVisible()
     QTest.keyClick(window, Qt.Key.Key_P)

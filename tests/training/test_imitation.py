@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import runpy
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from rewardbot.data.takeovers import steps_taken_over
 from rewardbot.policies.bc import BCConfig, BehaviourCloning, DemonstrationSet, demonstration_set
@@ -19,7 +22,7 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.robots.start_states import start_seed
 from rewardbot.training.collect import demonstrate
-from rewardbot.training.imitation import Imitation
+from rewardbot.training.imitation import Imitation, imitation_weights
 from rewardbot.types import Episode
 
 SMALL = BCConfig(steps=3, batch=8, latent=4, hidden=8)
@@ -106,3 +109,19 @@ def test_hg_dagger_learns_what_the_operator_did_and_nothing_else(
     start = sum(map(len, shown))
     assert fitted == [start, start + sum(taken[:2]), start + sum(taken)]
     assert all(episode.info.success is not None for episode, steps in zip(episodes, taken, strict=True) if steps)
+
+
+def test_the_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    robot = MujocoRobot("reach", load_contract("sim_arm"))
+    cameras = {name: (camera.height, camera.width) for name, camera in robot.contract.cameras.items()}
+    torch.manual_seed(0)
+    untrained = BehaviourCloning(SMALL, cameras, 4, robot.contract.action_dim).eval()
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "policy.safetensors").write_bytes(imitation_weights({"rl": untrained}, robot, "bc"))
+    robot.close()
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "09_takeover.py"))
+    example["main"](str(tmp_path), str(tmp_path / "there" / "sheet.png"))
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and all("the operator's are steps" in line for line in said)
+    with Image.open(tmp_path / "there" / "sheet.png") as sheet:
+        assert sheet.size[0] > 8 * 128 and sheet.size[1] > 4 * 128, "two episodes by two cameras, eight moments each"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from rewardbot.feedback.messages import Questions
 from rewardbot.feedback.people import People
 from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
-from rewardbot.gui.safety import Safety, Values
+from rewardbot.gui.metrics import Values, number
+from rewardbot.gui.safety import Safety
 from rewardbot.gui.silence import SILENT_S, lasting
 
 KEPT, SMOOTHED = 2000, 20
@@ -56,16 +58,16 @@ class Learning:
         self._nodes[node] = self._clock(), values
         self._safety.metrics(node, values)
         if node == "learner_node":
-            self._point("reward", values.get("reward"))
-        elif node == "classifier_node" and isinstance(of := values.get("goal_probability"), float):
-            self.probability = of
+            self._point("reward", number(values, "reward"))
+        elif node == "classifier_node" and (of := number(values, "goal_probability")) is not None:
+            self.probability = min(max(of, 0.0), 1.0)
         elif node == "preference_node":
             self.desk(values)
 
     def desk(self, values: Values) -> None:
         """A desk has told how things are, see `messages.STATUS`."""
         self._desk = values
-        self._point("accuracy", values.get("accuracy", values.get("reward_accuracy")))
+        self._point("accuracy", number(values, "accuracy" if "accuracy" in values else "reward_accuracy"))
 
     def episode(self, event: EpisodeEvent) -> None:
         """An episode ended, or was judged later."""
@@ -83,7 +85,7 @@ class Learning:
         self._kinds = {}
         for one in questions.open:
             self._kinds[one.query.kind] = self._kinds.get(one.query.kind, 0) + 1
-        found = [reward for one in questions.open for clip in one.rewards for reward in clip]
+        found = [reward for one in questions.open for clip in one.rewards for reward in clip if math.isfinite(reward)]
         self.rewards = np.array(found) if found else self.rewards
 
     # Out -----------------------------------------------------------------------------------------------------------------
@@ -102,9 +104,9 @@ class Learning:
             found.append(("desk", str(words), "plain"))
         if self._people.people:
             found.append(("people", people_words.short(self._people), "plain"))
-        version, fitted = desk.get("reward_version"), desk.get("reward_answers")
-        found.append(("reward", (f"version {version:g}" + (f", from {fitted:g} answers" if isinstance(fitted, float) else ""))
-                      if isinstance(version, float) and version else "none yet", "plain"))
+        version, fitted = number(desk, "reward_version"), number(desk, "reward_answers")
+        found.append(("reward", (f"version {version:g}" + (f", from {fitted:g} answers" if fitted is not None else ""))
+                      if version else "none yet", "plain"))
         if (meter := desk.get("meter")) not in (None, ""):
             found.append(("enough?", f"bound on the regret {meter:.3g}" if isinstance(meter, float) else str(meter), "plain"))
         if (alarm := desk.get("alarm")) is not None:
@@ -117,13 +119,13 @@ class Learning:
         def said(at: float, values: Values) -> tuple[str, Level]:
             if now - at > SILENT_S:
                 return f"silent for {lasting(now - at)}", "warning"
-            rate = f"{float(values.get('rate_hz', 0.0)):.1f} Hz"
+            rate = f"{number(values, 'rate_hz') or 0.0:.1f} Hz"
             return (f"{rate}, waits for {waited}", "warning") if (waited := values.get("waiting_for")) else (rate, "plain")
 
         return [(name, *said(at, values)) for name, (at, values) in sorted(self._nodes.items())]
 
-    def _point(self, name: str, value: float | str | None) -> None:
-        if isinstance(value, (int, float)) and np.isfinite(value):
+    def _point(self, name: str, value: float | None) -> None:
+        if value is not None:
             curve = self._curves.setdefault(name, deque(maxlen=KEPT))
             if not curve or curve[-1][1] != value:
-                curve.append(((self._clock() - self._began) / 60.0, float(value)))
+                curve.append(((self._clock() - self._began) / 60.0, value))

@@ -30,11 +30,12 @@ from rewardbot.feedback.messages import Question, Questions, Receipt, Request
 from rewardbot.feedback.people import Dispute
 from rewardbot.feedback.records import Undo
 from rewardbot.gui.level import Level
+from rewardbot.gui.metrics import Values, number
 from rewardbot.gui.playback import SCRUB_S, Playback
 from rewardbot.gui.preference_entry import REASONS, STOPPED, Interval, Order
 from rewardbot.gui.preference_outbox import RETRY_S, Outbox, Sent, Stored
 from rewardbot.gui.preference_progress import Progress
-from rewardbot.gui.safety import Safety, Values
+from rewardbot.gui.safety import Safety
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import Segment
 
@@ -142,8 +143,8 @@ class PreferenceSession:
 
     def left(self) -> int | None:
         """How many answers are left of the desk's budget; None without one."""
-        budget, answered = self.status.get("budget"), self.status.get("answered")
-        return max(0, round(float(budget) - float(answered))) if budget not in (None, "") and answered not in (None, "") else None
+        budget, answered = number(self.status, "budget"), number(self.status, "answered")
+        return None if budget is None or answered is None else max(0, round(budget - answered))
 
     def per_minute(self) -> float | None:
         """The pace, see `Progress`."""

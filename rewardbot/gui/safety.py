@@ -7,14 +7,13 @@ the hardware's emergency stop in words, such as `released` or `pressed`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from rewardbot.gui.level import Level
+from rewardbot.gui.metrics import Values
 from rewardbot.gui.silence import SILENT_S
 
 UNKNOWN = "unknown"
-
-Values = Mapping[str, float | str]
 
 
 class Safety:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.gui.level import Level
+from rewardbot.gui.metrics import Values, number
 from rewardbot.gui.safety import Safety
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.teleop.bindings import DRIVING, SERVICES, Bindings
-
-Values = Mapping[str, float | str]
-"""Metrics of a node."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class TeleopSession:
         teleop = self._of("teleop_node")
         found = [Row("episode", *self._episode_now()), self._robot(now), self._hand(teleop, now)]
         if teleop:
-            found.append(Row("speed", f"{float(teleop.get('speed', 0)):.0%}, axes of the {teleop.get('frame', '')}"))
+            found.append(Row("speed", f"{number(teleop, 'speed') or 0.0:.0%}, axes of the {teleop.get('frame', '')}"))
         found.append(self._recorder(now))
         found += [Row(f"camera {name}", "no image" if seen < 0 else f"no image for {now - seen:.0f} s", "warning")
                   for name, seen in self._seen.items() if now - seen > SILENT_S]
@@ -122,7 +120,7 @@ class TeleopSession:
     def _episode_now(self) -> tuple[str, Level]:
         event = self._event
         if event is not None and event.kind == "start":
-            steps = float(self._of("policy_node").get("steps", 0))
+            steps = number(self._of("policy_node"), "steps") or 0.0
             return f"running, {steps:.0f} steps", "good"
         start = f"{self.key_of('start')} starts one"
         if event is None:
@@ -154,7 +152,7 @@ class TeleopSession:
             return Row("recorder", "recorder_node says nothing; nothing is recorded", "bad")
         recorder = self._of("recorder_node")
         trouble = recorder.get("last_problem") or recorder.get("last_rejection")
-        saved = f"{float(recorder.get('episodes_saved', 0)):.0f} saved"
+        saved = f"{number(recorder, 'episodes_saved') or 0.0:.0f} saved"
         return Row("recorder", f"{saved}; {trouble}" if trouble else saved, "warning" if trouble else "plain")
 
     def _of(self, node: str) -> Values:

@@ -55,7 +55,7 @@ def children() -> set[int]:
 def options(tmp_path: Path) -> DemoOptions:
     config = tmp_path / "quick.yaml"
     config.write_text(QUICK)
-    return DemoOptions(task="reach", demos=4, episodes=3, learn_s=4.0, config=str(config))
+    return DemoOptions(task="reach", demos=4, episodes=3, learn_s=2.0, config=str(config))
 
 
 def test_the_job_goes_from_demonstrations_to_a_summary(domain: int, options: DemoOptions, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_job_goes_from_demonstrations_to_a_summary(domain: int, options: Dem
     summary = from_mapping(Summary, {name: value for name, value in json.loads(json.dumps(found)).items() if name != "intervals"})
     assert (summary.task, summary.demonstrations, summary.episodes) == ("reach", 4, 3)
     assert summary.success.keys() == {"bc", "bc_tuned", "rl"} and summary.env_steps >= 15
-    assert summary.total_s > summary.learn_s > 4.0
+    assert summary.total_s > summary.learn_s > 2.0
     assert len(read_demonstrations(tmp_path / "demonstrations", load_contract(), "reach")) == 4
     assert not (tmp_path / "episodes").exists(), "only demonstrations were to be recorded"
     assert (tmp_path / "checkpoint" / "policy.safetensors").exists()
@@ -84,7 +84,7 @@ def test_the_job_without_demonstrations(domain: int, options: DemoOptions, tmp_p
     finally:
         robot.close()
     (tmp_path / "quick.yaml").write_text(PLAYED)
-    found = run_demo(replace(options, demos=0, play=8, learn_s=3.0), tmp_path, live=False)
+    found = run_demo(replace(options, demos=0, play=8), tmp_path, live=False)
     assert found["demonstrations"] == 0 and found["success"].keys() == {"rl"} and found["env_steps"] >= 15
     played = [read_episode(path, load_contract(), "reach") for path in list_episodes(tmp_path / PLAY)]
     assert len(played) >= 8 and {episode.info.source for episode in played} == {"play"}

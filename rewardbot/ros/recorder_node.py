@@ -68,7 +68,7 @@ class RecorderNode(RewardbotNode):
         for folder in RECORDED:
             for line in mend(self._run_folder / folder):
                 self.get_logger().warning(line)
-                self.recorder.last_problem = line
+                self.recorder.last_problem = line.replace(f"{self._run_folder / folder}/", "")
             for kept in catch_up(self._run_folder / folder, said):
                 self.get_logger().info(f"episode {kept.id} is {kept.fate}, as its operator has said")
         self._data: list[Subscription[Any]] = []

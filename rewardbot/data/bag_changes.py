@@ -167,6 +167,7 @@ def _rewrite(bag: Path, folder: Path, start: EpisodeEvent, end: EpisodeEvent, *,
     header = read_header(bag)
     earliest = start.stamp_ns - round(0.5 / header.contract.control_hz * decode.NS_PER_S)  # as the EpisodeAssembler looks back
     with BagWriter(folder, header.contract, start.info, namespace=header.namespace) as writer:
+        writer.steps = end.steps
         for event in (start, end):
             message = event_message(event)
             writer.write(message.topic, message.msgtype, message.stamp_ns, serialize(message.message, message.msgtype))

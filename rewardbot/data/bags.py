@@ -12,7 +12,8 @@ import yaml
 
 from rewardbot.config import to_mapping
 from rewardbot.data import decode, mcap
-from rewardbot.data.episodes import KEY, BagHeader, raw_messages, read_episode, read_header
+from rewardbot.data.bag_header import BagHeader
+from rewardbot.data.episodes import KEY, raw_messages, read_episode, read_header
 from rewardbot.data.integrity import check
 from rewardbot.data.quality import PROBLEMS
 from rewardbot.data.recording_lock import HEADER, runs
@@ -34,7 +35,7 @@ class Bag:
         state: "whole", or one of `STATES`.
         size: of all its files [bytes].
         header: None where it cannot be read.
-        steps: number of applied actions.
+        steps: of the episode, without those of a pre-roll.
         seconds: from the first message to the last.
         damage: why there is no header, or why it is certain without a look at them that the messages cannot be read.
     """
@@ -139,8 +140,9 @@ def summarise(path: Path) -> Bag:
         header = header_of(path, about)
         prefix = f"/{header.namespace}/" if header.namespace else "/"
         counts = {entry["topic_metadata"]["name"]: entry["message_count"] for entry in about["topics_with_message_count"]}
-        return Bag(path, bag.state, size, header, int(counts.get(f"{prefix}{decode.APPLIED_ACTION}", 0)),
-                   about["duration"]["nanoseconds"] / decode.NS_PER_S, _cut_off(path) if bag.state == "whole" else "")
+        steps = int(counts.get(f"{prefix}{decode.APPLIED_ACTION}", 0)) if header.steps is None else header.steps
+        return Bag(path, bag.state, size, header, steps, about["duration"]["nanoseconds"] / decode.NS_PER_S,
+                   _cut_off(path) if bag.state == "whole" else "")
     except OSError as error:
         return Bag(path, bag.state, size, damage=f"{path}: {error.strerror}")
     except DataError as error:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import json
 import re
 import shutil
 import sys
 import time
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,15 +25,15 @@ from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLi
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin
 from rosbags.rosbag2.storage_mcap import McapWriter
 
-from rewardbot.config import from_mapping, to_mapping
 from rewardbot.data.assembler import EpisodeAssembler
+from rewardbot.data.bag_header import BagHeader
 from rewardbot.data.cdr import deserialize, serialize, typestore
 from rewardbot.data.checksums import CheckedBag, matches, with_checksum
 from rewardbot.data.decode import bag_topics
 from rewardbot.data.encode import episode_messages
 from rewardbot.data.recording_lock import begin, refuse_if_it_runs
 from rewardbot.data.staging import sync
-from rewardbot.errors import ConfigError, DataError
+from rewardbot.errors import DataError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.types import Episode, EpisodeInfo
 
@@ -50,7 +48,6 @@ RECORDED = (DEMONSTRATIONS, PLAY, EPISODES)
 KEY = "rewardbot"
 """Of a bag's custom data: its header."""
 
-_FORMAT = 1
 _CHUNK_BYTES, _CHUNK_S = 256 << 10, 0.5  # a kill loses at most this much of the present episode
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FOREVER = QosTime(9223372036, 854775807)  # rmw's infinite duration
@@ -66,36 +63,6 @@ class NotWhole(DataError):
     def __init__(self, path: Path, reason: str) -> None:
         self.reason = reason
         super().__init__(f"{path} is not a whole episode: {reason}.", next_step=f"Delete it, or rename it to {path.name}.rejected.")
-
-
-@dataclass(frozen=True)
-class BagHeader:
-    """What a bag says about itself: the episode, the robot it was recorded with and the namespace of its topics."""
-
-    info: EpisodeInfo
-    contract: RobotContract
-    namespace: str = "rewardbot"
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps({"format": _FORMAT, "namespace": self.namespace, "info": to_mapping(self.info),
-                           "contract": to_mapping(self.contract)})
-
-    @classmethod
-    def from_json(cls, text: str, where: Path) -> BagHeader:
-        """The inverse of `to_json`.
-
-        Raises:
-            DataError: not ours, or of another version of the format; names `where`.
-        """
-        try:
-            values = json.loads(text)
-            if values["format"] != _FORMAT:
-                raise DataError(f"{where} has format {values['format']}.", valid=f"This version reads {_FORMAT}.")
-            return cls(from_mapping(EpisodeInfo, values["info"]), from_mapping(RobotContract, values["contract"]),
-                       values["namespace"])
-        except (ValueError, KeyError, TypeError, ConfigError) as error:
-            raise DataError(f"What {where} says about itself cannot be read: {' '.join(str(error).split())}") from None
 
 
 def is_id(text: str) -> bool:
@@ -118,6 +85,7 @@ class BagWriter:
 
     Attributes:
         path: the finished bag.
+        steps: to be set where the bag will hold actions of before the episode: how many are of it.
 
     Raises:
         DataError: an id that is not a file name, an episode of that id exists, or the folder cannot be written.
@@ -132,6 +100,7 @@ class BagWriter:
             raise DataError(f"'{info.id}' cannot be an episode's id.",
                             valid="Letters, digits, '_' and '-', at most 128, the first a letter or digit.")
         self.path = folder / info.id
+        self.steps: int | None = None
         self._part = folder / f"{info.id}.part"
         self._header = BagHeader(info, contract, namespace.strip("/"))
         self._reliable = _qos(QosReliability.RELIABLE, 200)
@@ -207,7 +176,7 @@ class BagWriter:
         """
         if info.id != self._header.info.id:
             raise DataError(f"Episode {self._header.info.id} cannot be closed as '{info.id}'.")
-        header = dataclasses.replace(self._header, info=info)
+        header = dataclasses.replace(self._header, info=info, steps=self.steps)
         bag = self._part / self.path.name
         with writing(self.path):
             self._writer.set_custom_data(KEY, header.to_json())

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot.data import decode, quality
+from rewardbot.data.bag_header import BagHeader
 from rewardbot.data.bags import header_of, is_bag, metadata, state_of, summarise
 from rewardbot.data.cdr import deserialize, typestore
 from rewardbot.data.checksums import matches
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.data.episodes import KEY, BagHeader, BagWriter, NotWhole, change_info, discard, read_episode, writing
+from rewardbot.data.episodes import KEY, BagWriter, NotWhole, change_info, discard, read_episode, writing
 from rewardbot.data.integrity import METADATA, check
 from rewardbot.data.recording_lock import HEADER, refuse_if_it_runs, runs
 from rewardbot.data.salvage import Salvage
@@ -176,6 +177,8 @@ def _rebuild(mcap: Path, header: BagHeader, folder: Path, info: EpisodeInfo | No
             elif (event := _event(cdr, msgtype)) is not None:
                 events[event.kind] = event
                 final = info or replace(event.info, id=header.info.id)
+        if "start" in events:
+            writer.steps = sum(stamp >= events["start"].stamp_ns for stamp in stamps[decode.APPLIED_ACTION])
         if "start" in events and "end" in events:
             found = quality.problems(stamps, header.contract, events["start"].stamp_ns, events["end"].stamp_ns)
             final = quality.marked(final, [problem.text for problem in found])

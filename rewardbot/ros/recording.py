@@ -392,6 +392,7 @@ class EpisodeRecorder:
                 if text not in episode.told.values():
                     self._problem(episode.start.info.id, text)
         info = quality.marked((episode.end or episode.start).info, [*texts, *([rejection] if rejection else [])])
+        episode.writer.steps = episode.actions[decode.APPLIED_ACTION]
         self._keeping.append(self._keeper.submit(keep, episode.writer, info, rejection))
         for event in episode.later:
             self._change(event)

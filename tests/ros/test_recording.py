@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from rewardbot.data import cdr, decode
+from rewardbot.data.bags import summarise
 from rewardbot.data.compression import Compressor
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import StampedMessage, episode_messages
 from rewardbot.data.episodes import list_episodes, read_episode, read_header, write_episode
-from rewardbot.data.repair import mend, repair
+from rewardbot.data.repair import damaged, mend, repair, repair_bag
 from rewardbot.robots.robot import CameraContract
 from rewardbot.ros import recording
 from rewardbot.ros.keeping import catch_up
@@ -191,6 +192,11 @@ def test_the_pre_roll_is_in_the_bag_and_the_episode_is_the_same(tmp_path: Path) 
         stamps = messages_in(tmp_path / name / "episode-1")
         assert min(stamps[FRONT]) == (1_200_000_000 if pre_roll_s else 1_700_000_000)
         assert min(stamps[decode.APPLIED_ACTION]) == (1_200_000_000 if pre_roll_s else 1_700_000_000)
+        path = tmp_path / name / "episode-1"
+        assert summarise(path).steps == STEPS, "those of the episode alone"
+        (path / "metadata.yaml").unlink()
+        repair_bag(path, damaged(path)[path])
+        assert summarise(path).steps == STEPS
 
 
 def test_actions_of_the_pre_roll_do_not_count_for_the_episode(tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 
 from rewardbot import registry
 from rewardbot.data import decode
+from rewardbot.data.bag_header import BagHeader
 from rewardbot.data.bags import require_alike
 from rewardbot.data.encode import check_episode
-from rewardbot.data.episodes import BagHeader, read_episode, write_episode
+from rewardbot.data.episodes import read_episode, write_episode
 from rewardbot.data.staging import reserve, staged
 from rewardbot.errors import ConfigError, DataError, RewardbotError, unknown_name
 from rewardbot.robots.robot import RobotContract, load_contract

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
 STREAMS = 3
 """Of one seed, none of which meets another: demonstrations, learning, evaluation."""
 
 STRIDE = 1_000_003
 
-MOST_DRAWS = 12
+BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+"""Of a Halton sequence: the first primes."""
+
+MOST_DRAWS = len(BASES)
 """Numbers that one start state may need."""
 
 
@@ -41,6 +46,21 @@ def is_of_demonstrations(seed: int | None) -> TypeGuard[int]:
     return seed is not None and seed // STRIDE % STREAMS == 0
 
 
+def halton(index: int, seed: int) -> NDArray[np.float64]:
+    """A point of a Halton sequence that is scrambled by `seed`, float64 (MOST_DRAWS,) in [0, 1).
+
+    It is scipy's `qmc.Halton`, to the bit, which takes a second to import and computes all points before the one that is wanted.
+    """
+    rng, point = np.random.default_rng(seed).spawn(1)[0], np.zeros(MOST_DRAWS)
+    for axis, base in enumerate(BASES):
+        rest, weight = index, 1.0 / base
+        for _ in range(math.ceil(54 / math.log2(base)) - 1):  # the digits that a double can tell
+            rest, digit = divmod(rest, base)
+            point[axis] += rng.permutation(base)[digit] * weight
+            weight /= base
+    return point
+
+
 class EvenlySpread(np.random.Generator):
     """Draws the start states of demonstrations: over a stream they fill the space evenly, as a person lays things out who shows
     a robot what to do. Thirty that are drawn independently leave corners of the table in which nothing was ever shown.
@@ -54,14 +74,8 @@ class EvenlySpread(np.random.Generator):
 
     def __init__(self, seed: int) -> None:
         super().__init__(np.random.PCG64(seed))
-        from scipy.stats.qmc import (
-            Halton,  # here, because loading it takes a third of a second, and only demonstrations need it
-        )
-
         stream, episode = divmod(seed, STRIDE)
-        sequence = Halton(MOST_DRAWS, rng=np.random.default_rng(stream))
-        sequence.num_generated = episode  # as `fast_forward`, which computes all points before it: half a second for the millionth
-        self._point = iter(sequence.random(1)[0])
+        self._point = iter(halton(episode, stream))
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
         """As of any generator; a start state may ask for `MOST_DRAWS` numbers altogether."""

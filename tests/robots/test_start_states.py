@@ -25,10 +25,11 @@ def test_other_streams_are_spread_in_another_way_and_the_same_one_in_the_same() 
     assert not np.isclose(places(0), places(3)).any()
 
 
-def test_an_episode_has_the_point_of_its_number() -> None:
-    points = Halton(MOST_DRAWS, rng=np.random.default_rng(3)).random(40)
-    for index in (0, 1, 39):
-        np.testing.assert_array_equal(EvenlySpread(start_seed(3, index)).uniform(size=MOST_DRAWS), points[index])
+@pytest.mark.parametrize("stream", [0, 3, 300])
+def test_an_episode_has_the_point_of_its_number(stream: int) -> None:
+    points = Halton(MOST_DRAWS, rng=np.random.default_rng(stream)).random(2000)
+    for index in (0, 1, 39, 1999):
+        np.testing.assert_array_equal(EvenlySpread(start_seed(stream, index)).uniform(size=MOST_DRAWS), points[index])
 
 
 def test_it_draws_within_its_bounds_in_the_shapes_of_a_generator() -> None:

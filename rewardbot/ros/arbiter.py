@@ -27,6 +27,9 @@ PARTICIPANT = 12
 KEEP = 4
 """Commands that are remembered by their stamp."""
 
+ANOTHER_CLOCK_NS = 60 * decode.NS_PER_S
+"""A command whose stamp is further from the observation's is of no observation at all [ns]."""
+
 
 class Arbiter:
     """See the module.
@@ -86,7 +89,14 @@ class Arbiter:
         """The operator's action for the observation of `stamp` [ns], float64 (A,); None when nobody says anything."""
         if stamp in self._by_stamp:
             return self._by_stamp[stamp].copy()
-        return self._newest.copy() if not self._lockstep and now - self._heard <= RELEASE_S else None
+        if now - self._heard > RELEASE_S:
+            return None
+        if not self._lockstep:
+            return self._newest.copy()
+        if self._by_stamp and all(abs(stamp - told) > ANOTHER_CLOCK_NS for told in self._by_stamp):
+            self._tell(f"{self._name} is not obeyed: in lockstep the robot waits for a command for each observation. "
+                       "lockstep:=false lets a person drive.")
+        return None
 
     def present(self, now: float) -> str:
         """Name of who has the arm now, empty when nobody has."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from std_msgs.msg import Float64MultiArray
 
+from rewardbot.data import decode
 from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert
 from rewardbot.ros.arbiter import RELEASE_S, Arbiter, Gripper
@@ -104,6 +105,15 @@ def test_in_lockstep_a_command_is_for_the_observation_of_its_stamp() -> None:
     assert case.does(0.01, stamp=30) is None
     case.arbiter.forget()
     assert case.does(0.01, stamp=20) is None, "that of another robot"
+
+
+def test_a_person_who_drives_in_lockstep_is_told_why_nothing_happens() -> None:
+    case = Case(lockstep=True)
+    case.say(ANNA, 0.5, 0.0, stamp=1_800_000_000 * decode.NS_PER_S)
+    assert case.does(0.01, stamp=10 * decode.NS_PER_S) is None
+    assert "anna is not obeyed" in case.told[-1] and "lockstep:=false" in case.told[-1]
+    told = len(case.told)
+    assert case.does(0.01 + RELEASE_S, stamp=11 * decode.NS_PER_S) is None and len(case.told) == told, "she has let go"
 
 
 def test_the_gripper_is_told_in_every_step_what_it_does() -> None:

@@ -63,16 +63,15 @@ class Job:
     def _kill(self, names: tuple[str, ...]) -> None:
         time.sleep(2 * APART_S)  # into the phase
         for name in names:
-            nodes = nodes_of(self.popen.pid)
             if name == "all":
                 until = time.monotonic() + 60.0
                 while not visited(self._folder) and time.monotonic() < until:
                     time.sleep(APART_S)
                 self.killed_all.set()
-                for pid in (self.popen.pid, *nodes.values()):
+                for pid in (self.popen.pid, *nodes_of(self.popen.pid).values()):
                     os.kill(pid, signal.SIGKILL)
                 return
-            os.kill(nodes[name], signal.SIGKILL)
+            os.kill(nodes_of(self.popen.pid)[name], signal.SIGKILL)
             self.kills[name] += 1
             time.sleep(APART_S)
 
@@ -103,7 +102,7 @@ def test_nothing_finished_is_lost_whatever_is_killed(domain: int, tmp_path: Path
     demonstrations, before = recorded(tmp_path), visited(tmp_path)
     assert len(demonstrations) >= 4 and len(before) >= 1
 
-    second = Job(tmp_path, 8.0, {"learning": NODES, "evaluation": NODES}, "resume")
+    second = Job(tmp_path, 5.0, {"learning": NODES, "evaluation": NODES}, "resume")
     assert second.code == 0, "".join(second.output)
     assert second.kills == Counter(dict.fromkeys(NODES, 2))
     record = JobRecord.read(tmp_path, pytest.fail)

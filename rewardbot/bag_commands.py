@@ -62,6 +62,7 @@ def run(parser: Parser, argv: Sequence[str]) -> bool:
 def list_bags(places: Namespace, options: NoOptions) -> None:
     """`rewardbot bags list DIR...`, by headers alone."""
     from rewardbot.data.bags import Bag, bags_in, summarise
+    from rewardbot.data.recording_lock import runs
 
     def row(bag: Bag) -> list[str]:
         if bag.header is None:
@@ -70,7 +71,7 @@ def list_bags(places: Namespace, options: NoOptions) -> None:
             info = bag.header.info
             what = [escape(info.task), info.source,
                     {True: "[green]yes[/]", False: "[red]no[/]", None: "[dim]-[/]"}[info.success]]
-        state = "" if bag.state == "whole" else f" [yellow]({bag.state})[/]"
+        state = "" if bag.state == "whole" else f" [yellow]({'recording' if runs(bag.path) else bag.state})[/]"
         if bag.header is not None and bag.damage:
             state = " [red](damaged)[/]"
         lengths = ["" if bag.steps is None else str(bag.steps), "" if bag.seconds is None else f"{bag.seconds:.1f}"]

@@ -128,9 +128,11 @@ def test_list(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
     discard(write_episode(bags, episode("e3"), CONTRACT))
     killed(bags, 0.5)
     foreign(bags)
+    recorder = BagWriter(bags, CONTRACT, episode("now").info)
     bags_command("list", "bags")
+    recorder.discard()
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
-    assert list(lines) == ["e1", "e2", "e3", "foreign", "killed"]
+    assert list(lines) == ["e1", "e2", "e3", "foreign", "killed", "now"] and "now (recording)" in lines["now"]
     assert [cell.strip() for cell in lines["e1"].split("│")[1:-1]][:6] == ["e1", "lift", "demonstration", "yes", "3", "0.3"]
     assert "(discarded)" in lines["e3"] and "(unfinished)" in lines["killed"] and "was not recorded by rewardbot" in lines["foreign"]
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot.config import setting
-from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_header
-from rewardbot.errors import DataError, RewardbotError, RobotError
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
+from rewardbot.errors import RewardbotError, RobotError
 from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream
+from rewardbot.ros.bags import Bags
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
@@ -430,47 +431,6 @@ class _Job:
             self._progress.values[f"true success, last {RECENT}"] = f"{sum(recent) / len(recent):.2f}"
         if (wrong := check.rates("policy", JUDGED).false_positive_rate) is not None:
             self._progress.values["failures called success"] = f"{wrong:.2f}"
-
-
-class Bags:
-    """The recorded episodes of a folder, without reading any twice. A bag that is there is whole and stays as it is.
-
-    Args:
-        folder: which need not exist yet.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._known: dict[str, EpisodeInfo] = {}
-        self._looked_at = -1.0
-
-    def successes(self) -> int:
-        """Number of successful demonstrations."""
-        return sum(info.success is True for info in self._look().values())
-
-    def count(self) -> int:
-        """Number of episodes."""
-        return len(self._look())
-
-    def seeds(self) -> list[int | None]:
-        """Start seeds of all episodes, also of those that were rejected after they had been recorded."""
-        seeds = [info.seed for info in self._look().values()]
-        for path in self._folder.glob("*.rejected"):
-            with contextlib.suppress(DataError):
-                seeds.append(read_header(path).info.seed)
-        return seeds
-
-    def dealt_with(self, name: str) -> bool:
-        """Whether the recorder has kept or rejected an episode, as far as its folder tells."""
-        return name in self._look() or (self._folder / f"{name}.rejected").exists()
-
-    def _look(self) -> dict[str, EpisodeInfo]:
-        if time.monotonic() - self._looked_at > 0.2 and self._folder.is_dir():
-            for path in list_episodes(self._folder):
-                if path.name not in self._known:
-                    self._known[path.name] = read_header(path).info
-            self._looked_at = time.monotonic()
-        return self._known
 
 
 def _log_to(write: Callable[[str], object], view: View) -> Callable[[str, str], None]:

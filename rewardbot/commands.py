@@ -258,7 +258,8 @@ def evaluate(name: str, options: EvalOptions) -> None:
                            stream=evaluation_stream(options.seed), progress=report)
     finally:
         robot.close()
-    Console().print(result_table({called: result.rate}, result.episodes, title=f"{policy.task}: {path}"))
+    print(f"{policy.task}: {path}")  # not as the table's title, which is folded at the table's width
+    Console().print(result_table({called: result.rate}, result.episodes))
     if film is not None:
         frames = record(path, film, actor=options.actor, seed=options.seed, episodes=VIDEO_EPISODES)
         print(f"{options.video}: {frames} frames")

@@ -80,14 +80,14 @@ def wilson(successes: float, episodes: float, z: float = 1.959964) -> tuple[floa
     return (0.0 if successes == 0 else middle - half), (1.0 if successes == episodes else middle + half)
 
 
-def result_table(success: Mapping[str, float], episodes: int, title: str = "") -> Table:
+def result_table(success: Mapping[str, float], episodes: int) -> Table:
     """True success of each actor, the best one in bold.
 
     Args:
         success: actor -> success rate, see `ACTORS`.
         episodes: evaluation episodes behind each rate.
     """
-    table = Table(title=title or f"True success over {episodes} fresh episodes each")
+    table = Table(title=f"True success over {episodes} fresh episodes each")
     table.add_column("Policy")
     for column in ("Success", "Episodes", "95% interval"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -211,7 +211,7 @@ def conclude(run: RunFolder, summary: Summary) -> None:
     policy = run.path / POLICY_PLACES[-1]
     if policy.exists():
         record(policy, run.path / "video.mp4", actor="rl", seed=summary.seed, episodes=VIDEO_EPISODES)
-    console.print(f"Learned in {summary.learn_s:.0f} s and {summary.env_steps} steps; all together {summary.total_s:.0f} s.")
+    console.print(summary.took())
     files = ", ".join(name for name in ("summary.json", "curves.png", "video.mp4") if (run.path / name).exists())
     console.print(f"{run.path}: {files}", soft_wrap=True, highlight=False)
 

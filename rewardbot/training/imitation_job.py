@@ -72,7 +72,8 @@ def _learn(job: RunningJob, demonstrations: Path) -> DeployedPolicy:
     with storing(file):
         file.parent.mkdir(exist_ok=True)
     write_atomic(file, weights)
-    job.record.learned = {"version": 1, "env_steps": learner.steps, "learn_s": learner.seconds}
+    job.record.learned = {"version": 1, "env_steps": learner.steps, "learn_s": learner.seconds, "rounds": learner.rounds,
+                          "most_rounds": learner.most_rounds}
     job.keep()
     return DeployedPolicy(weights)
 

@@ -46,6 +46,7 @@ class Imitator:
 
     Attributes:
         steps: in the environment so far.
+        rounds, most_rounds: done, and those that it does when time allows; 0 of learners that do not go in rounds.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Imitator:
     ) -> None:
         self._config, self._options, self._robot, self._progress, self._report = config, options, robot, progress, report
         self._device = choose(config.device)
-        self._rounds, self._limit_s = options.rounds or MOST_ROUNDS, 60.0 * (options.minutes or config.minutes)
+        self._limit_s = 60.0 * (options.minutes or config.minutes)
         self._started = time.monotonic()
         self._takeovers: list[int] = []
-        self.steps = 0
+        self.steps = self.rounds = 0
+        self.most_rounds = (options.rounds or MOST_ROUNDS) if options.policy in ROUNDS else 0
 
     @property
     def seconds(self) -> float:
@@ -96,18 +98,18 @@ class Imitator:
             take=lambda episode: self._takeovers.append(len(episode.info.extra.get(TAKEOVERS, ()))))
         self._tell(cell, 0, {})
         if options.policy == "dagger":
-            rounds = iter(range(self._rounds + 1))
+            rounds = iter(range(self.most_rounds + 1))
 
             def validate(policy: BehaviourCloning) -> float:
                 loss = cell.loss(policy)
                 self._tell(cell, next(rounds), {"validation_loss": loss})
                 return loss
 
-            betas = takewhile(lambda beta: self.seconds < self._limit_s, geometric(EXPERT, self._rounds))
+            betas = takewhile(lambda beta: self.seconds < self._limit_s, geometric(EXPERT, self.most_rounds))
             return dagger(sets, cell.fit, cell.collect, validate, betas)
         policies = hg_dagger(sets, cell.fit, cell.supervise)
         policy = next(policies)
-        for number in range(1, self._rounds + 1):
+        for number in range(1, self.most_rounds + 1):
             if self.seconds >= self._limit_s:
                 break
             policy = next(policies)
@@ -119,7 +121,7 @@ class Imitator:
         return {"takeovers_per_minute": takeovers_per_minute(self._takeovers, episode_s)} if self._takeovers else {}
 
     def _tell(self, cell: Imitation, number: int, found: Metrics) -> None:
-        self.steps = cell.steps
+        self.steps, self.rounds, most = cell.steps, number, self.most_rounds
         if cell.tried:
             self._report({"true_success": mean(cell.tried[-RECENT:]), **found}, self.steps, self.seconds)
-        self._progress(f"round {number + 1} of {self._rounds}" if number < self._rounds else "the last round", number / self._rounds)
+        self._progress(f"round {number + 1} of {most}" if number < most else "the last round", number / most)

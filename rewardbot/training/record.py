@@ -22,7 +22,8 @@ class JobRecord:
         total_s: time that the job has taken, in all processes that worked at it [s].
         pretrain_s: time of pretraining without the plain baseline [s].
         explored: highest index in the stream of start states that the learner has taken an episode from, -1 for none.
-        learned: `version`, `env_steps` and `learn_s` when learning was over; empty before.
+        learned: `version`, `env_steps` and `learn_s` when learning was over, and where it goes in rounds `rounds` and
+            `most_rounds`, see `Summary`; empty before.
         curve: [seconds of learning, steps, true success of the last episodes].
         evaluations: actor -> true success from each start state; None where it is not known yet.
         verdicts: (the classifier's, the true) of each evaluation episode.

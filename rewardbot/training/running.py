@@ -103,6 +103,7 @@ class RunningJob:
             episodes=options.episodes,
             classifier=error_rates([(judged, true) for judged, true in record.verdicts]),
             curve=tuple((point[0], int(point[1]), point[2]) for point in record.curve),
+            rounds=int(record.learned.get("rounds", 0)), most_rounds=int(record.learned.get("most_rounds", 0)),
         )
         self.run.finish(summary)
         return summary

@@ -51,6 +51,15 @@ class Summary:
     episodes: int = setting(0, "evaluation episodes behind each entry of success", min=0)
     classifier: ClassifierErrors = field(default_factory=ClassifierErrors)
     curve: tuple[tuple[float, int, float], ...] = setting((), "[time s, environment steps, true success]")
+    rounds: int = setting(0, "rounds of dagger or hg_dagger that were done", min=0)
+    most_rounds: int = setting(0, "rounds that were asked for; fewer were done when the time was over before", min=0)
+
+    def took(self) -> str:
+        """What learning took, in one sentence or, where time ended it before all rounds were done, in two."""
+        took = f"Learned in {self.learn_s:.0f} s and {self.env_steps} steps; all together {self.total_s:.0f} s."
+        if self.rounds < self.most_rounds:
+            took += f" The time was over after {self.rounds} of {self.most_rounds} rounds; a new run with --minutes N has more."
+        return took
 
     def to_json(self) -> str:
         """JSON text; what is not a number becomes null."""

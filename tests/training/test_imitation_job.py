@@ -17,9 +17,10 @@ from rewardbot.policies.bc import BCConfig, BehaviourCloning, DemonstrationSet
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
 from rewardbot.training.collect import demonstrate
-from rewardbot.training.imitators import CLONED, Imitator
+from rewardbot.training.imitators import CLONED, MOST_ROUNDS, Imitator
 from rewardbot.training.learner_config import LearnerConfig
-from rewardbot.training.options import JobOptions
+from rewardbot.training.options import ROUNDS, JobOptions
+from rewardbot.training.summary import Summary
 from rewardbot.types import Metrics
 
 SMALL = BCConfig(steps=3, batch=4, latent=4, hidden=8, channels=4)
@@ -46,15 +47,29 @@ def test_rounds_are_told_and_counted(robot: MujocoRobot, policy: str, figure: st
     learner = imitator(robot, reports, policy=policy, rounds=2)
     actors = learner.learn(demonstrate(robot, 2, noise=0.0, stream=0, seed=0))
     assert learner.steps == episodes * robot.task.horizon == reports[-1][1]
+    assert (learner.rounds, learner.most_rounds) == (2, 2)
     assert all(figure in metrics and math.isfinite(metrics["true_success"]) for metrics, _ in reports)
     assert actors.keys() == {"rl", CLONED}
 
 
-def test_time_ends_the_rounds(robot: MujocoRobot) -> None:
+@pytest.mark.parametrize("policy", ROUNDS)
+def test_time_ends_the_rounds(robot: MujocoRobot, policy: str) -> None:
     reports: list[tuple[Metrics, int]] = []
-    learner = imitator(robot, reports, policy="hg_dagger", minutes=1e-6)
+    learner = imitator(robot, reports, policy=policy, minutes=1e-6)
     learner.learn(demonstrate(robot, 2, noise=0.0, stream=0, seed=0))
-    assert learner.steps == 0
+    assert (learner.rounds, learner.most_rounds) == (0, MOST_ROUNDS)
+
+
+def test_a_run_says_that_its_time_ended_the_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text("bc: {steps: 3, batch: 4, channels: 4}\n")
+    cli.run(["train", "--task", "reach", "--policy", "hg_dagger", "--demos", "2", "--episodes", "1", "--config", "small.yaml",
+             "--rounds", "3", "--minutes", "0.0001"])
+    assert "The time was over after 0 of 3 rounds" in " ".join(capsys.readouterr().out.split())
+    summary = Summary.read(tmp_path / "runs" / "latest" / "summary.json")
+    assert (summary.rounds, summary.most_rounds) == (0, 3)
 
 
 def test_filtered_cloning_is_of_the_successes_alone(robot: MujocoRobot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +97,7 @@ def test_the_command_leaves_a_run_that_eval_reads(
     summary = json.loads((run / "summary.json").read_text())
     assert summary["success"].keys() == {CLONED, policy} and summary["demonstrations"] == 2
     assert (summary["env_steps"] > 0) == bool(rounds) == bool(summary["curve"])
+    assert summary["rounds"] == summary["most_rounds"] == len(rounds) // 2
     assert all(read_header(path).info.success is not None for path in list_episodes(run / "demonstrations"))
     trained = DeployedPolicy((run / "checkpoint" / "policy.safetensors").read_bytes())
     assert trained.learner == policy and (run / "video.mp4").stat().st_size > 1000

@@ -10,12 +10,13 @@ from itertools import count, pairwise
 from pathlib import Path
 
 from rewardbot.data import decode
-from rewardbot.data.bags import is_bag, require_alike, state_of, summarise, whole_bags
+from rewardbot.data.bags import bags_in, is_bag, require_alike, state_of, summarise, whole_bags
 from rewardbot.data.cdr import serialize
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.encode import event_message
 from rewardbot.data.episodes import KEY, BagWriter, raw_messages, read_episode, read_header
 from rewardbot.data.recording_lock import refuse_if_it_runs
+from rewardbot.data.repair import damaged
 from rewardbot.data.salvage import Salvage
 from rewardbot.data.staging import remove, staged, sync, writing
 from rewardbot.data.takeovers import TAKEOVERS, spans, steps_taken_over
@@ -82,10 +83,15 @@ def merge(
     """Copies all finished bags in `places` to the new or empty folder `out`. A bag whose id is taken gets a number behind it.
 
     Raises:
-        DataError: nothing to copy, bags of several tasks or robots, a bag that must be renamed is damaged, or `out` holds
-            something or cannot be written.
+        DataError: nothing to copy, bags of several tasks or robots, one that is damaged or not finished, or `out` holds something
+            or cannot be written. Nothing is copied then.
     """
     bags = whole_bags(places)
+    _check_whole(places)
+    for done, bag in enumerate(bags, 1):
+        for damage in damaged(bag).values():
+            raise damage
+        progress(done / len(bags) / 2)
     require_alike(bags)
     renamed: list[tuple[Path, str]] = []
     names, used = {bag.name for bag in bags}, set[str]()
@@ -102,7 +108,7 @@ def merge(
                 for file in bag.iterdir():
                     shutil.copy2(file, folder / bag.name)
                 used.add(bag.name)
-            progress(done / len(bags))
+            progress((1 + done / len(bags)) / 2)
     return Merged(len(bags), renamed)
 
 
@@ -151,6 +157,13 @@ def given_up(folder: Path) -> list[Path]:
 def _ours(bag: Path) -> bool:
     """Whether an MCAP file of a bag whose metadata.yaml says nothing was recorded by rewardbot."""
     return any(KEY in (Salvage(mcap).metadata().get("custom_data") or {}) for mcap in bag.glob("*.mcap"))
+
+
+def _check_whole(places: Sequence[Path]) -> None:
+    """Refuses a recording that runs, or that was killed and may be mended: it would be missing from the copy without a word."""
+    for path in (path for place in places for path in bags_in(place) if state_of(path) == "unfinished"):
+        refuse_if_it_runs(path)
+        raise DataError(f"{path} was left by an interrupted recording.", next_step=f"rewardbot bags repair {path}")
 
 
 def _rename(bag: Path, folder: Path, id: str) -> None:

@@ -166,7 +166,8 @@ def metadata(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} has no metadata.yaml: its recording was not finished.",
                         next_step=f"rewardbot bags repair {path}; for a bag of others: ros2 bag reindex {path}") from None
     except (OSError, yaml.YAMLError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged: metadata.yaml: {' '.join(str(error).split())}") from None
+        raise DataError(f"{path} is damaged: metadata.yaml: {' '.join(str(error).split())}",
+                        next_step=f"rewardbot bags repair {path}") from None
 
 
 def header_of(path: Path, about: dict[str, Any]) -> BagHeader:

@@ -158,6 +158,30 @@ def test_what_cannot_be_merged(tmp_path: Path, contract: RobotContract, make_epi
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c", "foreign"]
 
 
+@pytest.mark.parametrize("damage", ["a byte", "its end", "its file", "metadata.yaml", "killed", "recorded now"])
+def test_nothing_is_merged_with_what_is_damaged(tmp_path: Path, contract: RobotContract, make_episode: Make, damage: str) -> None:
+    first = write_episode(tmp_path / "a", make_episode("e1"), contract)
+    second = write_episode(tmp_path / "a", make_episode("e2"), contract)
+    file, now = second / "e2.mcap", BagWriter(tmp_path / "now", contract, make_episode("e3").info)
+    whole = file.read_bytes()
+    if damage == "a byte":
+        file.write_bytes(bytes([*whole[:1000], whole[1000] ^ 1, *whole[1001:]]))
+    elif damage == "its end":
+        file.write_bytes(whole[:-500])
+    elif damage == "its file":
+        file.unlink()
+    elif damage == "metadata.yaml":
+        (second / damage).write_text("damaged")
+    elif damage == "killed":
+        BagWriter(tmp_path / "a", contract, make_episode("e3").info).abandon()
+    before = content(tmp_path)
+    says = "e3.part is being recorded now" if damage == "recorded now" else r"(e2|e3\.part) (.|\n)*rewardbot bags repair"
+    with pytest.raises(DataError, match=says):
+        merge(tmp_path / "new" / "out", [first, tmp_path / "a", tmp_path / ("now" if damage == "recorded now" else "a")])
+    assert content(tmp_path) == before and not (tmp_path / "new").exists()
+    now.discard()
+
+
 def test_delete(tmp_path: Path, contract: RobotContract, make_episode: Make) -> None:
     paths = [write_episode(tmp_path, make_episode(id), contract) for id in ("e1", "e2", "e3", "e4")]
     rejected, discarded = reject(paths[1]), discard(paths[2])

@@ -41,6 +41,9 @@ class BagStates:
         self._again = Resimulator(library.task, library.contract)
         self._known: dict[str, Transitions] = {}
 
+    def __contains__(self, episode: str) -> bool:
+        return episode in self._library
+
     def transitions(self, segment: Segment) -> Transitions:
         """The steps of a clip.
 

@@ -3,12 +3,15 @@
 Each step of an interval is unsafe. Each other step of the clip in which it was marked is not: whoever marks a part of a clip has
 looked at the rest. Where somebody was asked what is unsafe in a clip and skipped, nothing is: without that, the arm's cost held most
 of a world for unsafe of which it had only been told the worst.
+
+Of an episode that was discarded or deleted later, nobody knows the states any more: what was said of it is left out.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -33,28 +36,36 @@ class Marked:
     Attributes:
         steps: states and actions, float32 (N, S + A).
         unsafe: which of them are, bool (N,).
+        gone: episodes that are not there any more -> answers about them, which are left out.
     """
 
     steps: Tensor
     unsafe: Tensor
+    gone: Mapping[str, int] = field(default_factory=dict)
 
 
-def marked(history: History, transitions: Callable[[Segment], Transitions], *, lead: int = 0) -> Marked | None:
-    """All that counts in a ledger now; None if nobody marked anything.
+def marked(
+    history: History, transitions: Callable[[Segment], Transitions], *, lead: int = 0,
+    there: Callable[[str], bool] = lambda episode: True,
+) -> Marked | None:
+    """All that counts in a ledger now; None if nobody marked anything in an episode that is there.
 
     Args:
         transitions: the steps of a clip.
         lead: steps before each interval that count as unsafe, too.
+        there: whether an episode is.
 
     Raises:
         DataError: a clip is missing or damaged.
     """
-    intervals = [answer for answer in history.active().values() if isinstance(answer, UnsafeInterval)]
+    intervals = [interval for interval in _intervals(history) if there(interval.segment.episode_id)]
     if not intervals:
         return None
-    clips = dict.fromkeys(_clip(interval, history.queries) for interval in intervals)
+    looked_at = [_clip(interval, history.queries) for interval in _intervals(history)]
     skipped = (history.queries[answer.given.query] for answer in history.responses.values() if isinstance(answer, Skip))
-    clips |= dict.fromkeys(query.options[0] for query in skipped if query.kind == "interval")
+    looked_at += [query.options[0] for query in skipped if query.kind == "interval"]
+    gone = Counter(clip.episode_id for clip in looked_at if not there(clip.episode_id))
+    clips = dict.fromkeys(clip for clip in looked_at if clip.episode_id not in gone)
     steps, unsafe = list[Tensor](), list[Tensor]()
     for clip in clips:
         of = torch.zeros(clip.stop - clip.start, dtype=torch.bool)
@@ -66,7 +77,7 @@ def marked(history: History, transitions: Callable[[Segment], Transitions], *, l
                             next_step="Undo the answers about it: rewardbot ledger undo.")
         steps.append(found.state_action)
         unsafe.append(of)
-    return Marked(torch.cat(steps), torch.cat(unsafe))
+    return Marked(torch.cat(steps), torch.cat(unsafe), gone)
 
 
 def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
@@ -79,11 +90,16 @@ def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
 
     Raises:
         LedgerError: there is no such ledger, or it cannot be read.
-        DataError: nobody marked anything; clips are missing, damaged or of another environment.
+        DataError: nobody marked anything, or in no episode that is there; clips are missing, damaged or of another environment.
     """
     with Ledger(path, read_only=True) as ledger:
         history = ledger.history()
-        found = marked(history, _clips_beside(path, env), lead=lead)
+        transitions, there = _clips_beside(path, env)
+        found = marked(history, transitions, lead=lead, there=there)
+    if found is None and (episodes := sorted({interval.segment.episode_id for interval in _intervals(history)})):
+        raise DataError(f"None of the episodes in which {path} marks something unsafe has a bag beside it: {', '.join(episodes)}.",
+                        valid="They were discarded, deleted or of an evaluation, or the ledger is in another folder than its bags.",
+                        next_step="Name the ledger in the folder of the bags, or mark other episodes: rewardbot label.")
     if found is None:
         raise DataError(f"Nobody marked anything unsafe in {path}: it holds {len(history.active())} answers of other kinds.",
                         next_step="In rewardbot label, B marks where an unsafe interval begins, and B where it ends.")
@@ -94,6 +110,10 @@ def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
     return found
 
 
+def _intervals(history: History) -> list[UnsafeInterval]:
+    return [answer for answer in history.active().values() if isinstance(answer, UnsafeInterval)]
+
+
 def _clip(interval: UnsafeInterval, queries: Mapping[str, Query]) -> Segment:
     """The clip in which it was marked; nobody knows which of several, so the shortest. The interval itself where nobody asked."""
     inner = interval.segment
@@ -102,9 +122,11 @@ def _clip(interval: UnsafeInterval, queries: Mapping[str, Query]) -> Segment:
     return min(around, key=lambda clip: clip.stop - clip.start, default=inner)
 
 
-def _clips_beside(path: Path, env: Env) -> Callable[[Segment], Transitions]:
+def _clips_beside(path: Path, env: Env) -> tuple[Callable[[Segment], Transitions], Callable[[str], bool]]:
+    """The steps of a clip, and whether an episode is there: bags can be given up, what a run kept of clips cannot."""
     if (path.parent / CLIPS).is_dir():
-        return KeptClips(path.parent / CLIPS).transitions
+        return KeptClips(path.parent / CLIPS).transitions, lambda episode: True
     from rewardbot.training.bag_states import BagStates  # MuJoCo
 
-    return BagStates(path.parent, env).transitions
+    states = BagStates(path.parent, env)
+    return states.transitions, states.__contains__

@@ -7,6 +7,7 @@ person. It is stored beside the policy, and whoever evaluates the policy does so
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from rewardbot.training.safe_learning import Guarded, SafeLearning, SafetyConfig
 from rewardbot.training.shield import Shield, fit_shield
 from rewardbot.training.state_loop import Env, Spaces
 from rewardbot.types import Metrics
+
+_log = logging.getLogger(__name__)
 
 SIMULATED = "simulated"
 SETTINGS = "shield"
@@ -38,7 +41,7 @@ def settings_of(changes: Mapping[str, Any], *, where: str = SETTINGS) -> SafetyC
 
 
 def check_unsafe(unsafe: str, config: SafetyConfig, env: Env) -> None:
-    """Checks what can be known before a run begins.
+    """Checks what can be known before a run begins, and warns of labels that are left out.
 
     Args:
         unsafe: see `StateOptions`.
@@ -50,7 +53,10 @@ def check_unsafe(unsafe: str, config: SafetyConfig, env: Env) -> None:
     if unsafe == SIMULATED:
         check(config, Spaces.of(env))
     else:
-        _from_ledger(unsafe, config, env, 0)
+        _, gone = _from_ledger(unsafe, config, env, 0)
+        if gone:
+            _log.warning("%d answers in %s are left out: no bag beside it is of the episodes %s, which were discarded, deleted or of "
+                         "an evaluation.", sum(gone.values()), unsafe, ", ".join(sorted(gone)))
 
 
 @dataclass
@@ -90,7 +96,7 @@ def guarding(unsafe: str, config: SafetyConfig, env: Env, judge: Env, folder: Pa
         yield Guards(env, judge)
         return
     if unsafe != SIMULATED:
-        shield = _from_ledger(unsafe, config, env, seed)
+        shield, _ = _from_ledger(unsafe, config, env, seed)
         write_atomic(folder / SHIELD, shield.to_bytes())
         yield Guards(Guarded(env, lambda: shield), Guarded(judge, lambda: shield))
         return
@@ -115,6 +121,7 @@ def guarded(env: Env, folder: Path) -> Env:
     return Guarded(env, lambda: shield)
 
 
-def _from_ledger(unsafe: str, config: SafetyConfig, env: Env, seed: int) -> Shield:
+def _from_ledger(unsafe: str, config: SafetyConfig, env: Env, seed: int) -> tuple[Shield, Mapping[str, int]]:
+    """The shield, and `Marked.gone`."""
     found = read_marked(user_path(unsafe), env, lead=config.shield.lead)
-    return fit_shield(config.shield, found.steps, found.unsafe, states=Spaces.of(env).states, seed=seed)
+    return fit_shield(config.shield, found.steps, found.unsafe, states=Spaces.of(env).states, seed=seed), found.gone

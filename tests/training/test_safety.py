@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from rewardbot import cli
+from rewardbot.data.bag_changes import delete
+from rewardbot.data.episodes import discard
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
-from rewardbot.feedback.feedback import Given, Query, UnsafeInterval
+from rewardbot.feedback.feedback import Given, Query, Skip, UnsafeInterval
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.training.marked import read_marked
 from rewardbot.training.safety import check_unsafe, guarded, settings_of
@@ -94,6 +96,32 @@ def test_what_an_operator_marked_in_recorded_episodes_of_the_arm(tmp_path: Path)
     start, _ = env.reset(options={"start": 0})
     np.testing.assert_allclose(found.steps[0, :states], start, atol=1e-4)
     check_unsafe(str(tmp_path / "bags" / "feedback.db"), settings_of({"shield": {"steps": 5}}), env)
+    env.close()
+
+
+def test_labels_of_episodes_that_were_given_up_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Left out and counted, as long as any is left."""
+    bags = record(tmp_path / "bags", 3, steps=8)
+    path, settings = tmp_path / "bags" / "feedback.db", settings_of({"shield": {"steps": 5}})
+    with Ledger(path) as ledger:
+        for bag in bags:
+            ledger.ask(Query(f"i-{bag.name}", "interval", (Segment(bag.name, 0, 8),), (0,)))
+        for bag in (bags[0], bags[1], bags[1]):
+            ledger.answer(UnsafeInterval(Segment(bag.name, 4, 6), "the operator pressed Stop", Given("ann")))
+        ledger.answer(Skip(Given("ann", f"i-{bags[2].name}")))
+    env = make_env("rewardbot/LiftState-v0")
+    check_unsafe(str(path), settings, env)
+    assert not caplog.messages
+    discard(bags[1])
+    delete([bags[2]])
+    check_unsafe(str(path), settings, env)
+    assert caplog.messages[0].startswith(f"3 answers in {path} are left out") and f"{bags[1].name}, {bags[2].name}" in caplog.text
+    found = read_marked(path, env)
+    assert found.unsafe.tolist() == [False] * 4 + [True] * 2 + [False] * 2 and found.gone == {bags[1].name: 2, bags[2].name: 1}
+    discard(bags[0])
+    record(tmp_path / "bags", 1, steps=8, first=7)
+    with pytest.raises(RewardbotError, match=rf"None of .* {bags[0].name}, {bags[1].name}\.(.|\n)*in another folder"):
+        check_unsafe(str(path), settings, env)
     env.close()
 
 

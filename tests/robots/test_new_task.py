@@ -34,6 +34,12 @@ for start in range(10):
         *_, done, info = env.step(operator.act())
     successes += info["success"]
 print(successes)
+env.reset(options={"start": 0})
+button = env.robot.data.joint("button")
+before = button.qpos.copy()
+for _ in range(5):
+    env.step(env.action_space.sample() * 0)
+assert abs(button.qpos - before) < 1e-3, "what nobody touches rests"
 env.close()
 """
 

@@ -38,7 +38,8 @@ def label(bags: str, options: LabelBagsOptions) -> None:
     """`rewardbot label BAGS`.
 
     Raises:
-        DataError: no bags, or fewer than two episodes that can be compared; a ledger that cannot be used.
+        DataError: no bags, or fewer than two episodes that can be compared; a ledger that cannot be used, or of which it is not known
+            that it holds all that was said.
         ConfigError: no screen for the window; an unknown strategy.
         RewardbotError: a model that refuses to answer.
     """
@@ -99,5 +100,8 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
         asking = questioner.asking
     if not asking.answered and not asking.skipped:
         raise ConfigError("Nothing was answered.", next_step=questioner.trouble or "Look at what was said above.")
+    if asking.trouble and asking.answered < options.budget:
+        raise DataError(f"{path}: {asking.answered} answered, {asking.skipped} skipped, and no more can be asked: {asking.trouble}",
+                        next_step="The same command goes on from there.")
     more = "" if asking.answered >= options.budget else " There is nothing more to ask about."
     print(f"{path}: {asking.answered} answered, {asking.skipped} skipped.{more} rewardbot ledger show {path}")

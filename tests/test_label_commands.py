@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 from rewardbot import cli
 from rewardbot.data.library import Library
 from rewardbot.errors import RewardbotError
-from rewardbot.feedback.feedback import Ranking
+from rewardbot.feedback.feedback import Query, Ranking
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.training.bag_teachers import TrueRewards
 from tests.ros.recorded import record
@@ -99,6 +101,22 @@ def test_a_bag_that_cannot_be_judged_costs_its_questions_only(bags: Path, capsys
     (next((bags / "episodes" / "policy-1").glob("*.mcap"))).write_bytes(b"damaged")
     cli.run(["label", str(bags), "--teacher", "simulated", "--budget", "3"])
     assert "1 answered, 2 skipped" in capsys.readouterr().out
+
+
+def test_a_ledger_that_stays_locked_is_a_failure(bags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.run(["label", str(bags), "--teacher", "simulated", "--budget", "1"])
+    ask = Ledger.ask
+
+    def locked(self: Ledger, *queries: Query) -> None:
+        self._wait_s = 0.1
+        self._connection.execute("PRAGMA busy_timeout = 100")
+        ask(self, *queries)
+
+    monkeypatch.setattr(Ledger, "ask", locked)
+    with closing(sqlite3.connect(bags / "feedback.db", isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RewardbotError, match=r"1 answered, 0 skipped, and no more can be asked(.|\n)*is locked"):
+            cli.run(["label", str(bags), "--teacher", "simulated", "--budget", "3"])
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rewardbot.feedback.feedback import Ranking, Rating, Response, SuccessMark, UnsafeInterval
+from rewardbot.feedback.feedback import Response
 from rewardbot.feedback.messages import Question, Receipt, Request
 from rewardbot.feedback.records import Undo
 
@@ -103,10 +103,9 @@ class Outbox:
         return entry if isinstance(entry, Response) else None
 
     @property
-    def responses(self) -> list[tuple[Question | None, Response]]:
-        """What was said and is on its way, with what it answers."""
-        return [(sent.question, sent.request.entry) for sent in self._sent.values()
-                if isinstance(sent.request.entry, (Ranking, Rating, SuccessMark, UnsafeInterval))]
+    def sent(self) -> list[Sent]:
+        """What is on its way."""
+        return list(self._sent.values())
 
     @property
     def late(self) -> float:

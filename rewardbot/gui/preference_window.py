@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -41,7 +40,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     Raises:
         ConfigError: no screen, or PyQt5 is not installed.
         MissingSystemLibrary: a library that windows need.
-        DataError: there are too few episodes, or the ledger cannot be used.
+        DataError: there are too few episodes, or the ledger cannot be used; or something that was said is not known to be stored.
     """
     check_screen()
     library = Library([bags], warn=lambda text: print(text, flush=True))
@@ -93,7 +92,7 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     of = session.progress
     print(f"{ledger}: {of.answered} answered, {of.skipped} skipped in this sitting", flush=True)
     if text := preference_words.unconfirmed(session):
-        print(text, file=sys.stderr, flush=True)
+        raise DataError(text, next_step=f"rewardbot ledger show {ledger}")
 
 
 def _learn(learning: Learning, people: PeopleView, message: object) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from rewardbot.feedback.export import in_words
 from rewardbot.feedback.feedback import LEVELS, Kind, Query, Ranking, Rating, Response, Skip
+from rewardbot.feedback.messages import Question
 from rewardbot.gui import people_words
 from rewardbot.gui.level import Level
-from rewardbot.gui.preference_outbox import Stored
+from rewardbot.gui.preference_outbox import Sent, Stored
 from rewardbot.gui.preference_progress import expected, uncertainty
 from rewardbot.gui.preference_session import PreferenceSession
 from rewardbot.gui.silence import lasting
@@ -117,12 +118,25 @@ def last(stored: Stored | None) -> str:
 
 def unconfirmed(session: PreferenceSession) -> str:
     """What was said and is not known to be on the disk, for the end of a sitting; empty for nothing."""
-    found = [f"{said(question.query, response)} to {question.query.id}" if question else in_words(response)
-             for question, response in session.outbox.responses]
+    found = list(filter(None, map(_posted, session.outbox.sent)))
     if not found:
         return ""
     why = session.outbox.trouble.splitlines()[0] if session.outbox.trouble else "The desk has not answered."
     return f"Perhaps not stored: {'; '.join(found)}. {why} Look, and say it again."
+
+
+def _posted(sent: Sent) -> str:
+    """What a person said; empty for a skip that nobody said, of clips that cannot be shown."""
+    entry = sent.request.entry
+    if sent.undone is not None:
+        return f"undo of {_answered(sent.undone.question, sent.undone.response)}"
+    if not isinstance(entry, Response) or (isinstance(entry, Skip) and sent.question is None):
+        return ""
+    return _answered(sent.question, entry)
+
+
+def _answered(question: Question | None, response: Response) -> str:
+    return f"{said(question.query, response)} to {question.query.id}" if question else in_words(response)
 
 
 def said(query: Query, response: Response) -> str:

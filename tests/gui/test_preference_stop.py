@@ -92,3 +92,16 @@ def test_what_is_not_known_to_be_stored_is_named_at_the_end() -> None:
     sitting.wait(RETRY_S)
     sitting.store()
     assert words.unconfirmed(sitting.session) == ""
+    sitting.desk.gone = True
+    sitting.press("undo")
+    assert words.unconfirmed(sitting.session).startswith("Perhaps not stored: undo of ")
+
+
+def test_a_skip_that_is_not_known_to_be_stored_is_named_too_unless_nobody_said_it() -> None:
+    sitting = Sitting(question("a"), question("b"))
+    sitting.desk.gone = True
+    sitting.session.unusable("b", "it is damaged")
+    assert not sitting.session.outbox.empty and not words.unconfirmed(sitting.session)
+    sitting.look()
+    sitting.press("skip")
+    assert words.unconfirmed(sitting.session).startswith("Perhaps not stored: skip to a.")

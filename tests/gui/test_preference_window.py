@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,24 @@ def test_when_the_display_is_lost_what_was_acknowledged_is_there(bags: Path, tmp
         text, _ = window.communicate(timeout=60)
         assert window.returncode == 1 and "rewardbot label: The screen is gone" in text and "Traceback" not in text, text
         assert len(answers(tmp_path)) == 1
+
+
+def test_what_a_locked_ledger_did_not_take_is_a_failure(bags: Path, keyboard: Keyboard, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    window = subprocess.Popen(
+        [sys.executable, "-m", "rewardbot", "label", str(bags), "--ledger", str(ledger), "--annotator", "ann", "--steps", "6",
+         "--trace", str(tmp_path / "trace")], text=True, stderr=subprocess.PIPE, env={**os.environ, "QT_QPA_PLATFORM": "xcb"})
+    until(lambda: traced(tmp_path, "visible") >= 1, "clips")
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        time.sleep(2 * LOOK_S)
+        keyboard.focus(TITLE)
+        keyboard.tap("1")
+        keyboard.close_window(TITLE)
+        _, said = window.communicate(timeout=60)
+    assert window.returncode == 2 and "Traceback" not in said, said
+    assert "rewardbot: Perhaps not stored: left to " in said and "is locked by another process" in said, said
+    assert f"rewardbot ledger show {ledger}" in said and not answers(tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rclpy.serialization import deserialize_message
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
-from std_msgs.msg import Bool, Float32, UInt8MultiArray
+from std_msgs.msg import Bool, Float32
 
 from rewardbot.config import setting, user_path
 from rewardbot.data import cdr as serialised
@@ -20,8 +19,8 @@ from rewardbot.data import decode
 from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.ros import params, qos
-from rewardbot.ros.loading import Loading
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+from rewardbot.ros.weights import NewestWeights
 
 if TYPE_CHECKING:
     from rewardbot.rewards.goal_classifier import DeployedClassifier
@@ -44,8 +43,7 @@ class ClassifierNode(RewardbotNode):
         self.settings = params.declare(self, ClassifierSettings, self.given)
         self.contract = load_contract(self.settings.robot)
         self._classifier: DeployedClassifier | None = None
-        self._weights, self._loading = b"", Loading("rewardbot.rewards.goal_classifier")
-        self._learners: Subscription[UInt8MultiArray] | None = None
+        self._weights: NewestWeights | None = None
         self._newest: dict[str, bytes] = {}
         self._answered = -1
         self._due = 0.0
@@ -54,25 +52,17 @@ class ClassifierNode(RewardbotNode):
         if self.settings.weights:
             self._classifier = read_classifier(user_path(self.settings.weights), self.contract)
         else:
-            self._learners = self.create_subscription(UInt8MultiArray, "weights/classifier", self._on_weights, qos.LATCHED)
+            self._weights = NewestWeights(self, "weights/classifier", "rewardbot.rewards.goal_classifier")
         for name in self.contract.cameras:
             self.subscribe_raw(Image, decode.camera_topic(name), partial(self._on_image, name), qos.IMAGES_NEWEST)
-
-    def _on_weights(self, message: UInt8MultiArray) -> None:
-        self._weights = bytes(message.data)
-
-    def _take_weights(self) -> None:
-        """As policy_node does."""
-        expected = self._weights or (self._learners is not None and self._learners.get_publisher_count())
-        if expected and self._loading.done() and self._weights:
-            self._classifier, self._weights, self._answered = _deployed(self._weights), b"", -1
 
     def _on_image(self, camera: str, cdr: bytes) -> None:
         self._newest[camera] = cdr
 
     def work(self) -> float:
         """Answers when it is due and a new set of images is there."""
-        self._take_weights()
+        if self._weights is not None and (newest := self._weights.take()):
+            self._classifier, self._answered = _deployed(newest), -1
         now = time.monotonic()
         if self._classifier is None or now < self._due or len(self._newest) < len(self.contract.cameras):
             return LONGEST_WAIT_S
@@ -110,7 +100,7 @@ def read_classifier(path: Path, contract: RobotContract) -> DeployedClassifier:
 
 
 def _deployed(data: bytes) -> DeployedClassifier:
-    import torch  # see Loading
+    import torch  # see NewestWeights
 
     from rewardbot.rewards.goal_classifier import DeployedClassifier
 

@@ -31,7 +31,7 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import MessageInfo
 from rclpy.task import Future
 from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Float64MultiArray, UInt8MultiArray
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from rewardbot.config import setting
@@ -45,12 +45,12 @@ from rewardbot.ros.actors import OF_THE_POLICY, Actors
 from rewardbot.ros.arbiter import Gripper
 from rewardbot.ros.episode_services import EpisodeServices
 from rewardbot.ros.joiner import StampJoiner
-from rewardbot.ros.loading import Loading
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
 from rewardbot.ros.operators import Operators, Verdicts
 from rewardbot.ros.requests import ACTORS, SOURCES, Request
 from rewardbot.ros.telling import Answer, Running, Teller
 from rewardbot.ros.ticks import RobotTicks
+from rewardbot.ros.weights import NewestWeights
 from rewardbot.types import EpisodeInfo
 
 TELEOP = "teleop"
@@ -84,7 +84,7 @@ class PolicyNode(RewardbotNode):
         self.contract = load_contract(self.settings.robot)
         self.horizon = self.settings.horizon or load_task(self.settings.task).horizon
         self._actors = Actors(self.contract, self.settings.task)
-        self._weights, self._loading = b"", Loading("rewardbot.policies.base")
+        self._weights = NewestWeights(self, "weights/policy", "rewardbot.policies.base")
         self._resetting: tuple[Future[Any], Request] | None = None
         self._done = self._begun = 0  # of the request; of this process, so that no two episodes have one id
         self._finishing = False
@@ -106,7 +106,6 @@ class PolicyNode(RewardbotNode):
         self._twists = self.create_publisher(TwistStamped, "servo_node/delta_twist_cmds", qos.COMMANDS)
         self._grippers = self.create_publisher(Float64MultiArray, "gripper_controller/commands", qos.COMMANDS)
         self._events = self.create_publisher(DiagnosticArray, decode.EPISODE, qos.EVENTS)
-        self._learners = self.create_subscription(UInt8MultiArray, "weights/policy", self._on_weights, qos.LATCHED)
         topics: list[tuple[str, Any, Any]] = [
             (decode.TOOL_POSE, PoseStamped, qos.STATE),
             *((decode.camera_topic(name), Image, qos.IMAGES_ALL) for name in self.contract.cameras)]
@@ -131,7 +130,8 @@ class PolicyNode(RewardbotNode):
         self._robot.waited(passed)
         self._operators.waited(passed)
         self._stuck_s += passed
-        self._take_weights()
+        if newest := self._weights.take():
+            self.metrics["newest_version"] = self._actors.take(newest)
         self._tell()
         if self._teller.running is None and self._resetting is None:
             absent = "" if self._request.mode == "idle" else self._absent()
@@ -342,15 +342,6 @@ class PolicyNode(RewardbotNode):
             self._go_idle()
 
     # Other topics --------------------------------------------------------------------------------------------------------
-
-    def _on_weights(self, message: UInt8MultiArray) -> None:
-        self._weights = bytes(message.data)
-
-    def _take_weights(self) -> None:
-        """The newest, as soon as torch is there. That takes seconds, and begins when somebody is there who may send some."""
-        if (self._weights or self._learners.get_publisher_count()) and self._loading.done() and self._weights:
-            self.metrics["newest_version"] = self._actors.take(self._weights)
-            self._weights = b""
 
     def _tell(self) -> None:
         episode, request = self._teller.running, self._request

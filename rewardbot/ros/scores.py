@@ -19,6 +19,9 @@ OBSERVED = "observed_ns"
 TOGETHER_NS = 1_000_000_000
 """An observation's truth and its joint state are sent within less than that [ns], and a robot takes longer to start again."""
 
+KEPT = 2000
+"""Truths that are remembered, the newest."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -40,10 +43,10 @@ class ScoreKeeper:
         scores: of all ended episodes, oldest first.
     """
 
-    def __init__(self, keep: int = 2000) -> None:
+    def __init__(self) -> None:
         self.scores: list[Score] = []
-        self._times: deque[int] = deque(maxlen=keep)
-        self._truths: deque[bool | None] = deque(maxlen=keep)
+        self._times: deque[int] = deque(maxlen=KEPT)
+        self._truths: deque[bool | None] = deque(maxlen=KEPT)
         self._number: int | None = None
 
     def truth(self, sent_ns: int, value: bool, number: int | None) -> None:

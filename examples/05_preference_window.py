@@ -149,7 +149,7 @@ def _alarm(scene: Scene) -> None:
 
 def _stopped(scene: Scene) -> None:
     scene.press(Qt.Key.Key_Escape)
-    scene.session.answered("stop", True)
+    scene.session.robot.answered("stop", True)
     scene.stopped = 1.0
 
 

@@ -37,6 +37,26 @@ class Playback:
         """Of the longest clip [s]."""
         return max((times[-1] for times in self._clips), default=0.0)
 
+    def act(self, what: str, way: str = "") -> None:
+        """A key or a button of the clips, see `preference_keys`; any other does nothing."""
+        match what:
+            case "play":
+                self.toggle()
+            case "scrub":
+                self.seek(self.at + (SCRUB_S if way == "on" else -SCRUB_S))
+            case "frame":
+                self.step(1 if way == "on" else -1)
+            case "home":
+                self.seek(0.0)
+            case "end":
+                self.seek(self.length)
+            case "faster" | "slower":
+                self.faster(1 if what == "faster" else -1)
+            case "loop":
+                self.looping = not self.looping
+            case _:
+                pass
+
     def load(self, clips: Sequence[Sequence[float]], *, playing: bool = True) -> None:
         """Other clips, from their beginning: the times of their frames, each rising from 0."""
         self._clips, self.at, self.playing = list(clips), 0.0, playing

@@ -120,7 +120,7 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
             window.notice(str(error), "bad")
 
     def answer(service: str, success: bool, text: str) -> None:
-        session.answered({STOP: "stop", CLEAR: "clear"}.get(service, "calm"), success)
+        session.robot.answered({STOP: "stop", CLEAR: "clear"}.get(service, "calm"), success)
         window.notice(text, "plain" if success else "bad")
 
     def leave() -> None:

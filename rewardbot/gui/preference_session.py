@@ -7,7 +7,6 @@ shown, and the request is sent again and again.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,10 +30,11 @@ from rewardbot.feedback.people import Dispute
 from rewardbot.feedback.records import Undo
 from rewardbot.gui.level import Level
 from rewardbot.gui.metrics import Values, number
-from rewardbot.gui.playback import SCRUB_S, Playback
+from rewardbot.gui.playback import Playback
 from rewardbot.gui.preference_entry import REASONS, STOPPED, Interval, Order
-from rewardbot.gui.preference_outbox import RETRY_S, Outbox, Sent, Stored
+from rewardbot.gui.preference_outbox import Outbox, Sent, Stored
 from rewardbot.gui.preference_progress import Progress
+from rewardbot.gui.robot_requests import RobotRequests
 from rewardbot.gui.safety import Safety
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.types import Segment
@@ -72,7 +72,7 @@ class PreferenceSession:
         progress: of this sitting.
         status: what the desk told last.
         safety: what is known of it.
-        stopping: a Stop was asked for, and nobody has answered yet.
+        robot: what was asked of it.
         outbox: what is on its way to the disk.
         said, level, count: what has happened last, how much that matters, and how many such things there were.
     """
@@ -85,7 +85,7 @@ class PreferenceSession:
     ) -> None:
         self.annotator, self._clock, self._wall = annotator, clock, wall
         self.outbox = Outbox(annotator, send, clock)
-        self._asks = {"stop": stop, "clear": clear, "calm": calm}
+        self.robot = RobotRequests(stop, clear, calm, just_now, clock)
         self.safety = Safety(clock)
         self.question: Question | None = None
         self.upcoming: tuple[Question, ...] = ()
@@ -95,8 +95,6 @@ class PreferenceSession:
         self.dispute: Dispute | None = None
         self.last: Stored | None = None
         self.status: Values = {}
-        self.stopping, self._stop_again = False, math.inf
-        self._just_now, self._stopped_in = just_now, ""
         self.said, self.count = "", 0
         self.level: Level = "plain"
         self._open: tuple[Question, ...] = ()
@@ -130,11 +128,6 @@ class PreferenceSession:
     def typing(self) -> bool:
         """Whether the reason of an unsafe interval is asked for."""
         return self.interval is not None and self.interval.end is not None
-
-    @property
-    def robot(self) -> bool:
-        """Whether there is a robot to stop."""
-        return self._asks["stop"] is not None
 
     def silent(self) -> dict[str, float]:
         """Who has said nothing for too long, and for how long [s]."""
@@ -187,11 +180,6 @@ class PreferenceSession:
         """Somebody who is watched, or is from now on, has said something."""
         if watch or who in self._heard:
             self._heard[who] = self._clock()
-
-    def answered(self, what: str, done: bool) -> None:
-        """What came of asking for `stop`, `clear` or `calm`. A Stop that nobody has heard is asked for until somebody does."""
-        if what == "stop" and self.stopping:
-            self.stopping, self._stop_again = not done, self._clock() + RETRY_S
 
     def told(self, text: str, level: Level) -> None:
         """Something happened that a person should know."""
@@ -248,12 +236,9 @@ class PreferenceSession:
             case "why":
                 self.why = not self.why
             case "stop" | "clear" | "calm":
-                if what != "calm":
-                    self.stopping, self._stop_again = what == "stop", math.inf
                 self._ask(what)
-                self._label(what)
             case _:
-                self._play(what, number)
+                self.playback.act(what, number)
 
     def choose(self, place: int) -> None:
         """Marks are about the clip at that place from now on."""
@@ -294,9 +279,7 @@ class PreferenceSession:
         if self._ready:
             self.playback.tick(now - self._beat_at)
         self._beat_at = now
-        if self.stopping and now >= self._stop_again:
-            self._stop_again = math.inf
-            self._ask("stop")
+        self.robot.beat()
         self.outbox.beat()
 
     # Inside ------------------------------------------------------------------------------------------------------------------
@@ -404,39 +387,11 @@ class PreferenceSession:
             stored = self._stored[-1]
             self.outbox.post(Undo(stored.record), undone=stored)
 
-    def _play(self, what: str, number: str) -> None:
-        play = self.playback
-        match what, number:
-            case "play", _:
-                play.toggle()
-            case "scrub", way:
-                play.seek(play.at + (SCRUB_S if way == "on" else -SCRUB_S))
-            case "frame", way:
-                play.step(1 if way == "on" else -1)
-            case "home", _:
-                play.seek(0.0)
-            case "end", _:
-                play.seek(play.length)
-            case ("faster" | "slower"), _:
-                play.faster(1 if what == "faster" else -1)
-            case "loop", _:
-                play.looping = not play.looping
-            case _:
-                pass
-
     def _ask(self, what: str) -> None:
-        if (ask := self._asks[what]) is not None:
-            ask()
-        else:
-            self.stopping = False
+        if not self.robot.ask(what):
             self._say("There is no robot here: these are recordings.", "plain")
-
-    def _label(self, what: str) -> None:
-        """What the robot did before a Stop is unsafe, once until that is cleared or another episode runs."""
-        if what == "clear":
-            self._stopped_in = ""
-        elif what == "stop" and (did := self._just_now()) is not None and did.episode_id != self._stopped_in:
-            self._stopped_in, now = did.episode_id, self._wall()
+        if what == "stop" and (did := self.robot.unsafe()) is not None:
+            now = self._wall()
             self.outbox.post(UnsafeInterval(did, STOPPED, Given(self.annotator, "", now, now)))
 
     def _acknowledged(self, sent: Sent, record: int) -> None:

@@ -105,7 +105,7 @@ class PreferenceWidget(QWidget):
             if action not in BESIDE or action in self._beside:
                 place = self._bottom if action == "stop" else self._fixed
                 place.addWidget(self._button(text, row.shown, row.description, action))
-        self._estop.setVisible(bool(session.robot))
+        self._estop.setVisible(session.robot.there)
         self._beat.start(BEAT_MS)
         self._slow.start(REFRESH_MS)
         self.refresh()

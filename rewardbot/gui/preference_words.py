@@ -72,7 +72,7 @@ def badges(session: PreferenceSession) -> list[Text]:
     found: list[Text] = []
     if silent := session.silent():
         found.append((f"silent: {', '.join(f'{name} {lasting(seconds)}' for name, seconds in silent.items())}", "warning"))
-    if session.stopping and not session.safety.stopped:
+    if session.robot.stopping and not session.safety.stopped:
         found.append(("Stop is not confirmed yet", "bad"))
     if session.safety.stopped:
         found.append(("Stopped; Ctrl+R clears it", "bad"))

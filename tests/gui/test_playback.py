@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rewardbot.gui.playback import SPEEDS, Playback
+from rewardbot.gui.playback import SCRUB_S, SPEEDS, Playback
 
 LONG, SHORT = [0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.2]
 
@@ -76,3 +76,14 @@ def test_wherever_it_goes_there_is_a_frame(does: list[tuple[str, int]], gaps: li
         assert 0.0 <= playback.at <= playback.length and playback.speed in SPEEDS
         for number, clip in enumerate(clips):
             assert clip[playback.frame(number)] <= playback.at + 1e-5
+
+
+def test_keys(playback: Playback) -> None:
+    for key, at in (("end", 0.4), ("frame back", 0.3), ("frame on", 0.4), ("home", 0.0), ("scrub on", min(SCRUB_S, 0.4)),
+                    ("scrub back", 0.0), ("nothing", 0.0)):
+        what, _, way = key.partition(" ")
+        playback.act(what, way)
+        assert playback.at == pytest.approx(at), key
+    for key in ("loop", "faster", "faster", "slower", "play"):
+        playback.act(key)
+    assert (playback.looping, playback.speed, playback.playing) == (False, 2.0, True)

@@ -110,7 +110,7 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
 
     def runs() -> bool:
         states.publish(newest)
-        return window._session._just_now() is not None
+        return window._session.robot._just_now() is not None
 
     qtbot.waitUntil(runs, timeout=30_000)
     QTest.keyClick(window, Qt.Key.Key_Escape)

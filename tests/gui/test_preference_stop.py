@@ -25,16 +25,16 @@ def test_a_stop_that_nobody_heard_is_asked_for_until_somebody_does_or_it_is_clea
     sitting = Sitting(question("a"))
     sitting.press("stop")
     sitting.wait(10.0)
-    assert sitting.robot == ["stop"] and sitting.session.stopping, "no second one while the first is on its way"
+    assert sitting.robot == ["stop"] and sitting.session.robot.stopping, "no second one while the first is on its way"
     for asked in (2, 3):
-        sitting.session.answered("stop", False)
+        sitting.session.robot.answered("stop", False)
         sitting.wait(RETRY_S + 0.1)
         assert sitting.robot == ["stop"] * asked
-    sitting.session.answered("stop", True)
+    sitting.session.robot.answered("stop", True)
     sitting.wait(10.0)
-    assert sitting.robot == ["stop"] * 3 and not sitting.session.stopping
+    assert sitting.robot == ["stop"] * 3 and not sitting.session.robot.stopping
     sitting.press("stop", "clear")
-    sitting.session.answered("stop", False)
+    sitting.session.robot.answered("stop", False)
     sitting.wait(10.0)
     assert sitting.robot[3:] == ["stop", "clear"]
 

@@ -95,9 +95,9 @@ class Library:
         return read_episode(self._bag(id).path, self.contract, self.task, pixels=pixels)
 
     def forget(self, id: str, reason: str) -> None:
-        """Leaves out an episode that turned out to be of no use."""
-        self._warn(f"Episode {id} is left out: {reason}")
-        self._bags.pop(id, None)
+        """Leaves out an episode that turned out to be of no use; says so once."""
+        if self._bags.pop(id, None) is not None:
+            self._warn(f"Episode {id} is left out: {reason}")
 
     def _bag(self, id: str) -> Bag:
         if (bag := self._bags.get(id)) is None:

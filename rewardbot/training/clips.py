@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rewardbot.data.library import Library
 from rewardbot.data.replay import Batch
+from rewardbot.errors import DataError
 from rewardbot.types import Episode, Segment
 
 KEPT = 1000
@@ -35,6 +36,9 @@ class BagClips:
             DataError: its bag is missing, damaged or of another robot; the episode is shorter.
         """
         whole, rows = self._whole(segment.episode_id), slice(segment.start, segment.stop)
+        if segment.stop > len(whole.rows):
+            raise DataError(f"A clip of '{segment.episode_id}' holds steps {segment.start} to {segment.stop}, its bag has "
+                            f"{len(whole.rows)}.", next_step="Bring the whole bag back, or undo the answers about this clip.")
         return Batch(*(getattr(whole, name)[rows] for name in Batch.__dataclass_fields__))
 
     def _whole(self, id: str) -> Batch:

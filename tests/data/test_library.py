@@ -49,6 +49,9 @@ def test_what_is_left_out(tmp_path: Path, contract: RobotContract, make_episode:
     library.refresh()
     assert library.ids == ["a"] and len(said) == 2
     assert any("broken is left out" in line for line in said) and any("task 'push'" in line for line in said)
+    for _ in range(2):
+        library.forget("a", "of no use")
+    assert not library.ids and said[2:] == ["Episode a is left out: of no use"], "once"
     other = Library([tmp_path], "push", warn=said.append)
     other.refresh()
     assert other.ids == ["other"]

@@ -12,6 +12,7 @@ import torch
 
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
+from rewardbot.errors import DataError
 from rewardbot.feedback.asking import AskingConfig
 from rewardbot.feedback.feedback import Given, Query, Ranking, Skip
 from rewardbot.feedback.ledger import Ledger
@@ -76,6 +77,9 @@ def test_clips_are_the_steps_of_the_episode(library: Library) -> None:
     np.testing.assert_array_equal(clip.actions.numpy(), episode.applied[2:5])
     np.testing.assert_array_equal(clip.next_proprio.numpy(), episode.proprio[3:6])
     assert torch.equal(clip.next_features, features(episode)[3:6]) and clip.rows.tolist() == [2, 3, 4]
+    for start in (2, STEPS + 3):
+        with pytest.raises(DataError, match=f"to {STEPS + 5}, its bag has {STEPS}"):
+            BagClips(library, features).transitions(Segment("policy-3", start, STEPS + 5))
 
 
 def test_a_reward_of_what_counts_again_and_again_to_the_bit(library: Library, ledger: Ledger) -> None:

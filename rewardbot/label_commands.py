@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from rewardbot.config import setting, user_path
-from rewardbot.errors import ConfigError, DataError
+from rewardbot.errors import ConfigError, DataError, RewardbotError
 from rewardbot.gui.preference_options import LabelOptions
+
+if TYPE_CHECKING:
+    from rewardbot.feedback.asking import Asking
+    from rewardbot.feedback.teachers.base import Teacher
+    from rewardbot.training.choosing import Chooser
+    from rewardbot.training.questioner import Questioner
 
 LEDGER = "feedback.db"
 """Beside the bags, where no other ledger is named."""
@@ -62,11 +70,11 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
     from rewardbot.feedback.ledger import Ledger
     from rewardbot.feedback.schedule import Schedule
     from rewardbot.feedback.teachers.endpoint import EndpointConfig
+    from rewardbot.feedback.teachers.model import AUDIT
     from rewardbot.feedback.teachers.simulated import SimulatedConfig
     from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
     from rewardbot.training.choosing import REFIT, Chooser
     from rewardbot.training.questioner import Questioner
-    from rewardbot.training.view import bar
 
     say = Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print
     library = Library([place], warn=say)
@@ -79,29 +87,64 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
     who = TeacherConfig(options.teacher, options.annotator, SimulatedConfig(rationality=options.rationality),
                         EndpointConfig(options.url, options.model, options.goal))
     with Ledger(path) as ledger:
-        questioner = Questioner(library, ledger, make_teacher(who, ledger, library, options.seed), config, seed=options.seed, say=say)
-        chooser = Chooser(path, library, seed=options.seed)
-        told = ""
+        teacher = make_teacher(who, ledger, library, options.seed)
+        # What ends the command is told when it does.
+        questioner = Questioner(library, ledger, teacher, config, seed=options.seed,
+                                say=lambda text: None if _refusal(teacher) else say(text))
+        asking, chooser = questioner.asking, Chooser(path, library, seed=options.seed)
         try:
-            with bar(f"rewardbot label: {options.teacher}", "answers") as report:
-                while questioner.asking.answered < options.budget:
-                    questioner.look(progress=1.0, ask=False)
-                    if (reward := chooser.newer()) is not None:
-                        questioner.take_reward(reward)
-                    if not questioner.look(progress=1.0) and not questioner.asking.waiting:
-                        break
-                    if questioner.trouble != told and (told := questioner.trouble):  # nobody should wait without a word
-                        say(told)
-                    report(min(1.0, questioner.asking.answered / options.budget))
-                    time.sleep(POLL_S)
+            _until_enough(questioner, chooser, options, say, refusal=lambda: _refusal(teacher))
         finally:
             questioner.close()
             chooser.close()
-        asking = questioner.asking
+        audits = sum(query.id.endswith(AUDIT) for query in ledger.waiting())
     if not asking.answered and not asking.skipped:
         raise ConfigError("Nothing was answered.", next_step=questioner.trouble or "Look at what was said above.")
     if asking.trouble and asking.answered < options.budget:
         raise DataError(f"{path}: {asking.answered} answered, {asking.skipped} skipped, and no more can be asked: {asking.trouble}",
                         next_step="The same command goes on from there.")
-    more = "" if asking.answered >= options.budget else " There is nothing more to ask about."
+    more = _why_no_more(asking, options)
     print(f"{path}: {asking.answered} answered, {asking.skipped} skipped.{more} rewardbot ledger show {path}")
+    if audits:
+        print(f"{audits} of these questions wait for a person, too, to see how far the model can be relied on:\n"
+              f"  rewardbot label {place} --ledger {path} --budget 0")
+
+
+def _until_enough(
+    questioner: Questioner, chooser: Chooser, options: LabelBagsOptions, say: Callable[[str], object], *,
+    refusal: Callable[[], RewardbotError | None],
+) -> None:
+    from rewardbot.training.view import bar
+
+    asking, told = questioner.asking, ""
+    with bar(f"rewardbot label: {options.teacher}", "answers") as report:
+        while asking.answered < options.budget:
+            questioner.look(progress=1.0, ask=False)
+            if error := refusal():
+                raise error
+            if (reward := chooser.newer()) is not None:
+                questioner.take_reward(reward)
+            asked = questioner.look(progress=1.0)
+            words = re.sub(r"\d+", "", questioner.trouble)  # how often and how long is nothing new
+            if told != words and questioner.trouble != asking.trouble:  # which has told it
+                say(questioner.trouble)
+            told = words
+            if not asked and not asking.waiting:
+                break
+            report(min(1.0, asking.answered / options.budget))
+            time.sleep(POLL_S)
+
+
+def _refusal(teacher: Teacher) -> RewardbotError | None:
+    from rewardbot.feedback.teachers.model import Model
+
+    return teacher.refused if isinstance(teacher, Model) else None
+
+
+def _why_no_more(asking: Asking, options: LabelBagsOptions) -> str:
+    if asking.answered >= options.budget:
+        return ""
+    if asking.answered + asking.skipped < 2 * options.budget:
+        return " There is nothing more to ask about."
+    unsure = " What a model says of a pair counts if it says the same with the sides swapped." if options.teacher == "model" else ""
+    return f" So many were skipped that no more is asked.{unsure}"

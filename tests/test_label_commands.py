@@ -37,13 +37,16 @@ def bags(recorded: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model() -> Iterator[str]:
-    """An endpoint that is busy at first, and then always says left."""
+    """An endpoint that is busy at first, and then always says left; of the model `broken` it says nothing at all."""
     asked: list[dict[str, object]] = []
     busy: list[bool] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if question["model"] == "broken":
+                self.send_error(404, "no such model")
+                return
             if not busy:
                 busy.append(True)
                 self.send_error(503)
@@ -92,9 +95,29 @@ def test_it_goes_on_where_it_was_and_stops_when_there_is_nothing_left_to_ask(bag
 def test_a_model_that_favours_a_side_answers_nothing(bags: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["label", str(bags), "--teacher", "model", "--url", model, "--budget", "2", "--annotator", "small"])
     said = capsys.readouterr()
-    assert "0 answered, 3 skipped" in said.out and "chat/completions answers 503" in said.err and "is asked again" in said.err
+    assert "0 answered, 3 skipped. There is nothing more" in said.out
+    assert "chat/completions answers 503" in said.err and "is asked again" in said.err
     with Ledger(bags / "feedback.db", read_only=True) as ledger:
         assert {one.given.annotator for one in ledger.history().responses.values()} == {"small"}
+
+
+def test_who_always_skips_ends_it_and_who_favours_a_side_is_named(
+    bags: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.run(["label", str(bags), "--teacher", "model", "--url", model, "--budget", "6", "--steps", "3"])
+    said = capsys.readouterr()
+    assert "0 answered, 12 skipped. So many were skipped that no more is asked. What a model says of a pair counts" in said.out
+    assert said.err.count("chose the left clip of") == 1 and "It favours a side" in said.err
+
+
+def test_a_model_that_will_never_answer_ends_it_with_what_it_said(
+    bags: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(RewardbotError, match=r"404 no such model(.|\n)*Check the address, the model 'broken'") as caught:
+        cli.run(["label", str(bags), "--teacher", "model", "--url", model, "--model", "broken", "--budget", "2"])
+    assert caught.value.exit_code == 2 and "404" not in capsys.readouterr().err, "it is said once, at the end"
+    cli.run(["label", str(bags), "--teacher", "model", "--url", model, "--budget", "2"])
+    assert "0 answered, 3 skipped" in capsys.readouterr().out, "the questions waited"
 
 
 def test_a_bag_that_cannot_be_judged_costs_its_questions_only(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from rewardbot.errors import DataError
 from rewardbot.feedback.annotators import Annotators, Judgement, judgements
 from rewardbot.feedback.asking import Asking, AskingConfig, Judged
 from rewardbot.feedback.desk import Desk
+from rewardbot.feedback.feedback import Query
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.people import People, people
+from rewardbot.feedback.records import LedgerError
 from rewardbot.feedback.teachers.base import Teacher
 from rewardbot.feedback.teachers.model import Model
 from rewardbot.rewards.base import Context
@@ -61,6 +64,7 @@ class Questioner:
         self._ledger, self._teacher, self._go_on = ledger, teacher, go_on
         self._strips: dict[Segment, tuple[float, ...]] = {}
         self._judged: dict[Segment, tuple[float, ...]] = {}
+        self._audits: list[Query] = []
         self._eye, self.clips = "", BagClips(library, _blind)
         self.library.refresh()
         self.asking = Asking(ledger, teacher, config, seed=seed, say=say)
@@ -92,8 +96,12 @@ class Questioner:
         """
         self.library.refresh()
         self.asking.poll()
-        if isinstance(self._teacher, Model) and (audits := self._teacher.audits()):
-            self._ledger.ask(*audits)
+        if isinstance(self._teacher, Model):
+            self._audits += self._teacher.audits()
+            with suppress(LedgerError):  # which `asking` tells of; they wait
+                known = self._ledger.history().queries  # an answer that was undone and given again has its audit
+                self._ledger.ask(*(query for query in self._audits if query.id not in known))
+                self._audits = []
         asked = self._ask(progress, minutes) if ask else 0
         self._know_people()
         return asked

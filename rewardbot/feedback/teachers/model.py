@@ -44,7 +44,7 @@ class ModelConfig:
     audit: float = setting(0.05, "share of its answers that a person is asked about too", min=0.0, max=1.0)
     pause_s: float = setting(1.0, "pause after a failure, doubled after each further one [s]", min=0.0)
     longest_pause_s: float = setting(60.0, "longest pause [s]", min=0.0)
-    bias_after: int = setting(20, "pairs after which a labeller may be called biased", min=1)
+    bias_after: int = setting(10, "pairs after which a labeller may be called biased", min=1)
     bias: float = setting(0.5, "share of pairs, both ways on the same side, that calls it so; a coin has a quarter", min=0.0, max=1.0)
 
 
@@ -58,6 +58,9 @@ class Model:
         config: see `ModelConfig`.
         seed: of the sample for a person.
         clock: tells the time [s since 1970].
+
+    Attributes:
+        refused: why there will be no answers any more; None as long as there may be some.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class Model:
         self._audits: list[Query] = []
         self._sides: Counter[str] = Counter()
         self._failure = ""
-        self._refused: RewardbotError | None = None
+        self.refused: LabellerRefused | None = None
         self._closed = threading.Event()
         self._worker = threading.Thread(target=self._work, name=f"labeller {name}", daemon=True)
         self._worker.start()
@@ -111,8 +114,8 @@ class Model:
             found.append(response)
             if isinstance(response, Ranking) and random.Random(f"{self._seed} {query.id}").random() < self._config.audit:
                 self._audits.append(replace(query, id=query.id + AUDIT, strategy="audit", predicted=(), to=""))
-        if self._refused and not found:
-            raise self._refused
+        if self.refused and not found:
+            raise self.refused
         return found
 
     def audits(self) -> list[Query]:
@@ -132,7 +135,7 @@ class Model:
             try:
                 side = self._both_ways(query)
             except LabellerRefused as error:
-                self._refused = error
+                self.refused = error
                 return
             except Exception as error:  # whatever a callable of the user's raises
                 said = str(error) if isinstance(error, RewardbotError) else f"{type(error).__name__}: {error}"

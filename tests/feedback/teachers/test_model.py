@@ -78,12 +78,12 @@ def test_what_differs_is_skipped(says: tuple[Side, Side], kind: type) -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_labeller_that_always_chooses_one_side_says_nothing_and_is_found_out(side: Side) -> None:
     with model(lambda left, right: side) as teacher:
-        for number in range(20):
+        for number in range(10):
             assert not teacher.trouble
             teacher.ask(pair(number))
             (answer,) = answers(teacher, 1)
             assert isinstance(answer, Skip)
-        assert f"chose the {side} clip of 20 of 20 pairs both ways round" in teacher.trouble
+        assert f"chose the {side} clip of 10 of 10 pairs both ways round" in teacher.trouble
 
 
 def test_a_labeller_that_leans_to_a_side_only_where_it_is_unsure_is_not_called_biased() -> None:
@@ -124,8 +124,9 @@ def test_a_mistake_in_a_callable_is_named() -> None:
 def test_a_labeller_that_refuses_ends_with_a_clear_error() -> None:
     with model(lambda left, right: "both") as teacher:  # type: ignore[arg-type,return-value]
         teacher.ask(pair(0))
-        with pytest.raises(LabellerRefused, match=r"says 'both'(.|\n)*left, right, equal, skip"):
+        with pytest.raises(LabellerRefused, match=r"says 'both'(.|\n)*left, right, equal, skip") as caught:
             answers(teacher, 1)
+        assert teacher.refused is caught.value
 
 
 def test_neither_asking_nor_polling_nor_closing_waits_for_it() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import math
+import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
@@ -23,6 +24,7 @@ from rewardbot.feedback import export as forms
 from rewardbot.feedback.feedback import Rating, Skip
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
+from rewardbot.feedback.teachers.model import agreement as audited
 from rewardbot.training.files import write_atomic
 
 FORMS = {".csv": forms.comma_separated, ".jsonl": forms.json_lines}
@@ -89,12 +91,21 @@ def people(places: Namespace, options: PeopleOptions) -> None:
     given = annotators.judgements(history)
     again = annotators.consistency(given)
     listed = tables.table(path, "annotator", "#comparisons", "#rationality", "#error", "#leans left", "#the same again", "#weight")
-    for one in annotators.Annotators(given).people.values():
+    known, alone = annotators.Annotators(given).people, annotators.alone(given)
+    for one in known.values():
         same, of = again.get(one.name, (0, 0))
-        listed.add_row(escape(one.name), f"{one.judgements:g}", f"{one.rationality:.2f}", f"{one.error:.0%}", f"{one.bias:+.2f}",
-                       f"{same} of {of}" if of else "-", f"{one.weight:.2f}")
+        estimated = [f"{one.rationality:.2f}", f"{one.error:.0%}", f"{one.weight:.2f}"]
+        rationality, error, weight = ["-"] * 3 if one.name in alone else estimated
+        listed.add_row(escape(one.name), f"{one.judgements:g}", rationality, error, f"{one.bias:+.2f}",
+                       f"{same} of {of}" if of else "-", weight)
     console = tables.console()
     console.print(listed)
+    if not alone.isdisjoint(known):
+        console.print("-: nobody else judged the same clips. rewardbot reward card says how far somebody can be relied on by what a "
+                      "reward holds of them.")
+    agreed, asked = audited(history.queries, history.responses)
+    if asked:
+        console.print(f"Of a model's answers, {asked} were put to a person, who said the same of {agreed}")
     ratings = [answer for answer in history.active().values() if isinstance(answer, Rating)]
     for alpha, of in ((annotators.agreement(given), "comparisons"), (annotators.rating_agreement(ratings), "ratings")):
         said = "not defined (nothing was judged twice, or all alike)" if math.isnan(alpha) else f"{alpha:.2f}"
@@ -129,11 +140,23 @@ def verify(places: Namespace, options: NoOptions) -> None:
 
 def undo(places: Namespace, options: ByOptions) -> None:
     """`rewardbot ledger undo LEDGER ANSWER`."""
-    if not places.answer.isdecimal():
-        raise ConfigError(f"ANSWER is '{places.answer}'.", valid="The number of an answer, see `rewardbot ledger show`.")
+    answer = _number(places.answer)
     with _existing(places.ledger) as ledger:
-        ledger.undo(int(places.answer), _who(options))
+        ledger.undo(answer, _who(options))
         print(f"Answer {places.answer} counts no more; {len(ledger.active())} do.")
+
+
+def amend(places: Namespace, options: NoOptions) -> None:
+    """`rewardbot ledger amend LEDGER ANSWER SAID`."""
+    answer = _number(places.answer)
+    with _existing(places.ledger) as ledger:
+        history = ledger.history()
+        before = history.counting(answer)
+        query = history.queries.get(before.given.query)
+        response = forms.from_words(places.said, before, query)
+        ledger.amend(answer, replace(response, given=replace(before.given, answered=time.time())))
+        print(f"Answer {answer} of {before.given.annotator}'s says '{forms.in_words(response, query)}' now; it said "
+              f"'{forms.in_words(before, query)}'.")
 
 
 def withdraw(places: Namespace, options: ByOptions) -> None:
@@ -152,9 +175,18 @@ ACTIONS = {
                      (_LEDGER, ("out", None, "file to write, .csv or .jsonl"))),
     "verify": Action("read everything, and say what is damaged", verify, (_LEDGER,)),
     "undo": Action("let an answer count no more", undo, (_LEDGER, ("answer", None, "its number, see show")), ByOptions),
+    "amend": Action("let an answer of somebody's say something else, in their name", amend,
+                    (_LEDGER, ("answer", None, "its number, see show"),
+                     ("said", None, "what it says from now on, in the words of show: left, 'unsafe 3-8: too fast', ..."))),
     "withdraw": Action("let no answer of an annotator count any more", withdraw,
                        (_LEDGER, ("annotator", None, "name of the annotator")), ByOptions),
 }
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(f"ANSWER is '{text}'.", valid="The number of an answer, see `rewardbot ledger show`.")
+    return int(text)
 
 
 def _existing(text: str) -> Ledger:

@@ -10,6 +10,7 @@ from rewardbot import cli, ledger_commands
 from rewardbot.errors import RewardbotError
 from rewardbot.feedback.feedback import Given, Query, UnsafeInterval, answer_pair
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.teachers.model import AUDIT
 from rewardbot.types import Segment
 
 CLIPS = (Segment("e1", 0, 25), Segment("e2", 5, 30))
@@ -74,6 +75,43 @@ def test_undo_and_withdraw(ledger: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert undone.annotator == "chief" and withdrawn.annotator, "it is known who did it"
 
 
+def test_amend(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["ledger", "amend", "l.db", "5", "right"])  # which was skipped
+    cli.run(["ledger", "amend", "l.db", "7", "unsafe 0-4: [red]much too fast[/]"])
+    said = capsys.readouterr().out
+    assert "Answer 5 of anna's says 'right' now; it said 'skip'." in said and "much too fast[/]' now" in said
+    with Ledger(ledger, read_only=True) as found:
+        history = found.history()
+        assert answers(ledger) == [4, 5, 6, 7] and len(found.records()) == 9, "what was said before stays on record"
+    assert history.responses[5] == answer_pair(history.queries["q1"], "right", history.responses[5].given)
+    assert history.responses[5].given.answered > 1e9, "when it was amended"
+
+
+def test_who_judges_alone_is_not_estimated(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Ledger(ledger) as made:
+        for number in range(6):
+            query = Query(f"own{number}", "pair", (Segment("e3", number, 25), Segment("e4", number, 30)), (0, 1))
+            made.ask(query)
+            made.answer(answer_pair(query, "left", Given("carl", query.id)))
+    cli.run(["ledger", "people", "l.db"])
+    said = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│") if cell.strip()] for line in said.splitlines()]
+    people = {row[0]: row[1:] for row in rows if len(row) == 7}
+    carl = people["carl"]
+    assert (carl[0], carl[1], carl[2], carl[5]) == ("6", "-", "-", "-") and float(carl[3]) > 1.0, "that they press one key is known"
+    assert "-" not in people["anna"][1:3] and "nobody else judged the same clips" in said
+
+
+def test_a_persons_look_at_a_models_answers(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Ledger(ledger) as made:
+        for name, side in (("q2" + AUDIT, "right"), ("q0" + AUDIT, "right")):
+            query = Query(name, "pair", CLIPS, (0, 1))
+            made.ask(query)
+            made.answer(answer_pair(query, side, Given("chief", query.id)))  # type: ignore[arg-type]
+    cli.run(["ledger", "people", "l.db"])
+    assert "Of a model's answers, 2 were put to a person, who said the same of 1" in capsys.readouterr().out
+
+
 def test_export_and_verify(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run(["ledger", "export", "l.db", "out.jsonl"])
     cli.run(["ledger", "export", "l.db", "out.csv"])
@@ -91,6 +129,9 @@ def test_export_and_verify(ledger: Path, capsys: pytest.CaptureFixture[str]) -> 
     (["export", "l.db", "out.xlsx"], r"OUT is 'out.xlsx'(.|\n)*\.csv or \.jsonl"),
     (["export", "l.db", "/proc/out.csv"], r"Cannot write /proc"),
     (["undo", "l.db", "four"], r"ANSWER is 'four'"),
+    (["amend", "l.db", "four", "left"], r"ANSWER is 'four'"),
+    (["amend", "l.db", "1", "left"], r"no answer 1 that counts"),
+    (["amend", "l.db", "4", "up"], r"'up' is no answer(.|\n)*left, right, equal or skip"),
     (["undo", "l.db", "1"], r"no answer 1 that counts"),
     (["withdraw", "l.db", "bne"], r"named 'bne'(.|\n)*Did you mean 'ben'"),
 ])

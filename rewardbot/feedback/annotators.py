@@ -297,6 +297,14 @@ def consistency(given: Sequence[Judgement]) -> Mapping[str, tuple[int, int]]:
     return {name: counts for name, counts in found.items() if counts[1]}
 
 
+def alone(given: Sequence[Judgement]) -> set[str]:
+    """Annotators with whom nobody shares two clips that they judged: without a reward, next to nothing is known of them."""
+    who: dict[tuple[Segment, Segment], set[str]] = defaultdict(set)
+    for one in given:
+        who[one.clips].add(one.annotator)
+    return {one.annotator for one in given}.difference(*(names for names in who.values() if len(names) > 1))
+
+
 def conflicts(given: Sequence[Judgement]) -> list[Conflict]:
     """Clips that were answered both ways, those with the most answers first."""
     sides: dict[tuple[Segment, Segment], dict[float, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))

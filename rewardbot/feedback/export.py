@@ -5,9 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
-from rewardbot.feedback.feedback import Query, Ranking, Rating, Response, Skip, SuccessMark, side_of
+from rewardbot.errors import DataError
+from rewardbot.feedback.feedback import (
+    LEVELS,
+    Kind,
+    Query,
+    Ranking,
+    Rating,
+    Response,
+    Side,
+    Skip,
+    SuccessMark,
+    UnsafeInterval,
+    answer_pair,
+    side_of,
+)
 from rewardbot.feedback.records import Amend, History, Record, dump
 from rewardbot.types import Segment
 
@@ -15,6 +31,16 @@ COLUMNS = ("answer", "counts", "query", "kind", "strategy", "reward_version", "a
            "clips", "order", "predicted")
 """Of the CSV: id of the answer; whether it still counts; what was asked, see `Query`; who, when [s since 1970] and how long [s];
 what they say in the end; `episode:start-stop` of each clip; which of them was at each place; what the reward had expected."""
+
+_WORDS: Mapping[Kind, str] = {
+    "pair": "(left|right|equal)", "ranking": r"\d+( \d+)+", "rating": r"(\d)", "mark": r"(success|failure) at (\d{1,9})",
+    "interval": r"unsafe (\d{1,9})-(\d{1,9}): (.+)"}
+_VALID: Mapping[Kind, str] = {
+    "pair": "left, right, equal or skip.",
+    "ranking": "The rank of each clip in the order of show, 0 the best, such as '0 2 1', or skip.",
+    "rating": f"{LEVELS[0]} (worst) to {LEVELS[-1]} (best), or skip.", "mark": "'success at STEP' or 'failure at STEP', or skip.",
+    "interval": "'unsafe START-STOP: WHY', or skip."}
+_KINDS: Mapping[type, Kind] = {Ranking: "ranking", Rating: "rating", SuccessMark: "mark", UnsafeInterval: "interval"}
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -56,6 +82,32 @@ def in_words(response: Response, query: Query | None = None) -> str:
     if isinstance(response, SuccessMark):
         return f"{'success' if response.success else 'failure'} at {response.step}"
     return f"unsafe {response.segment.start}-{response.segment.stop}: {response.reason}"
+
+
+def from_words(said: str, before: Response, query: Query | None = None) -> Response:
+    """The inverse of `in_words`: what an answer says if it says `said` instead of what it said `before`.
+
+    Raises:
+        DataError: that is no answer to what was asked.
+    """
+    given, shown = before.given, about(before, query)
+    kind: Kind = query.kind if query is not None else _KINDS[type(before)]
+    if said == "skip" and query is not None:
+        return Skip(given)
+    found = re.fullmatch(_WORDS[kind], said, re.DOTALL)
+    if found is None:
+        raise DataError(f"'{said[:80]}' is no answer to a question of kind {kind}.", valid=_VALID[kind])
+    values = found.groups()
+    if kind == "pair" and query is not None:
+        side: Side = next(side for side in get_args(Side) if side == said)
+        return answer_pair(query, side, given)
+    if kind == "rating":
+        return Rating(shown[0], int(values[0]), given)
+    if kind == "mark":
+        return SuccessMark(shown[0].episode_id, int(values[1]), values[0] == "success", given)
+    if kind == "interval":
+        return UnsafeInterval(Segment(shown[0].episode_id, int(values[0]), int(values[1])), values[2], given)
+    return Ranking(shown, tuple(map(int, said.split())), given)
 
 
 def clips(segments: Sequence[Segment]) -> str:

@@ -173,9 +173,9 @@ class History:
         if not annotator:
             raise LedgerError("Nobody is named who says so.", valid="The name of an annotator.")
         if isinstance(entry, Undo):
-            self._counting(entry.answer)
+            self.counting(entry.answer)
         elif isinstance(entry, Amend):
-            before, after = self._counting(entry.answer).given, entry.response.given
+            before, after = self.counting(entry.answer).given, entry.response.given
             if (after.annotator, after.query) != (before.annotator, before.query):
                 raise LedgerError(f"Answer {entry.answer} is {before.annotator}'s to query '{before.query}', its amendment is "
                                   f"{after.annotator}'s to query '{after.query}'.", next_step="Undo it, and give a new answer.")
@@ -223,7 +223,12 @@ class History:
         given = self.responses.pop(id).given
         self._answers.pop((given.query, given.annotator), None)
 
-    def _counting(self, id: int) -> Response:
+    def counting(self, id: int) -> Response:
+        """The answer with this id.
+
+        Raises:
+            LedgerError: none that counts has it.
+        """
         if id not in self.responses:
             raise LedgerError(f"There is no answer {id} that counts.", next_step="rewardbot ledger show lists those that do.")
         return self.responses[id]

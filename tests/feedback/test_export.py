@@ -7,10 +7,23 @@ import io
 import json
 from pathlib import Path
 
-from rewardbot.feedback.export import COLUMNS, comma_separated, json_lines
-from rewardbot.feedback.feedback import Given, Query, Ranking, Rating, Skip, SuccessMark, UnsafeInterval, answer_pair
+import pytest
+
+from rewardbot.errors import DataError
+from rewardbot.feedback.export import COLUMNS, comma_separated, from_words, in_words, json_lines
+from rewardbot.feedback.feedback import (
+    Given,
+    Kind,
+    Query,
+    Ranking,
+    Rating,
+    Skip,
+    SuccessMark,
+    UnsafeInterval,
+    answer_pair,
+)
 from rewardbot.feedback.ledger import Ledger
-from rewardbot.feedback.records import Record, parse
+from rewardbot.feedback.records import History, Record, parse
 from rewardbot.types import Segment
 
 A, B, C = Segment("a", 0, 10), Segment("b", 5, 12), Segment("c", 2, 9)
@@ -54,6 +67,27 @@ def test_a_line_of_csv_per_answer(tmp_path: Path) -> None:
         ("1 0 1", "yes", "a:0-10 b:5-12 c:2-9"), ("2", "no", "c:2-9"), ("skip", "yes", "c:2-9"), ("failure at 4", "yes", "c:4-5"),
         ('unsafe 2-9: too "fast",\nlook', "yes", "c:2-9")]
     assert rows[3]["annotator"] == "'=1+1", "a spreadsheet must not calculate it"
+
+
+def test_words_are_read_back(tmp_path: Path) -> None:
+    history = History(records(tmp_path))
+    for response in history.responses.values():
+        query = history.queries.get(response.given.query)
+        assert from_words(in_words(response, query), response, query) == response
+    skipped = next(one for one in history.responses.values() if isinstance(one, Skip))
+    assert from_words("7", skipped, history.queries["s"]) == Rating(C, 7, skipped.given)
+
+
+@pytest.mark.parametrize(("kind", "said", "valid"), [
+    ("pair", "lefft", "left, right, equal or skip"), ("pair", "0 1", "left, right"), ("ranking", "left", "rank of each clip"),
+    ("ranking", "0 1", "One for each clip"), ("rating", "8", "1 .worst. to 7 .best."), ("rating", "good", "1 .worst. to 7 .best."),
+    ("mark", "success", "success at STEP"), ("interval", "unsafe 3-1: why", "0 <= start < stop"),
+    ("interval", "too fast", "START-STOP")])
+def test_words_that_are_no_answer(kind: Kind, said: str, valid: str) -> None:
+    clips = {"pair": (A, B), "ranking": (A, B, C)}.get(kind, (A,))
+    query = Query("q", kind, clips, tuple(range(len(clips))))
+    with pytest.raises(DataError, match=valid):
+        from_words(said, Skip(by("anna", "q")), query)
 
 
 def test_an_empty_ledger(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ import time
 from pathlib import Path
 
 from rewardbot.data.episodes import list_episodes, read_header
-from rewardbot.errors import DataError
+from rewardbot.errors import DataError, RewardbotError
 from rewardbot.types import EpisodeInfo
 
 LOOK_EVERY_S = 0.2
+
+MOST_REFUSED = 6
+"""Episodes in a row that could not be recorded after which recording gives up."""
 
 
 class Bags:
@@ -56,3 +59,27 @@ class Bags:
                     self._known[path.name] = read_header(path).info
             self._looked_at = time.monotonic()
         return self._known
+
+
+class Refusals:
+    """Notices that one episode after another is refused by the recorder, as on a disk that is nearly full."""
+
+    def __init__(self) -> None:
+        self._kept, self._before = -1, 0.0
+
+    def look(self, kept: int, refused: float, reason: str) -> None:
+        """To be called whenever these may have changed.
+
+        Args:
+            kept: bags that are there.
+            refused: episodes that the present recorder could not record.
+            reason: of the last one.
+
+        Raises:
+            RewardbotError: the last `MOST_REFUSED` were all refused.
+        """
+        if kept != self._kept or refused < self._before:  # a recorder that was started again counts from 0
+            self._kept, self._before = kept, refused
+        if refused - self._before >= MOST_REFUSED:
+            raise RewardbotError(f"None of the last {MOST_REFUSED} episodes could be recorded. {reason.rstrip('.')}.", next_step=(
+                "Mend that: free some space or take a --run-dir on another disk; on a machine that is too busy end other programs."))

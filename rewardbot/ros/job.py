@@ -22,7 +22,7 @@ from rewardbot.errors import RewardbotError, RobotError
 from rewardbot.robots.hand import HESITATION, NOISE
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream
-from rewardbot.ros.bags import Bags
+from rewardbot.ros.bags import Bags, Refusals
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
@@ -239,7 +239,7 @@ class _Job:
         have = bags.successes if shown else bags.count
         self._progress.begin(self._progress.phases[0])
         begun = len(node.scores.scores)
-        last_end = time.monotonic()
+        refusals, last_end = Refusals(), time.monotonic()
         known = 0
 
         def ended() -> list[EpisodeInfo]:
@@ -269,6 +269,8 @@ class _Job:
 
         def done() -> bool:
             self._share(have() / wanted, f"{have()} of {wanted}")
+            refused = node.value("recorder_node", "episodes_rejected") or 0.0
+            refusals.look(bags.count(), refused, node.text("recorder_node", "last_rejection"))
             return have() >= wanted and settled()
 
         if have() < wanted:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from rewardbot.data.episodes import write_episode
+from rewardbot.errors import RewardbotError
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.ros import bags
-from rewardbot.ros.bags import Bags
+from rewardbot.ros.bags import MOST_REFUSED, Bags, Refusals
 from rewardbot.types import Episode, EpisodeInfo
 
 CONTRACT = RobotContract(cameras={"front": CameraContract(16, 16)})
@@ -39,3 +40,14 @@ def test_one_that_was_rejected_is_dealt_with_and_its_start_state_is_used_up(tmp_
     (tmp_path / "e3").rename(tmp_path / "e3.rejected")
     found = Bags(tmp_path)
     assert (found.count(), found.dealt_with("e3"), found.seeds()) == (0, True, [3])
+
+
+def test_recording_gives_up_when_one_after_another_is_refused() -> None:
+    refusals = Refusals()
+    for number in range(3 * MOST_REFUSED):
+        refusals.look(number // 3, number, "a message was lost")  # every third is kept
+    for _ in range(3 * MOST_REFUSED):
+        refusals.look(MOST_REFUSED, 0, "")  # the recorder was started again, and nothing has come yet
+    refusals.look(MOST_REFUSED, MOST_REFUSED - 1, "e9: the disk is full")
+    with pytest.raises(RewardbotError, match=r"last 6 episodes could be recorded\. e9: the disk is full\.\n(.|\n)*--run-dir"):
+        refusals.look(MOST_REFUSED, MOST_REFUSED, "e9: the disk is full")

@@ -19,9 +19,10 @@ from rewardbot.config import from_mapping
 from rewardbot.data.demonstrations import read_demonstrations
 from rewardbot.data.episodes import PLAY, list_episodes, read_episode
 from rewardbot.data.success_images import SUCCESS_IMAGES, write_success_images
-from rewardbot.errors import ConfigError, RobotError
+from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.ros import job as job_module
 from rewardbot.ros.graph import NodeStart, load_graph, resolve
 from rewardbot.ros.job import DemoOptions, run_demo
 from rewardbot.ros.job_node import JobNode
@@ -116,6 +117,19 @@ def test_a_wrong_setting_of_the_learner_ends_the_job_in_its_words(domain: int, o
     Path(options.config).write_text("/**:\n  ros__parameters:\n    rlpd: {bach: 3}\n")
     with pytest.raises(NodeDied, match=r"Did you mean 'rlpd\.batch'\?"):
         run_demo(options, tmp_path, live=False)
+
+
+def test_a_disk_that_is_nearly_full_ends_the_job_in_the_words_of_the_recorder(
+    domain: int, options: DemoOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(*arguments: Any) -> list[NodeStart]:
+        return [replace(start, parameters={**start.parameters, "least_free_gb": 1e9} if start.name == "recorder_node"
+                        else start.parameters) for start in resolve(*arguments)]
+
+    monkeypatch.setattr(job_module, "resolve", greedy)
+    with pytest.raises(RewardbotError, match=r"recorded\. demonstration-.*: the disk is nearly full: (.|\n)*free some space"):
+        run_demo(options, tmp_path, live=False)
+    assert list_episodes(tmp_path / "demonstrations") == []
 
 
 # What the nodes really do with topics, against what the graph says.

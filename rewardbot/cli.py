@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -23,6 +23,7 @@ from rewardbot.config import user_path
 from rewardbot.doctor.finding import DoctorOptions
 from rewardbot.errors import RewardbotError, unknown_name
 from rewardbot.training.bench import BenchOptions
+from rewardbot.training.combinations import knows_no_cameras
 from rewardbot.training.options import EvalOptions, ImageOptions, JobOptions, LabelOptions
 from rewardbot.training.run import LATEST
 from rewardbot.training.state_options import StateOptions, is_state_run
@@ -50,10 +51,12 @@ def _demo(parser: Parser, argv: Sequence[str]) -> None:
 def _train(parser: Parser, argv: Sequence[str]) -> None:
     peek = Parser(add_help=False, allow_abbrev=False)
     peek.add_argument("--resume", nargs="?", const="")
-    peek.add_argument("--run-dir")
+    for option in ("--run-dir", "--task", "--reward", "--policy", "--demos"):
+        peek.add_argument(option, default="")
     seen = vars(peek.parse_known_args(list(argv))[0])
     again = seen["resume"] is not None and (seen["resume"] or f"{seen['run_dir'] or JobOptions.run_dir}/{LATEST}")
     named = any(argument.partition("=")[0] in ("--env", "--state") for argument in argv)
+    named = named or (bool(seen["task"] or seen["demos"]) and knows_no_cameras(seen["reward"], seen["policy"]))
     if named or (again and is_state_run(user_path(again))):
         _train_from_states(parser, argv)
         return
@@ -69,6 +72,9 @@ def _train_from_states(parser: Parser, argv: Sequence[str]) -> None:
     options, rest = parse(parser, StateOptions, argv)
     given = {name: getattr(options, name) for name in vars(rest) if hasattr(options, name)}
     resume = None if rest.resume is None else rest.resume or f"{options.run_dir}/{LATEST}"
+    if options.task and not options.env and "state" not in given:
+        options = replace(options, state=True)
+        print(f"{options.task} from the arm's true state: over cameras {options.reward} and {options.policy} do not go together.")
     commands.train_from_states(options, given, resume)
 
 

@@ -26,8 +26,8 @@ _CALLED: dict[Kind, str] = {
     "exchange": "format"}
 # What several algorithms of a folder share is no algorithm.
 _SHARED = {
-    "__init__", "base", "comparisons", "demonstrations", "deployed_preference", "discriminator", "image_classifier", "mdp",
-    "partition", "plackett_luce"}
+    "__init__", "base", "comparisons", "demonstrations", "deployed_preference", "discriminator", "goal_states", "image_classifier",
+    "mdp", "partition", "plackett_luce"}
 
 
 _CITATION = re.compile(r"((?:[A-Z][\w'-]+(?:, | and ))*[A-Z][\w'-]+(?: et al\.)?) \(?((?:19|20)\d\d)\b")

@@ -16,11 +16,12 @@ _log = logging.getLogger(__name__)
 
 
 def read_demonstrations(
-    folder: Path, contract: RobotContract, task: str, progress: Callable[[float], None] = lambda share: None
+    folder: Path, contract: RobotContract, task: str, progress: Callable[[float], None] = lambda share: None, *, pixels: bool = True
 ) -> list[Episode]:
     """The successful demonstrations of `task` in `folder`, by name. Episodes from other sources are left out.
 
     A demonstration that the operator did not call a success is skipped with a warning. `progress` is told the share before each.
+    Without `pixels` their images are left out.
 
     Raises:
         DataError: no such folder, no successful demonstration, or a demonstration that `read_episode` refuses.
@@ -39,7 +40,7 @@ def read_demonstrations(
             skipped.append(f"{path.name} ({verdict})")
             _log.warning("Demonstration %s is skipped: %s.", path, verdict)
             continue
-        demonstrations.append(read_episode(path, contract, task))
+        demonstrations.append(read_episode(path, contract, task, pixels=pixels))
     if not demonstrations:
         raise DataError(f"{folder} holds no successful demonstration of '{task}'.",
                         valid=f"Skipped: {', '.join(skipped)}." if skipped else "It holds no demonstrations at all.",

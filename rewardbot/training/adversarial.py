@@ -2,6 +2,7 @@
 
     gail, airl   a discriminator of the expert's steps and the policy's, whose logit is the reward
     gcl          a reward network, normalised by what the policy does
+    vice         a classifier of the states at which the expert ends, and of those that the policy visits
 
 The policy is soft actor-critic, which learns from all steps there were, each with the present reward, or proximal policy
 optimisation, which learns from those of the present policy only. Beside the former a discriminator sees all steps there were,
@@ -27,20 +28,21 @@ from torch import Tensor
 from rewardbot.config import setting
 from rewardbot.data.state_demonstrations import StateDemonstrations, draw
 from rewardbot.data.transitions import Transitions
-from rewardbot.errors import DataError, unknown_name
+from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.policies.ppo import PPO
 from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.rewards.airl import AIRL, AIRLConfig
 from rewardbot.rewards.discriminator import Head, check_horizon
 from rewardbot.rewards.gail import GAIL, GAILConfig
 from rewardbot.rewards.gcl import GCL, GCLConfig
+from rewardbot.rewards.goal_states import GoalStates, GoalStatesConfig
 from rewardbot.training.advancing import advance_to
 from rewardbot.training.kept_state import restore, state_of
 from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
 from rewardbot.training.state_loop import Env, Spaces, StateLoop, StateLoopConfig, evaluate, name_of, start_seeds
 from rewardbot.types import Metrics
 
-REWARDS = ("gail", "airl", "gcl")
+REWARDS = ("gail", "airl", "gcl", "vice")
 POLICIES = ("sac", "ppo")
 
 PROBES = 3
@@ -56,6 +58,7 @@ class AdversarialConfig:
     gail: GAILConfig = setting(GAILConfig(), "of GAIL")
     airl: AIRLConfig = setting(AIRLConfig(), "of AIRL")
     gcl: GCLConfig = setting(GCLConfig(), "of guided cost learning")
+    vice: GoalStatesConfig = setting(GoalStatesConfig(), "of VICE")
     batch: int = setting(128, "demonstrated steps, and as many of the policy, in a step of the reward", min=1)
     airl_temperature: float = setting(0.2, "airl with sac: temperature, which stays, since a learned one falls ever further below 1, "
                                       "at which f and log pi fit together; 0: learned", min=0.0)
@@ -119,6 +122,7 @@ class AdversarialLoop:
         sizes = Spaces.of(env)
         demonstrations.check(name_of(env), sizes.states, sizes.low, sizes.high)
         self.config, self.seed = config, seed
+        self._probability = reward == "vice"
         self._head: Head | None = config.gail.head if reward == "gail" else None
         self._early(any(episode.terminated for episode in demonstrations.episodes) or ends_early(env, seed))
         self._expert = demonstrations.transitions()
@@ -130,16 +134,18 @@ class AdversarialLoop:
         self.loop: StateLoop | OnPolicyLoop = (
             StateLoop(env, off_policy, reward=self.reward, seed=seed, shown=self._expert) if policy == "sac"
             else OnPolicyLoop(env, config.on_policy, reward=self.reward, seed=seed))
-        self.model = self._made(reward, self.loop.agent)
+        self.model = self._made(reward, self.loop.agent, demonstrations)
         self._clip = config.gcl.length if reward == "gcl" else 1
         self.metrics: dict[str, Tensor] = {}
 
-    def _made(self, name: str, agent: SAC | PPO) -> Learned:
+    def _made(self, name: str, agent: SAC | PPO, shown: StateDemonstrations) -> Learned:
         def log_pi(batch: Transitions) -> Tensor:
             with torch.no_grad():
                 return agent.actor.log_prob(batch.state, batch.state_action[:, batch.states :])
 
         config, expert, soft = self.config, self._expert, isinstance(agent, SAC)
+        if name == "vice":
+            return GoalStates(config.vice, [torch.from_numpy(one.states) for one in shown.episodes], seed=self.seed)
         if name == "gail":
             return GAIL(config.gail, expert, seed=self.seed)
         if name == "gcl":
@@ -236,6 +242,10 @@ class AdversarialLoop:
     def _early(self, ends: bool) -> None:
         if ends and self._head is not None:
             check_horizon(self._head)
+        if ends and self._probability:
+            raise ConfigError("The reward 'vice' is a probability, which is never negative: where episodes end early it rewards not "
+                              "to come to an end.", valid="gail or airl, whose rewards take both signs.",
+                              next_step="Choose one of them, or an environment without early ends.")
 
     def _measured(self, judge: Env | None) -> Metrics:
         found = {name: float(value) for name, value in {**self.metrics, **self.loop.metrics}.items()}

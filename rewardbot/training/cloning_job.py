@@ -39,7 +39,7 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> CloningConfig
 
 def train(options: StateOptions, config: CloningConfig, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
     """See `state_job.Job`. A run that was stopped begins anew."""
-    shown = read_shown(options.demos, env)
+    shown = read_shown(options.demos, env, seed=options.seed)
     weights = _weights(shown, config.share) if options.policy == "filtered_bc" else None
     return Trained(Cloned(clone(shown, config.bc, options.seed, weights)), options.steps)
 

@@ -63,13 +63,14 @@ class Manner:
 
 SELF_PLAY = "self_play"
 _JOBS = "rewardbot.training"
-ANSWERS = Source("preferences", "while the policy learns", ("teacher", "url", "model", "goal", "answers", "strategy"),
+ANSWERS = Source("preferences", "while the policy learns", ("teacher", "url", "model", "goal", "answers", "watch", "strategy"),
                  f"{_JOBS}.preference_job")
 CONTEST = Source("demonstrations", "against the policy", ("demos",), f"{_JOBS}.adversarial_job")
 SETTLED = Source("demonstrations", "before the policy", ("demos",), f"{_JOBS}.settled_job")
 RANKED = Source("ranked demonstrations", "before the policy", ("demos",), f"{_JOBS}.settled_job")
 TRUE = Source("the environment's own reward", "", (), f"{_JOBS}.settled_job")
-IMAGES = Source("success images", "while the policy learns", places=CAMERAS)
+GOAL = Source("success examples", "before the policy", ("demos",), f"{_JOBS}.settled_job", EVERYWHERE)
+VISITED = Source("success examples", "while the policy learns", ("demos",), f"{_JOBS}.adversarial_job", EVERYWHERE)
 GOALS = Source("goals that it sets itself", "while the policy learns", (), f"{_JOBS}.self_play_job", ("state",))
 NOTHING = Source("nothing", "", ("demos",), f"{_JOBS}.cloning_job", EVERYWHERE)
 PRAISE = Source("praise and blame", "while the policy learns", (), f"{_JOBS}.praising_job")
@@ -77,7 +78,7 @@ PRAISE = Source("praise and blame", "while the policy learns", (), f"{_JOBS}.pra
 REWARDS: Mapping[str, Source] = {
     **dict.fromkeys(("preference", "pebble", "surf", "mrn"), ANSWERS), **dict.fromkeys(("gail", "airl", "gcl"), CONTEST),
     **dict.fromkeys(("relative_entropy_irl", "perturbation_irl", "d_rex"), SETTLED), **dict.fromkeys(("t_rex", "b_rex"), RANKED),
-    "true": TRUE, **dict.fromkeys(("vice", "goal_classifier"), IMAGES), "none": NOTHING, SELF_PLAY: GOALS, "tamer": PRAISE}
+    "true": TRUE, "vice": VISITED, "goal_classifier": GOAL, "none": NOTHING, SELF_PLAY: GOALS, "tamer": PRAISE}
 """All rewards by name; `true`, `none` and `self_play` are no algorithms of `rewards/`."""
 
 REPLAYS = Manner("online, from all steps there were")
@@ -95,7 +96,6 @@ POLICIES: Mapping[str, Manner] = {
 
 _NO_REWARD = "{policy} does what an operator does, and no reward plays a part in that"
 _FOR_CAMERAS = "{policy} looks through cameras, and {reward} is learned from state vectors"
-_ONLY_CAMERAS = "{reward} is learned from images, and {policy} looks at state vectors"
 _STANDS_STILL = "{policy} does nothing while it learns, and {reward} is learned from what the policy does"
 _GOALS_ARE_STATES = "{reward} sets goals that are states, and {policy} looks through cameras"
 _PLAYED = "{reward} plays while it learns, with a policy that learns from all steps there were"
@@ -104,11 +104,10 @@ _LEARNED = (ANSWERS, CONTEST, SETTLED, RANKED, TRUE)
 
 WHY_NOT: Mapping[tuple[Source, Manner], str] = {
     (ANSWERS, ROLLOUTS): "{policy} keeps its newest steps only, and each answer to {reward} changes the worth of all that was done",
-    **{(source, OFFLINE): _STANDS_STILL for source in (ANSWERS, CONTEST)},
+    **{(source, OFFLINE): _STANDS_STILL for source in (ANSWERS, CONTEST, VISITED)},
     **{(source, SEES): _FOR_CAMERAS for source in _LEARNED},
-    **{(source, manner): _NO_REWARD for source in (*_LEARNED, IMAGES, GOALS, PRAISE) for manner in (CLONES, ASKS)},
-    **{(IMAGES, manner): _ONLY_CAMERAS for manner in (REPLAYS, ROLLOUTS, OFFLINE)},
-    **{(source, PLEASES): _SHORT_SIGHTED for source in (*_LEARNED, GOALS)}, (IMAGES, PLEASES): _ONLY_CAMERAS,
+    **{(source, manner): _NO_REWARD for source in (*_LEARNED, GOAL, VISITED, GOALS, PRAISE) for manner in (CLONES, ASKS)},
+    **{(source, PLEASES): _SHORT_SIGHTED for source in (*_LEARNED, GOAL, VISITED, GOALS)},
     **{(NOTHING, manner): "{policy} learns from a reward" for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES, PLEASES)},
     **{(PRAISE, manner): "{reward} says how good an action is all in all, and {policy} would add that up over time"
        for manner in (REPLAYS, ROLLOUTS, OFFLINE, SEES)},
@@ -194,6 +193,11 @@ def check_cameras(reward: str, policy: str) -> None:
         check(reward, policy, "cameras")
 
 
+def knows_no_cameras(reward: str, policy: str) -> bool:
+    """Whether one of two names, of which either may be empty or wrong, is of something that learns from state vectors alone."""
+    return any(name in known and "cameras" not in known[name].places for known, name in ((REWARDS, reward), (POLICIES, policy)))
+
+
 def needs_demonstrations(reward: str, policy: str) -> bool:
     """Whether learning from state vectors begins with a file of demonstrations."""
     return "demos" in REWARDS[reward].options or POLICIES[policy].demos
@@ -245,9 +249,12 @@ How each policy learns:
 
 {manners}
 
+Where reward or policy knows no cameras, `--task NAME` means its state; `--state` need not be said.
+
 From state vectors, rewards from demonstrations and policies that learn from recorded steps need `--demos FILE`, which
-`rewardbot eval RUN --demos FILE` makes. The reward `true` is the environment's own, for experts and for comparisons; with `iql` and
-`cql` it is the one that was recorded.
+`rewardbot eval RUN --demos FILE` makes; with `--task` also `--demos 20`, which the simulated operator shows, and `--demos FOLDER`, of
+recorded demonstrations. Success examples are the last states of the demonstrations; over cameras, the last images. The reward `true`
+is the environment's own, for experts and for comparisons; with `iql` and `cql` it is the one that was recorded.
 
 Other ways:
 

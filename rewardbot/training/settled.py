@@ -5,6 +5,7 @@
     t_rex                  what a better demonstration has more of than a worse one
     b_rex                  the same, on the features that T-REX found: the mean of all weights that explain the order
     d_rex                  T-REX on what a clone of the demonstrations does with more and with less noise
+    goal_classifier        where the demonstrations end and do not begin
 
 Whichever it is, the policy gets it with a spread of 1 over the steps that it was found from, since none of them knows its unit.
 """
@@ -30,6 +31,7 @@ from rewardbot.rewards.b_rex import BayesianRex, BRexConfig
 from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import inputs
 from rewardbot.rewards.d_rex import DRexConfig, noisy, plan, rank
+from rewardbot.rewards.goal_states import GoalStates, GoalStatesConfig
 from rewardbot.rewards.perturbation_irl import PerturbationConfig, PerturbationIRL
 from rewardbot.rewards.relative_entropy_irl import LinearConfig, RelativeEntropyIRL
 from rewardbot.rewards.t_rex import TRex, TRexConfig
@@ -53,6 +55,7 @@ class SettledRewardConfig:
     t_rex: TRexConfig = setting(TRexConfig(sees=SEES), "of T-REX, and of the other rewards from rankings")
     b_rex: BRexConfig = setting(BRexConfig(sees=SEES), "of Bayesian REX")
     d_rex: DRexConfig = setting(DRexConfig(), "d_rex: episodes with noise")
+    goal_classifier: GoalStatesConfig = setting(GoalStatesConfig(), "of the goal classifier")
     cloning: BCConfig = setting(BCConfig(steps=2000, dropout=0.0, proprio_noise=0.0), "d_rex: of the clone")
     episodes: int = setting(100, "relative_entropy_irl: episodes of random actions", min=2)
     clips: int = setting(4, "perturbation_irl: clips of each demonstration", min=1)
@@ -185,8 +188,14 @@ def _d_rex(config: SettledRewardConfig, shown: StateDemonstrations, env: Env, se
     return model, steps, metrics
 
 
+def _goal(config: SettledRewardConfig, shown: StateDemonstrations, env: Env, seed: int) -> Found:
+    model = GoalStates(config.goal_classifier, [torch.from_numpy(one.states) for one in shown.episodes], seed=seed)
+    steps = shown.transitions()
+    return model, steps, {"level": float(model.level)}
+
+
 _FOUND = {"relative_entropy_irl": _relative_entropy, "perturbation_irl": _perturbation, "t_rex": _t_rex, "b_rex": _b_rex,
-          "d_rex": _d_rex}
+          "d_rex": _d_rex, "goal_classifier": _goal}
 
 
 def clone(shown: StateDemonstrations, config: BCConfig, seed: int, weights: Tensor | None = None) -> StateCloning:

@@ -19,7 +19,7 @@ from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
 from rewardbot.training.settled import Settled, SettledRewardConfig, find
 from rewardbot.training.shown import read_shown, with_recorded_reward
 from rewardbot.training.state_job import Report, Trained
-from rewardbot.training.state_loop import Env, StateLoop, StateLoopConfig, evaluate, start_seeds
+from rewardbot.training.state_loop import Env, StateLoop, StateLoopConfig, evaluate, patient, start_seeds
 from rewardbot.training.state_options import StateOptions
 
 TRUE = "true"
@@ -40,7 +40,10 @@ class SettledConfig:
 
 def resolve(options: StateOptions, settings: Mapping[str, Any]) -> SettledConfig:
     """See `state_job.Job`. Options of the command line come after the file's settings."""
-    config = overlaid(SettledConfig(), settings, where=options.file)
+    config = SettledConfig()
+    if options.reward == "goal_classifier":
+        config = dataclasses.replace(config, loop=patient(config.loop))
+    config = overlaid(config, settings, where=options.file)
     return dataclasses.replace(config, **{name: dataclasses.replace(getattr(config, name), steps=options.steps)
                                           for name in ("loop", "on_policy", "offline")})
 
@@ -64,19 +67,19 @@ def _found(options: StateOptions, config: SettledRewardConfig, env: Env) -> Sett
     """The reward; few effective samples are said in one line."""
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *where, **more: _log.warning(str(message))
-        return find(options.reward, config, read_shown(options.demos, env), env, seed=options.seed)
+        return find(options.reward, config, read_shown(options.demos, env, seed=options.seed), env, seed=options.seed)
 
 
 def _loop(options: StateOptions, config: SettledConfig, env: Env, found: Settled | None) -> StateLoop | OnPolicyLoop | OfflineLoop:
     """The policy, which learns from the reward that was found, or from the environment's own."""
     reward = found.reward if found else None
     if options.policy == "sac":
-        shown = read_shown(options.demos, env).transitions() if found else None
+        shown = read_shown(options.demos, env, seed=options.seed).transitions() if found else None
         return StateLoop(env, config.loop, reward=reward, seed=options.seed, shown=shown)
     if options.policy == "ppo":
         return OnPolicyLoop(env, config.on_policy, reward=reward, seed=options.seed)
     assert options.policy in ("iql", "cql")
-    steps = with_recorded_reward(read_shown(options.demos, env))
+    steps = with_recorded_reward(read_shown(options.demos, env, seed=options.seed))
     if found:
         steps.reward.copy_(found.reward(steps))
     return OfflineLoop(options.policy, config.offline, steps, seed=options.seed)

@@ -1,4 +1,9 @@
-"""The demonstrations that `--demos` names: one set of all files, which fit each other and the environment."""
+"""The demonstrations that `--demos` names: one set of all of them, which fit each other and the environment.
+
+    FILE     what `rewardbot eval RUN --demos FILE` made
+    N        for the arm: so many that its simulated operator shows now
+    FOLDER   for the arm: of recorded demonstrations, which are simulated again to see them from the state
+"""
 
 from __future__ import annotations
 
@@ -9,21 +14,33 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rewardbot.config import user_path
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.data.transitions import Transitions
 from rewardbot.training.state_loop import Env, Spaces, name_of
 
 
-def read_shown(files: Sequence[str], env: Env) -> StateDemonstrations:
-    """All of `files`, at least one.
+def read_shown(named: Sequence[str], env: Env, *, seed: int = 0) -> StateDemonstrations:
+    """All of `named`, at least one; the same from the same seed.
 
     Raises:
-        DataError: a file that is not there, damaged or something else, or of other sizes or bounds than `env`.
+        ConfigError: a number or a folder, and the environment is not the arm's.
+        DataError: a file that is not there, damaged or something else, or of other sizes or bounds than `env`; a folder without
+            demonstrations that can be used.
+        RewardbotError: the simulated operator hardly ever succeeds.
     """
-    sizes, sets = Spaces.of(env), [StateDemonstrations.read(Path(file)) for file in files]
+    sizes, sets = Spaces.of(env), [_read(one, env, seed) for one in named]
     for one in sets:
         one.check(name_of(env), sizes.states, sizes.low, sizes.high)
     return replace(sets[0], episodes=[episode for one in sets for episode in one.episodes])
+
+
+def _read(name: str, env: Env, seed: int) -> StateDemonstrations:
+    if not (count := name.isdecimal()) and not user_path(name).is_dir():
+        return StateDemonstrations.read(Path(name))
+    from rewardbot.training.shown_by_arm import by_operator, recorded  # MuJoCo
+
+    return by_operator(int(name), env, seed=seed) if count else recorded(user_path(name), env)
 
 
 def with_recorded_reward(shown: StateDemonstrations) -> Transitions:

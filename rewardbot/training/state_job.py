@@ -37,7 +37,7 @@ from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
 NONE = "none"
-HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy", "true_unsafe_per_1000")
+HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy", "regret_bound", "true_unsafe_per_1000")
 """Metrics that the terminal shows, of those that there are."""
 
 
@@ -93,7 +93,7 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
     env = make_env(options.env)
     Spaces.of(env)
     if options.demos:
-        read_shown(options.demos, env)
+        read_shown(options.demos, env, seed=options.seed)
     safety = safety_settings(options)
     if options.unsafe:
         check_unsafe(options.unsafe, safety, env)
@@ -151,8 +151,10 @@ def resolve(options: StateOptions, given: Collection[str]) -> Any:
                               valid=f"It takes: {', '.join(f'--{option}' for option in sorted(ours)) or 'none of its own'}.")
     if shown and not options.demos:
         who = f"Reward '{options.reward}'" if "demos" in source.options and options.reward != NONE else f"Policy '{options.policy}'"
-        raise ConfigError(f"{who} learns from demonstrations, and there are none.", valid="--demos FILE.",
-                          next_step=f"rewardbot train --env {options.env} --reward true and rewardbot eval --demos FILE make some.")
+        ways = ("--demos FILE.", f"rewardbot train --env {options.env} --reward true and rewardbot eval --demos FILE make some.")
+        if options.task:
+            ways = ("--demos FILE, FOLDER or N.", "--demos 20 are the simulated operator's; a folder holds recorded ones.")
+        raise ConfigError(f"{who} learns from demonstrations, and there are none.", valid=ways[0], next_step=ways[1])
     return _job(options).resolve(options, {name: value for name, value in _settings(options).items() if name != SHIELD_SETTINGS})
 
 

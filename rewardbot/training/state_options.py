@@ -19,10 +19,12 @@ class StateOptions:
     """`rewardbot train` from state vectors. Each field is an option of the command line."""
 
     env: str = setting("", "gymnasium environment to learn in, from its state vectors")
-    task: str = setting("", "with --state: simulated task of the arm, see `rewardbot list`")
-    state: bool = setting(False, "learn --task from its true state, without cameras")
+    task: str = setting("", "instead of --env: simulated task of the arm, see `rewardbot list`")
+    state: bool = setting(False, "learn --task from its true state, without cameras; need not be said where reward or policy knows "
+                          "no cameras")
     reward: str = setting("preference", "reward algorithm: preference, pebble, surf or mrn, which learn from preferences; gail, "
-                          "airl, gcl, relative_entropy_irl, perturbation_irl, t_rex, b_rex or d_rex, which learn from --demos; true: "
+                          "airl, gcl, vice, goal_classifier, relative_entropy_irl, perturbation_irl, t_rex, b_rex or d_rex, which "
+                          "learn from --demos; true: "
                           "the environment's own, for experts and comparisons; self_play: none, it sets goals for itself; tamer: "
                           "praise of a simulated trainer; see docs/combinations.md")
     policy: str = setting("sac", "policy algorithm: sac or ppo, which learn online; iql or cql, which learn from the steps of "
@@ -40,9 +42,12 @@ class StateOptions:
     model: str = setting("default", "with --teacher model: name of the model there")
     goal: str = setting("", "with --teacher model: what should be done, in words")
     answers: int = setting(100, "answers to ask for", min=1, max=1_000_000)
+    watch: bool = setting(False, "see whether the answers are enough, to ask no more, and whether the policy pleases the reward and not "
+                          "who answers, to stop; a fifth of the questions is drawn by chance for that")
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson")
-    demos: tuple[str, ...] = setting((), "files of demonstrations, from rewardbot eval RUN --demos FILE")
+    demos: tuple[str, ...] = setting((), "demonstrations: files, from rewardbot eval RUN --demos FILE; with --task also a number, "
+                                     "which the simulated operator shows, and folders of recorded ones")
     unsafe: str = setting("", "ledger with unsafe intervals, from which a shield in front of the policy is learned; or simulated: a "
                           "simulated person marks what the settings' shield.zone says, on the way")
 

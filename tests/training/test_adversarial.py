@@ -24,7 +24,7 @@ from rewardbot.rewards.gcl import GCLConfig
 from rewardbot.training import advancing
 from rewardbot.training.adversarial import POLICIES, REWARDS, AdversarialConfig, AdversarialLoop
 from rewardbot.training.on_policy_loop import OnPolicyConfig, OnPolicyLoop
-from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate
+from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate, patient
 from rewardbot.training.state_summary import StateSummary
 from rewardbot.training.visiting import demonstrate
 from tests.training.going_point import GoingPoint, go
@@ -60,6 +60,12 @@ def test_soft_actor_critic_comes_to_do_what_the_expert_does(reward: str) -> None
     assert share_of_experts_return(loop) > 0.9
 
 
+def test_a_goal_is_all_that_vice_is_shown() -> None:
+    """Where the expert ends; how he gets there plays no part."""
+    config = dataclasses.replace(CONFIG, loop=patient(dataclasses.replace(CONFIG.loop, shown=0.5)))
+    assert share_of_experts_return(learned("vice", "sac", shown(), config)) > 0.9
+
+
 @pytest.mark.parametrize("reward", ["gail", "gcl"])
 def test_and_so_does_proximal_policy_optimisation(reward: str) -> None:
     loop = learned(reward, "ppo", shown())
@@ -88,7 +94,7 @@ def test_one_demonstration_and_an_expert_that_is_random_are_learned_from() -> No
 
 
 def test_wrong_combinations_are_refused_with_the_valid_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no reward that is learned against the policy named 'pebble'(.|\n)*airl, gail, gcl"):
+    with pytest.raises(ConfigError, match=r"no reward that is learned against the policy named 'pebble'(.|\n)*airl, gail, gcl, vice"):
         AdversarialLoop(GoingPoint(), "pebble", "sac", CONFIG, shown(1))
     with pytest.raises(ConfigError, match=r"no policy that learns from the reward gail named 'rlpd'(.|\n)*ppo, sac"):
         AdversarialLoop(GoingPoint(), "gail", "rlpd", CONFIG, shown(1))
@@ -113,6 +119,11 @@ def test_a_head_that_needs_a_fixed_horizon_refuses_early_ends_at_the_start(head:
     ended = dataclasses.replace(shown(1).episodes[0], terminated=True)
     with pytest.raises(ConfigError, match="needs episodes of one length"):
         AdversarialLoop(GoingPoint(), "gail", "sac", headed(head), dataclasses.replace(shown(1), episodes=[ended]))
+
+
+def test_a_probability_refuses_early_ends_too() -> None:
+    with pytest.raises(ConfigError, match=r"'vice' is a probability(.|\n)*gail or airl"):
+        AdversarialLoop(GoingPoint(edge=0.3), "vice", "sac", CONFIG, shown(2))
 
 
 @pytest.mark.parametrize("policy", ["sac", "ppo"])

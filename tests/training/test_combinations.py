@@ -44,12 +44,13 @@ SETTINGS: dict[str, Any] = {
     "rewardbot.training.preference_job": {
         "loop": LOOP, "asking": {"steps": 5, "clips": 20, "candidates": 10}, "reward": NETWORK, "every": 15, "evaluations": 1,
         "explore_steps": 0},
-    "rewardbot.training.adversarial_job": {"loop": LOOP, "on_policy": PPO, "batch": 8, "reward_steps": 2, "evaluations": 1},
+    "rewardbot.training.adversarial_job": {"loop": LOOP, "on_policy": PPO, "batch": 8, "reward_steps": 2, "evaluations": 1,
+                                             "vice": {"first_steps": 2}},
     "rewardbot.training.settled_job": {
         "loop": LOOP, "on_policy": PPO, "offline": {"iql": SAC, "cql": {**SAC, "sampled": 2}, "together": 15}, "evaluations": 1,
         "reward": {"t_rex": {**NETWORK, "shortest": 2, "longest": 5}, "b_rex": {"burn_in": 5, "steps": 8, "thin": 2},
                    "d_rex": {"levels": [0.0, 1.0], "rollouts": 1}, "cloning": {"steps": 3, "hidden": 8}, "episodes": 2,
-                   "clips": 1, "perturbed": 1, "longest": 10}},
+                   "goal_classifier": {"first_steps": 2}, "clips": 1, "perturbed": 1, "longest": 10}},
     "rewardbot.training.cloning_job": {"bc": {"hidden": 8}},
     "rewardbot.training.praising_job": {"start_steps": 10, "every": 10, "longest": 10, "tamer": {"steps": 3, "hidden": 8},
                                         "policy": {"steps": 3, "hidden": 8}, "trainer": {"often": 1.0}, "evaluations": 1},
@@ -144,6 +145,9 @@ def test_every_other_combination_is_refused_with_its_reason(reward: str, place: 
             with pytest.raises(ConfigError) as refused:
                 combinations.check(reward, policy, place)
             assert reason in str(refused.value) and (refused.value.valid or refused.value.next_step)
+            if place == "cameras" and not why_not(reward, policy, "state"):
+                assert combinations.knows_no_cameras(reward, policy)  # and so it is learned from the state
+                continue
             with pytest.raises(RewardbotError) as refused:
                 cli.run(["train", *where, "--reward", reward, "--policy", policy, "--run-dir", str(tmp_path / "runs")])
             assert refused.value.exit_code == 2 and refused.value.valid, policy
@@ -176,7 +180,7 @@ def test_a_reason_comes_with_what_would_be_valid() -> None:
         "Reward 'gail' and policy 'iql' do not go together here: iql does nothing while it learns, and gail is learned from what the "
         "policy does.",
         "--reward gail takes --policy sac or ppo. --policy iql takes --reward relative_entropy_irl, perturbation_irl, d_rex, t_rex, "
-        "b_rex or true."]
+        "b_rex, true or goal_classifier."]
     with pytest.raises(ConfigError, match=r"--reward pebble takes --policy sac and --env NAME or --task NAME --state\."):
         combinations.check("pebble", "rlpd", "cameras")
 

@@ -141,7 +141,7 @@ def test_another_run_or_a_damaged_one(config: str, said: str, tmp_path: Path) ->
 @pytest.mark.parametrize(("arguments", "said"), [
     (["--env", "Pendulum-v99"], "There is no environment 'Pendulum-v99'"),
     (["--env", "CartPole-v1"], "The actions of CartPole-v1 are Discrete"),
-    (["--env", ENV, "--reward", "vice"], "Reward 'vice' and policy 'sac' do not go together here: vice is learned from images"),
+    (["--env", ENV, "--reward", "vice", "--policy", "iql"], "iql does nothing while it learns, and vice is learned from what"),
     (["--env", ENV, "--reward", "pebbles"], "no reward algorithm named 'pebbles'(.|\n)*Did you mean 'pebble'"),
     (["--env", ENV, "--policy", "rlpd"], "rlpd looks through cameras(.|\n)*--reward preference takes --policy sac"),
     (["--env", ENV, "--policy", "iql", "--reward", "true"], "Policy 'iql' learns from demonstrations, and there are none"),
@@ -156,7 +156,11 @@ def test_another_run_or_a_damaged_one(config: str, said: str, tmp_path: Path) ->
     (["--task", "reaches", "--state"], "no task named 'reaches'(.|\n)*Did you mean 'reach'"),
     (["--env", ENV, "--demos", "3"], "--demos is for rewards from demonstrations; 'preference' learns from preferences"),
     (["--env", ENV, "--demos", "nowhere", "--reward", "gail"], "Cannot read nowhere"),
-    (["--task", "reach", "--reward", "pebble"], "pebble is learned from state vectors(.|\n)*--task NAME --state"),
+    (["--reward", "pebble"], "pebble is learned from state vectors(.|\n)*--task NAME --state"),
+    (["--task", "reach", "--no-state", "--reward", "pebble"], "Nothing says where to learn from state vectors"),
+    (["--task", "push", "--reward", "airl"], "'airl' learns from demonstrations(.|\n)*FILE, FOLDER or N(.|\n)*--demos 20"),
+    (["--task", "push", "--reward", "airl", "--policy", "rlpd"], "rlpd looks through cameras(.|\n)*--reward airl takes --policy sac"),
+    (["--reward", "airl", "--demos", "FILE"], "Nothing says where to learn from state vectors"),
 ])
 def test_what_does_not_fit_together_is_refused_at_the_start(arguments: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(RewardbotError, match=said):
@@ -166,6 +170,17 @@ def test_what_does_not_fit_together_is_refused_at_the_start(arguments: list[str]
 
 def test_the_arms_tasks_have_an_environment() -> None:
     assert environment(StateOptions(task="pencil_case", state=True)) == "rewardbot/PencilCaseState-v0"
+
+
+def test_the_arms_task_is_learned_from_its_state_where_cameras_cannot_be_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "adversarial.yaml").write_text(yaml.safe_dump({"loop": SETTINGS["loop"], "evaluations": 1}))
+    cli.run(["train", "--reward", "airl", "--policy", "sac", "--task", "push", "--demos", "2", "--steps", "130", "--episodes", "1",
+             "--config", str(tmp_path / "adversarial.yaml"), "--run-dir", str(tmp_path / "runs")])
+    assert "push from the arm's true state: over cameras airl and sac do not go together" in capsys.readouterr().out
+    summary = StateSummary.read(tmp_path / "runs" / "latest" / "summary.json")
+    assert (summary.env, summary.reward, summary.policy, len(summary.successes)) == ("rewardbot/PushState-v0", "airl", "sac", 1)
 
 
 def test_help_says_where_the_other_half_is(capsys: pytest.CaptureFixture[str]) -> None:

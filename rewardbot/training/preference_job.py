@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot.errors import unknown_name
+from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.feedback.queries import SCORES
 from rewardbot.training.preferences import PreferenceLoop, PreferenceLoopConfig, check, settings_of
 from rewardbot.training.state_job import Report, Trained
@@ -29,7 +30,7 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
     waiting = config.asking.schedule.waiting if options.teacher == "simulated" else WAITING
     schedule = dataclasses.replace(config.asking.schedule, budget=options.answers, first=first, waiting=waiting)
     config = dataclasses.replace(
-        config, loop=dataclasses.replace(config.loop, steps=options.steps),
+        config, look=config.look or options.watch, loop=dataclasses.replace(config.loop, steps=options.steps),
         asking=dataclasses.replace(config.asking, strategy=options.strategy, schedule=schedule))
     check(options.reward, config)
     return config
@@ -45,6 +46,9 @@ def train(options: StateOptions, config: PreferenceLoopConfig, env: Env, judge: 
 
         try:
             learning.run(told, judge=judge)
+        except RewardFrozen as error:
+            go_on = f"When you have looked, go on with it:\n  rewardbot train --resume {folder}"
+            raise RewardFrozen(error.what, next_step=go_on) from None
         finally:
             learning.save()
             learning.close()

@@ -34,6 +34,7 @@ from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.feedback.asking import Asking, AskingConfig, Judged, draw_clips
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.base import Teacher
 from rewardbot.feedback.teachers.simulated import Simulated, SimulatedConfig
@@ -208,7 +209,7 @@ class PreferenceLoop:
         self.asking = Asking(self._ledger, made, asked, seed=seed, say=say)
         self._data: Comparisons | None = None
         self._restored = False  # with critics of a learned reward
-        self._due, self._changed, self._trouble = 0, False, ""
+        self._due, self._changed, self._trouble, self._unseen = 0, False, "", ""
         self._started = self._saved_at = time.monotonic()
         if self._checkpoint.exists():
             self._restore()
@@ -260,7 +261,7 @@ class PreferenceLoop:
     def _round(self) -> None:
         replay, config = self.loop.replay, self.config
         begin = config.loop.start_steps + config.explore_steps
-        if self.loop.steps >= begin and not (self.watch.enough and self.watch.enough.enough):
+        if self.loop.steps >= begin and not self._enough:
             last = begin + config.asked_by * (config.loop.steps - begin)
             self.asking.ask(
                 replay.episodes(), self._judge if self.fitted else None, version=self.model.version,
@@ -293,9 +294,6 @@ class PreferenceLoop:
             self.fitted, _ = fit_weighted(self.model, history, context, stopping.check)
             if isinstance(self.model, MetaRewardNet):
                 self._data = compare(learned_from(history), context, SEES, pairs=self.config.reward.rankings == "pairs")
-            if self.config.look:
-                self.watch.look(self.model, history, context, episodes, progress=stopping.check)
-                self.watch.alarm.check()
         except DataError as error:  # nothing to learn yet, or somebody else writes into the ledger
             if str(error) != self._trouble:
                 self._say(str(error))
@@ -304,6 +302,24 @@ class PreferenceLoop:
         self._trouble, self._changed = "", False
         if first:
             forget_values(self.loop.agent)
+        if self.config.look:
+            self._look(history, context, episodes)
+
+    def _look(self, history: History, context: Context, episodes: Sequence[Segment]) -> None:
+        asked_enough = self._enough
+        try:
+            self.watch.look(self.model, history, context, episodes, progress=stopping.check)
+        except DataError as error:  # of too few answers, or too much alike
+            if str(error) != self._unseen:
+                self._say(str(error))
+            self._unseen = str(error)
+        if self._enough and not asked_enough:
+            self._say(f"{self.watch.enough} Nothing more is asked.")
+        self.watch.alarm.check()
+
+    @property
+    def _enough(self) -> bool:
+        return self.watch.enough is not None and self.watch.enough.enough
 
     def _restore(self) -> None:
         try:

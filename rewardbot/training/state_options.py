@@ -42,8 +42,8 @@ class StateOptions:
     model: str = setting("default", "with --teacher model: name of the model there")
     goal: str = setting("", "with --teacher model: what should be done, in words")
     answers: int = setting(100, "answers to ask for", min=1, max=1_000_000)
-    watch: bool = setting(False, "see whether the answers are enough, to ask no more, and whether the policy pleases the reward and not "
-                          "who answers, to stop; a fifth of the questions is drawn by chance for that")
+    watch: bool = setting(False, "see whether the answers are enough, to ask no more, and whether the policy pleases the reward and "
+                          "not who answers, to stop; a fifth of the questions is drawn by chance for that")
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson")
     demos: tuple[str, ...] = setting((), "demonstrations: files, from rewardbot eval RUN --demos FILE; with --task also a number, "

@@ -262,7 +262,9 @@ def _stop_at(loop: PreferenceLoop, steps: int) -> Callable[[Any], None]:
 
 def test_it_looks_whether_the_answers_are_enough_and_the_reward_is_hacked(tmp_path: Path) -> None:
     asked = {"look": True, "watch": {"every": 5, "newest": 2, "meter": {"epsilon": 1.0, "fits": 1}}, "every": 40}
-    found = learn("preference", tmp_path / "enough", **asked)
+    said: list[str] = []
+    found = learn("preference", tmp_path / "enough", said=said, **asked)
+    assert len([line for line in said if "That is enough feedback. Nothing more is asked." in line]) == 1
     assert found.watch.enough is not None and found.watch.enough.enough and found.asking.answered < 30, "all is enough here"
     loop = PreferenceLoop(Point(), "preference", config("preference", **asked), tmp_path / "hacked")
     loop.watch.alarm.update([0.0] * 20, 0.9, np.zeros(5), np.ones(5))

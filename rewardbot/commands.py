@@ -434,6 +434,7 @@ def show_names() -> None:
         "Robots (--robot)": [(name, f"config/robots/{name}.yaml") for name in names_in("robots")],
         "Reward algorithms (--reward)": _systems("reward"),
         "Policy algorithms (--policy)": _systems("policy"),
+        "Without a reward (--reward self_play), and safety (--unsafe)": _systems("training"),
         "Tabular algorithms (rewardbot.tabular)": _systems("tabular"),
         "Node graphs (rewardbot up NAME name:=value ...)": graphs,
         "Comparisons (rewardbot bench NAME)": _described("bench"),

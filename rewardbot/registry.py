@@ -17,13 +17,16 @@ from typing import Literal
 from rewardbot.errors import unknown_name
 from rewardbot.measured import MEASURED, NOT_MEASURED
 
-Kind = Literal["reward", "policy", "tabular", "bench", "exchange"]
+Kind = Literal["reward", "policy", "tabular", "training", "bench", "exchange"]
 
 _FOLDERS: dict[Kind, str] = {
-    "reward": "rewards", "policy": "policies", "tabular": "tabular", "bench": "bench", "exchange": "data/exchange"}
+    "reward": "rewards", "policy": "policies", "tabular": "tabular", "training": "training", "bench": "bench",
+    "exchange": "data/exchange"}
 _CALLED: dict[Kind, str] = {
-    "reward": "reward algorithm", "policy": "policy algorithm", "tabular": "tabular algorithm", "bench": "comparison",
-    "exchange": "format"}
+    "reward": "reward algorithm", "policy": "policy algorithm", "tabular": "tabular algorithm", "training": "way of learning",
+    "bench": "comparison", "exchange": "format"}
+# Of a folder that holds much else, these are systems of their own.
+_SYSTEMS: dict[Kind, set[str]] = {"training": {"self_play", "shield"}}
 # What several algorithms of a folder share is no algorithm.
 _SHARED = {
     "__init__", "base", "comparisons", "demonstrations", "deployed_preference", "discriminator", "goal_states", "image_classifier",
@@ -56,7 +59,8 @@ class System:
 
 def names(kind: Kind) -> list[str]:
     """The valid names of a kind, sorted."""
-    return sorted(path.stem for path in _folder(kind).glob("*.py") if path.stem not in _SHARED and path.stem[0] != "_")
+    found = {path.stem for path in _folder(kind).glob("*.py") if path.stem not in _SHARED and path.stem[0] != "_"}
+    return sorted(found & _SYSTEMS.get(kind, found))
 
 
 def check(kind: Kind, name: str) -> str:

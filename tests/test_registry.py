@@ -23,13 +23,13 @@ def test_names():
     assert not {"base", "__init__", "discriminator"} & {n for kind in ("reward", "policy") for n in registry.names(kind)}
 
 
-@pytest.mark.parametrize("kind", ["reward", "policy", "tabular", "bench", "exchange"])
+@pytest.mark.parametrize("kind", ["reward", "policy", "tabular", "training", "bench", "exchange"])
 def test_every_algorithm_says_what_it_is(kind: registry.Kind):
     for name in registry.names(kind):
         assert len(registry.describe(kind, name)) > 10, name
 
 
-@pytest.mark.parametrize("kind", ["reward", "policy", "tabular"])
+@pytest.mark.parametrize("kind", ["reward", "policy", "tabular", "training"])
 def test_every_system_names_its_paper_its_feedback_and_its_tests(kind: registry.Kind):
     for system in (registry.system(kind, name) for name in registry.names(kind)):
         assert system.paper or system.name == "goal_classifier", system
@@ -56,7 +56,9 @@ def test_what_a_file_says_is_read_without_importing_it(tmp_path: Path, monkeypat
 def test_the_list_shows_it(capsys: pytest.CaptureFixture[str]):
     show_names()
     shown = " ".join(capsys.readouterr().out.split())
-    for part in ("maxent_irl", "Ziebart, Maas, Bagnell and Dey 2008; learns from demonstrations; tests/tabular/test_maxent_irl.py"):
+    for part in ("maxent_irl", "Ziebart, Maas, Bagnell and Dey 2008; learns from demonstrations; tests/tabular/test_maxent_irl.py",
+                 "Sukhbaatar et al. 2018; learns from goals that it sets itself; tests/training/test_self_play.py",
+                 "Saunders, Sastry, Stuhlmueller and Evans 2018; learns from unsafe intervals; tests/training/test_shield.py"):
         assert part in shown
 
 

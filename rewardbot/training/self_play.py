@@ -14,6 +14,8 @@ Each of both is a `StateLoop`, soft actor-critic, in its side of the same world.
 the reacher's. How the setter got to its goal is a demonstration of reaching it (OpenAI et al. 2021, Asymmetric Self-Play for
 Automatic Goal Discovery in Robotic Manipulation): the reacher has it in its replay, and learns from it as from its own steps. What
 either did is also how to get to wherever it came (Andrychowicz et al. 2017, Hindsight Experience Replay).
+
+Learns from: goals that it sets itself.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ Where nothing is within the limit, the place itself is unsafe, or so the cost sa
 safer than that is the way out, and is done; where nothing is, it holds.
 
 The cost is no reward model and is added into none: a reward that outweighs it would buy the accident. The limits of the arm itself
-stand behind all this, see `robots/safety.py`, and nothing that is learned touches them.
+stand behind all this, see `robots/safety.py`, and nothing that is learned touches them. That a person's interventions are learned by
+a blocker, which then stands in for them, is from Saunders, Sastry, Stuhlmueller and Evans 2018, Trial without Error.
+
+Learns from: unsafe intervals.
 """
 
 from __future__ import annotations

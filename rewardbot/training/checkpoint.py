@@ -162,9 +162,10 @@ class Checkpoints:
         for path, files in generations.newest_whole(self.folder, all_files, self._warn):
             self._damaged = [other for number, other in known.items() if other.name > path.name]
             return path, files[LEARNER]
+        anew = "Move this folder away to learn anew from what was recorded. " if known else ""
         raise DataError(f"There is no {'whole ' if known else ''}checkpoint in {self.folder}.",
                         valid=f"A checkpoint is a folder with generations, each with {LEARNER} in it.",
-                        next_step="Name the checkpoint folder of an earlier run, or start without 'resume'.")
+                        next_step=f"{anew}Name the checkpoint folder of an earlier run, or start without 'resume'.")
 
     def _read_visited(self, journal: Journal, name: str) -> tuple[EpisodeInfo, dict[str, torch.Tensor]] | None:
         try:

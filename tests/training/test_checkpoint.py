@@ -279,7 +279,7 @@ def test_all_damaged(grown: Path, config: LearnerConfig, contract: RobotContract
     shutil.copytree(grown, folder, symlinks=True)
     for path in folder.glob("generation-*"):
         (path / checkpoint.LEARNER).write_bytes(b"no checkpoint")
-    with pytest.raises(DataError, match=r"no whole checkpoint in(.|\n)*earlier run"):
+    with pytest.raises(DataError, match=r"no whole checkpoint in(.|\n)*Move this folder away(.|\n)*earlier run"):
         restored(folder, config, contract)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 
 from rewardbot.config import setting, user_path
-from rewardbot.errors import ConfigError, DataError, RewardbotError
+from rewardbot.errors import ConfigError, DataError
 from rewardbot.gui.preference_options import LabelOptions
 
 if TYPE_CHECKING:
     from rewardbot.feedback.asking import Asking
-    from rewardbot.feedback.teachers.base import Teacher
+    from rewardbot.feedback.teachers.model import Model
     from rewardbot.training.choosing import Chooser
     from rewardbot.training.questioner import Questioner
 
@@ -70,7 +69,7 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
     from rewardbot.feedback.ledger import Ledger
     from rewardbot.feedback.schedule import Schedule
     from rewardbot.feedback.teachers.endpoint import EndpointConfig
-    from rewardbot.feedback.teachers.model import AUDIT
+    from rewardbot.feedback.teachers.model import AUDIT, Model
     from rewardbot.feedback.teachers.simulated import SimulatedConfig
     from rewardbot.training.bag_teachers import TeacherConfig, make_teacher
     from rewardbot.training.choosing import REFIT, Chooser
@@ -88,12 +87,13 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
                         EndpointConfig(options.url, options.model, options.goal))
     with Ledger(path) as ledger:
         teacher = make_teacher(who, ledger, library, options.seed)
+        model = teacher if isinstance(teacher, Model) else None
         # What ends the command is told when it does.
         questioner = Questioner(library, ledger, teacher, config, seed=options.seed,
-                                say=lambda text: None if _refusal(teacher) else say(text))
+                                say=lambda text: None if model and model.refused else say(text))
         asking, chooser = questioner.asking, Chooser(path, library, seed=options.seed)
         try:
-            _until_enough(questioner, chooser, options, say, refusal=lambda: _refusal(teacher))
+            _until_enough(questioner, chooser, options, say, model)
         finally:
             questioner.close()
             chooser.close()
@@ -111,34 +111,25 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
 
 
 def _until_enough(
-    questioner: Questioner, chooser: Chooser, options: LabelBagsOptions, say: Callable[[str], object], *,
-    refusal: Callable[[], RewardbotError | None],
+    questioner: Questioner, chooser: Chooser, options: LabelBagsOptions, say: Callable[[str], object], model: Model | None
 ) -> None:
     from rewardbot.training.view import bar
 
-    asking, told = questioner.asking, ""
+    asking = questioner.asking
     with bar(f"rewardbot label: {options.teacher}", "answers") as report:
         while asking.answered < options.budget:
             questioner.look(progress=1.0, ask=False)
-            if error := refusal():
-                raise error
+            if model and model.refused:
+                raise model.refused
             if (reward := chooser.newer()) is not None:
                 questioner.take_reward(reward)
             asked = questioner.look(progress=1.0)
-            words = re.sub(r"\d+", "", questioner.trouble)  # how often and how long is nothing new
-            if told != words and questioner.trouble != asking.trouble:  # which has told it
-                say(questioner.trouble)
-            told = words
+            if model and (news := model.news()):  # nobody should wait without a word
+                say(news)
             if not asked and not asking.waiting:
                 break
             report(min(1.0, asking.answered / options.budget))
             time.sleep(POLL_S)
-
-
-def _refusal(teacher: Teacher) -> RewardbotError | None:
-    from rewardbot.feedback.teachers.model import Model
-
-    return teacher.refused if isinstance(teacher, Model) else None
 
 
 def _why_no_more(asking: Asking, options: LabelBagsOptions) -> str:

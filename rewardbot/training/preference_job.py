@@ -52,6 +52,8 @@ def train(options: StateOptions, config: PreferenceLoopConfig, env: Env, judge: 
         finally:
             learning.save()
             learning.close()
+    if not learning.asking.answered:
+        _say(f"Nobody has answered ({learning.asking.skipped} questions were skipped): the policy has explored, and learned nothing.")
     return Trained(learning.loop.agent, learning.loop.steps, learning.asking.answered, learning.asking.skipped)
 
 

@@ -37,6 +37,7 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.records import History
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.feedback.teachers.base import Teacher
+from rewardbot.feedback.teachers.model import Model
 from rewardbot.feedback.teachers.simulated import Simulated, SimulatedConfig
 from rewardbot.policies.sac import SAC
 from rewardbot.rewards.base import Context
@@ -203,6 +204,7 @@ class PreferenceLoop:
             return self._clips.transitions(clip).reward.numpy()
 
         made = teacher(true_rewards) if teacher else Simulated(true_rewards, config.simulated, seed=seed)
+        self._labeller = made if isinstance(made, Model) else None
         self.watch = Watch(config.watch, self._ledger.history())
         # Nobody looks at what checks would tell.
         asked = config.asking if config.look else dataclasses.replace(config.asking, checks=0.0)
@@ -229,6 +231,8 @@ class PreferenceLoop:
         while self.loop.steps < self.config.loop.steps:
             self.loop.episode(self._after_update)
             self._changed |= self.asking.poll()
+            if self._labeller and (news := self._labeller.news()):
+                self._say(news)
             if self.loop.steps >= self._due or self.loop.steps >= self.config.loop.steps:
                 self._due = (self.loop.steps // self.config.every + 1) * self.config.every
                 self._round()

@@ -15,8 +15,9 @@ from rewardbot.config import merge, to_mapping
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.feedback.alarm import RewardFrozen
-from rewardbot.feedback.feedback import Given, Query, Ranking, Response
+from rewardbot.feedback.feedback import Given, Query, Ranking, Response, Side
 from rewardbot.feedback.ledger import Ledger
+from rewardbot.feedback.teachers.model import LabellerUnavailable, Model
 from rewardbot.feedback.teachers.simulated import Simulated
 from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.rewards.preference import PreferenceReward
@@ -30,6 +31,7 @@ from rewardbot.training.preferences import (
     settings_of,
 )
 from rewardbot.training.state_loop import StateLoop, StateLoopConfig, evaluate, start_seeds
+from rewardbot.types import Segment
 from tests.training.point import Point
 
 SMALL = {
@@ -132,6 +134,16 @@ def test_without_answers_it_explores_to_the_end(teacher: type[Mute], tmp_path: P
     assert found.asking.answered == 0 and 0 < found.asking.waiting <= 30
     batch = found.loop.sample()
     assert float(batch.reward.std()) > 0.0, "state entropy"
+
+
+def test_a_labeller_who_is_not_there_is_told_of_and_not_waited_for(tmp_path: Path) -> None:
+    def away(left: Segment, right: Segment) -> Side:
+        raise LabellerUnavailable("Nobody is at home.")
+
+    said: list[str] = []
+    found = learn("preference", tmp_path, teacher=lambda true: Model(away), said=said)
+    assert found.loop.steps >= 300 and not found.asking.answered and not found.fitted
+    assert [line.split(chr(10))[0] for line in said] == ["Nobody is at home."]
 
 
 def test_all_equal_answers_leave_the_reward_alone(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -72,7 +73,7 @@ class Model:
         self._answers: queue.SimpleQueue[tuple[Query, Response]] = queue.SimpleQueue()
         self._audits: list[Query] = []
         self._sides: Counter[str] = Counter()
-        self._failure = ""
+        self._failure = self._told = ""
         self.refused: LabellerRefused | None = None
         self._closed = threading.Event()
         self._worker = threading.Thread(target=self._work, name=f"labeller {name}", daemon=True)
@@ -92,6 +93,13 @@ class Model:
     def trouble(self) -> str:
         """What a person should know: why there are no answers now, or that the labeller favours a side; else empty."""
         return self._failure or self._bias()
+
+    def news(self) -> str:
+        """`trouble`, once each time that it becomes another one; empty otherwise. How often and how long is nothing new."""
+        trouble = self.trouble
+        words = re.sub(r"\d+", "", trouble)
+        told, self._told = self._told, words
+        return trouble if words != told else ""
 
     def ask(self, query: Query) -> None:
         """See `Teacher`.

@@ -83,7 +83,11 @@ def test_a_labeller_that_always_chooses_one_side_says_nothing_and_is_found_out(s
             teacher.ask(pair(number))
             (answer,) = answers(teacher, 1)
             assert isinstance(answer, Skip)
-        assert f"chose the {side} clip of 10 of 10 pairs both ways round" in teacher.trouble
+        assert f"chose the {side} clip of 10 of 10 pairs both ways round" in (said := teacher.trouble)
+        assert teacher.news() == said and teacher.news() == ""
+        teacher.ask(pair(10))
+        answers(teacher, 1)
+        assert "11 of 11 pairs" in teacher.trouble and teacher.news() == "", "which is nothing new"
 
 
 def test_a_labeller_that_leans_to_a_side_only_where_it_is_unsure_is_not_called_biased() -> None:

@@ -44,9 +44,7 @@ class GoalStates(GoalClassifier):
     """
 
     def __init__(self, config: GoalStatesConfig, episodes: Sequence[Tensor], *, seed: int = 0) -> None:
-        if len(episodes) < 2:
-            raise DataError(f"A goal cannot be learned from {len(episodes)} demonstration.",
-                            valid="At least 2: one to learn it from and one to check it.")
+        check_goals(len(episodes))
         held = max(1, round(config.heldout * len(episodes)))
         heldout, ends = (torch.cat([one[-config.ends :] for one in some]) for some in (episodes[:held], episodes[held:]))
         self._early, self._visited = torch.cat([one[: config.beginnings] for one in episodes]), ends[:0]
@@ -75,6 +73,17 @@ class GoalStates(GoalClassifier):
     def reward(self, batch: Transitions) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - state vectors only
         """See `GoalClassifier.reward`; never negative."""
         return torch.sigmoid(self.discriminator(batch.next_state)) / self.level
+
+
+def check_goals(demonstrations: int) -> None:
+    """Checks that there are enough demonstrations to learn a goal from.
+
+    Raises:
+        DataError: fewer than two.
+    """
+    if demonstrations < 2:
+        raise DataError(f"A goal cannot be learned from {demonstrations} demonstration.",
+                        valid="At least 2: one to learn it from and one to check it.")
 
 
 def _some(of: Tensor, n: int) -> Tensor:

@@ -35,6 +35,7 @@ from rewardbot.rewards.goal_states import GoalStates, GoalStatesConfig
 from rewardbot.rewards.perturbation_irl import PerturbationConfig, PerturbationIRL
 from rewardbot.rewards.relative_entropy_irl import LinearConfig, RelativeEntropyIRL
 from rewardbot.rewards.t_rex import TRex, TRexConfig
+from rewardbot.training.shown import check_ranked
 from rewardbot.training.state_loop import Env, name_of, start_seeds
 from rewardbot.training.visiting import visit
 from rewardbot.types import Metrics, Segment
@@ -215,10 +216,8 @@ def _fitted(
 
 
 def _ranked(shown: StateDemonstrations) -> tuple[list[Ranking], Context]:
-    """The order of the demonstrations as a simulated person tells it, who knows their returns."""
-    if len(set(shown.returns)) < 2:
-        raise DataError(f"{len(shown.episodes)} demonstrations with {len(set(shown.returns))} return cannot be ranked.",
-                        valid="At least two, of which one is better.", next_step="Join demonstrations of several runs: --demos A,B.")
+    """The order of the demonstrations as a simulated person tells it, who knows their returns; see `check_ranked`."""
+    check_ranked(shown)
     clips, context = _clips(shown.episodes)
     return [Ranking(tuple(clips), dense([-value for value in shown.returns]), Given(RANKED_BY))], context
 

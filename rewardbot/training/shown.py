@@ -17,6 +17,8 @@ import torch
 from rewardbot.config import user_path
 from rewardbot.data.state_demonstrations import StateDemonstrations
 from rewardbot.data.transitions import Transitions
+from rewardbot.errors import DataError
+from rewardbot.rewards.goal_states import check_goals
 from rewardbot.training.state_loop import Env, Spaces, name_of
 
 
@@ -33,6 +35,29 @@ def read_shown(named: Sequence[str], env: Env, *, seed: int = 0) -> StateDemonst
     for one in sets:
         one.check(name_of(env), sizes.states, sizes.low, sizes.high)
     return replace(sets[0], episodes=[episode for one in sets for episode in one.episodes])
+
+
+def check_enough(reward: str, shown: StateDemonstrations) -> None:
+    """Checks that a reward can be learned from so many, before a run begins.
+
+    Raises:
+        DataError: it cannot.
+    """
+    if reward in ("t_rex", "b_rex"):
+        check_ranked(shown)
+    if reward in ("vice", "goal_classifier"):
+        check_goals(len(shown.episodes))
+
+
+def check_ranked(shown: StateDemonstrations) -> None:
+    """Checks that their returns are an order.
+
+    Raises:
+        DataError: one has no better one.
+    """
+    if (different := len(set(shown.returns))) < 2:
+        raise DataError(f"{len(shown.episodes)} demonstrations with {different} return cannot be ranked.",
+                        valid="At least two, of which one is better.", next_step="Join demonstrations of several runs: --demos A,B.")
 
 
 def _read(name: str, env: Env, seed: int) -> StateDemonstrations:

@@ -26,7 +26,7 @@ from rewardbot.training.run import CONFIG, RunFolder
 from rewardbot.training.safe_learning import SafetyConfig
 from rewardbot.training.safety import SETTINGS as SHIELD_SETTINGS
 from rewardbot.training.safety import check_unsafe, guarding, settings_of
-from rewardbot.training.shown import read_shown
+from rewardbot.training.shown import check_enough, read_shown
 from rewardbot.training.state_loop import Env, Outcome, Spaces, make_env, outcomes, start_seeds
 from rewardbot.training.state_options import COMMAND, StateOptions, is_state_run
 from rewardbot.training.state_policy import StateAgent, StatePolicy, state_policy_to_bytes
@@ -37,7 +37,8 @@ from rewardbot.types import Metrics
 
 POLICY, SUMMARY = "policy.safetensors", "summary.json"
 NONE = "none"
-HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy", "regret_bound", "true_unsafe_per_1000")
+HEADLINES = ("true_return", "true_success", "answers", "reward_accuracy", "regret_bound", "true_unsafe_per_1000",
+             "effective_samples", "reward_effective_sample_size")
 """Metrics that the terminal shows, of those that there are."""
 
 
@@ -93,7 +94,7 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
     env = make_env(options.env)
     Spaces.of(env)
     if options.demos:
-        read_shown(options.demos, env, seed=options.seed)
+        check_enough(options.reward, read_shown(options.demos, env, seed=options.seed))
     safety = safety_settings(options)
     if options.unsafe:
         check_unsafe(options.unsafe, safety, env)
@@ -155,7 +156,19 @@ def resolve(options: StateOptions, given: Collection[str]) -> Any:
         if options.task:
             ways = ("--demos FILE, FOLDER or N.", "--demos 20 are the simulated operator's; a folder holds recorded ones.")
         raise ConfigError(f"{who} learns from demonstrations, and there are none.", valid=ways[0], next_step=ways[1])
-    return _job(options).resolve(options, {name: value for name, value in _settings(options).items() if name != SHIELD_SETTINGS})
+    config = _job(options).resolve(options, {name: value for name, value in _settings(options).items() if name != SHIELD_SETTINGS})
+    _check_discounts(to_mapping(config), options.file)
+    return config
+
+
+def _check_discounts(settings: Mapping[str, Any], where: str) -> None:
+    """Refuses a sum of rewards without end: a timeout is no end, so that no episode here has one for sure."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            _check_discounts(value, f"{where}.{name}")
+        elif name == "discount" and value == 1.0:
+            raise ConfigError(f"{where}.discount is 1, and the future after a timeout counts, too: a sum of rewards without end need "
+                              "not be a number.", valid="Below 1; 0.99 looks some hundred steps ahead.")
 
 
 def safety_settings(options: StateOptions) -> SafetyConfig:

@@ -259,6 +259,27 @@ def test_a_clone_needs_no_reward_and_is_stored_as_the_others_are(demos: str, tmp
         np.testing.assert_allclose(stored.act(np.array([x], np.float32)), cloning.act(np.array([x])), atol=1e-5)
 
 
+@pytest.mark.parametrize(("reward", "said"), [
+    ("t_rex", "1 demonstrations with 1 return cannot be ranked"), ("goal_classifier", "from 1 demonstration"),
+    ("vice", "A goal cannot be learned from 1 demonstration(.|\n)*At least 2")])
+def test_one_demonstration_that_is_too_few_is_refused_at_the_start(reward: str, said: str, demos: str, tmp_path: Path) -> None:
+    shown = StateDemonstrations.read(Path(demos))
+    Path(demos).write_bytes(dataclasses.replace(shown, episodes=shown.episodes[:1]).to_bytes())
+    with pytest.raises(DataError, match=said):
+        cli.run(["train", "--env", ENV, "--reward", reward, "--demos", demos, "--run-dir", str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("group", "policy"), [("loop: {sac", "sac"), ("on_policy: {ppo", "ppo"), ("offline: {iql", "iql")])
+def test_a_discount_of_1_has_no_end(group: str, policy: str, demos: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(f"{group}: {{discount: 1.0}}}}\n")
+    named = ["--demos", demos] if policy == "iql" else []
+    with pytest.raises(ConfigError, match=rf"mine.yaml\.{group.replace(': {', '.')}\.discount is 1(.|\n)*Below 1"):
+        cli.run(["train", "--env", ENV, "--reward", "true", "--policy", policy, "--config", str(tmp_path / "mine.yaml"), *named,
+                 "--run-dir", str(tmp_path / "runs")])
+    assert not (tmp_path / "runs").exists()
+
+
 def test_demonstrations_of_another_environment_are_refused_at_the_start(demos: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"states and actions of \(1, 1\) numbers(.|\n)*Pendulum-v1 has \(3, 1\)"):
         cli.run(["train", "--env", "Pendulum-v1", "--policy", "iql", "--reward", "true", "--demos", demos, "--run-dir",

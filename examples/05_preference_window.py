@@ -43,6 +43,7 @@ from rewardbot.gui.preference_widget import PreferenceWidget
 from rewardbot.gui.silence import SILENT_S
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.robots.start_states import demonstration_stream, learning_stream
 from rewardbot.training.collect import demonstrate, play
 from rewardbot.types import EpisodeInfo, Segment
 
@@ -242,8 +243,9 @@ def make_bags(folder: Path) -> None:
     """Some episodes that go well and some that do not."""
     contract = load_contract("sim_arm_128")
     robot = MujocoRobot(TASK, contract)
-    demonstrate(robot, DEMONSTRATIONS, noise=0.3, stream=0, seed=0, take=lambda episode: write_episode(folder, episode, contract))
-    play(robot, PLAYS, stream=1, take=lambda episode: write_episode(folder, episode, contract))
+    demonstrate(robot, DEMONSTRATIONS, noise=0.3, stream=demonstration_stream(0), seed=0,
+                take=lambda episode: write_episode(folder, episode, contract))
+    play(robot, PLAYS, stream=learning_stream(0), take=lambda episode: write_episode(folder, episode, contract))
     robot.close()
 
 

@@ -5,7 +5,15 @@ import pytest
 from scipy.stats.qmc import Halton
 
 from rewardbot.robots.mujoco import MujocoRobot
-from rewardbot.robots.start_states import MOST_DRAWS, STREAMS, EvenlySpread, is_of_demonstrations, start_seed
+from rewardbot.robots.start_states import (
+    MOST_DRAWS,
+    STREAMS,
+    EvenlySpread,
+    demonstration_stream,
+    evaluation_stream,
+    is_of_demonstrations,
+    start_seed,
+)
 
 
 def places(stream: int, count: int = 32) -> np.ndarray:
@@ -48,9 +56,10 @@ def test_only_demonstrations_are_spread() -> None:
     assert not is_of_demonstrations(None)
     robot = MujocoRobot("reach", render=False)
     at = {}
-    for stream in (0, 2):
+    demonstrated, evaluated = demonstration_stream(0), evaluation_stream(0)
+    for stream in (demonstrated, evaluated):
         for index in range(32):
             robot.reset(start_seed(stream, index))
             at[stream, index] = tuple(((robot.data.mocap_pos[0][:2] - (0.5, 0.0) + 0.08) // 0.04).astype(int))
-    squares = [len({place for (of, _), place in at.items() if of == stream}) for stream in (0, 2)]
+    squares = [len({place for (of, _), place in at.items() if of == stream}) for stream in (demonstrated, evaluated)]
     assert squares[0] > squares[1]

@@ -13,7 +13,7 @@ import pytest
 
 from rewardbot.config import share_path
 from rewardbot.errors import ConfigError
-from rewardbot.robots.start_states import STREAMS
+from rewardbot.robots.start_states import demonstration_stream
 from rewardbot.ros.graph import GRAPHS, NodeStart, links, load_graph, resolve
 from rewardbot.ros.recorder_node import RecorderSettings
 
@@ -153,7 +153,7 @@ def test_arguments_reach_the_nodes(tmp_path: Path) -> None:
     assert nodes["sim_node"].parameters["task"] == nodes["learner_node"].parameters["task"] == "push"
     assert nodes["sim_node"].parameters["operator_noise"] == 0.1
     # By hand everything starts from the demonstrations' stream of a seed, nothing from one that any seed is evaluated on.
-    assert nodes["learner_node"].parameters["seed"] == 3 and nodes["sim_node"].parameters["seed"] == 3 * STREAMS
+    assert nodes["learner_node"].parameters["seed"] == 3 and nodes["sim_node"].parameters["seed"] == demonstration_stream(3)
     ours = [str(share_path(f"config/{name}.yaml")) for name in ("tasks/push", "policies/rlpd")]
     assert nodes["learner_node"].parameter_files == (*ours, str(config))
     assert nodes["policy_node"].namespace == "/rewardbot"

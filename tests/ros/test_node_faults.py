@@ -20,7 +20,7 @@ from rewardbot.nets.encoders import Encoder
 from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.robots.robot import load_contract
-from rewardbot.robots.start_states import start_seed
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, start_seed
 from rewardbot.ros import convert, qos
 from rewardbot.ros.connections import from_text
 from rewardbot.ros.graph import links, load_graph, resolve
@@ -32,6 +32,7 @@ from rewardbot.types import PROPRIO_NAMES, Episode
 pytestmark = pytest.mark.ros
 CONTRACT = load_contract()
 HORIZON = 40
+DEMONSTRATED, EVALUATED = demonstration_stream(2), evaluation_stream(2)
 
 
 def untrained() -> bytes:
@@ -93,7 +94,7 @@ class Cell:
         found = from_text(self.job.text(node, "linked"))
         return all(found.get(other, 0) >= count for other, count in self._links[node].items())
 
-    def ask(self, mode: str, first: int, *, episodes: int = 0, stream: int = 6) -> int:
+    def ask(self, mode: str, first: int, *, episodes: int = 0, stream: int = DEMONSTRATED) -> int:
         self.job.set_parameters("sim_node", {"seed": stream, "first_episode": first})
         self.job.switch("simulated_operator", mode == "demonstrate")
         return self.job.request(mode, episodes=episodes)
@@ -153,7 +154,7 @@ def test_a_robot_that_is_killed_and_started_again(cell: Cell, request: pytest.Fi
     assert len(job.scores.scores) == ended, "nothing begins without an operator"
     job.switch("simulated_operator", True)  # the request holds: the demonstrations go on
     job.wait(lambda: len(job.scores.scores) >= ended + 2, 60.0, "two more episodes")
-    expected = [start_seed(6, index) for index in range(ended + 2)]
+    expected = [start_seed(DEMONSTRATED, index) for index in range(ended + 2)]
     assert [score.event.info.seed for score in job.scores.scores][: ended + 2] == expected
 
     def lost() -> float:
@@ -168,7 +169,7 @@ def test_a_robot_that_is_killed_and_started_again(cell: Cell, request: pytest.Fi
         job.wait(lambda: len(list_episodes(cell.folder)) + lost() >= ended + 3, 30.0, "the fate of each episode")
         for seeds in (whole(cell.saved(1), lockstep), whole(cell.heard, lockstep)):
             assert len(set(seeds)) == len(seeds)
-            assert set(seeds) <= {start_seed(6, index) for index in range(len(job.scores.scores))}
+            assert set(seeds) <= {start_seed(DEMONSTRATED, index) for index in range(len(job.scores.scores))}
     job.request("idle")
 
 
@@ -188,7 +189,7 @@ def test_a_robot_that_stays_away_is_named_and_comes_back(cell: Cell) -> None:
     job.set_parameters("sim_node", {"seed": 6, "first_episode": ended})
     job.switch("simulated_operator", True)
     job.wait(lambda: len(job.scores.scores) > ended, 30.0, "an episode")
-    assert whole(cell.saved(ended + 1))[-1] == start_seed(6, ended)
+    assert whole(cell.saved(ended + 1))[-1] == start_seed(DEMONSTRATED, ended)
     job.wait(lambda: job.text("policy_node", "waiting_for") == "", 5.0, "nobody is missing")
     job.request("idle")
 
@@ -208,7 +209,7 @@ def test_a_policy_that_is_killed_waits_for_a_request_and_the_robot_for_it(cell: 
     job.wait(lambda: job.text("policy_node", "mode") == "idle", 5.0, "its mode")
     run = cell.ask("demonstrate", ended, episodes=2)
     job.wait(lambda: job.scores.count(run) == 2 and job.text("policy_node", "mode") == "idle", 30.0, "two more episodes")
-    expected = [start_seed(6, index) for index in range(ended + 2)]
+    expected = [start_seed(DEMONSTRATED, index) for index in range(ended + 2)]
     assert sorted(whole(cell.saved(ended + 2))) == expected == whole(cell.heard)
     assert len({score.event.info.id for score in job.scores.scores}) == ended + 2
     job.wait(lambda: job.text("sim_node", "waiting_for") == "", 5.0, "nobody is missing")
@@ -219,7 +220,7 @@ def test_an_evaluation_leaves_no_start_state_out(cell: Cell) -> None:
     job, count = cell.job, 6
     publisher = job.node.create_publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
     publisher.publish(convert.weights(untrained()))
-    first = cell.ask("evaluate", 0, episodes=count, stream=8)
+    first = cell.ask("evaluate", 0, episodes=count, stream=EVALUATED)
     cell.in_an_episode()
     process = job.process("sim_node")
     cell.sim.end(signal.SIGKILL)
@@ -228,8 +229,8 @@ def test_an_evaluation_leaves_no_start_state_out(cell: Cell) -> None:
     job.wait(lambda: cell.abandoned == 1 and job.text("policy_node", "mode") == "idle", 10.0, "the end of it")
     done = job.scores.count(first)
     assert 0 < done < count and job.value("policy_node", "episodes_done") == done
-    second = cell.ask("evaluate", done, episodes=count - done, stream=8)
+    second = cell.ask("evaluate", done, episodes=count - done, stream=EVALUATED)
     job.wait(lambda: job.scores.count(second) == count - done, 30.0, "the rest")
-    assert [score.event.info.seed for score in job.scores.scores] == [start_seed(8, index) for index in range(count)]
+    assert [score.event.info.seed for score in job.scores.scores] == [start_seed(EVALUATED, index) for index in range(count)]
     assert all(score.success is not None for score in job.scores.scores), "each has been scored"
-    assert whole(cell.heard) == [start_seed(8, index) for index in range(count)]
+    assert whole(cell.heard) == [start_seed(EVALUATED, index) for index in range(count)]

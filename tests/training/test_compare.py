@@ -8,6 +8,7 @@ import numpy as np
 
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
+from rewardbot.robots.start_states import demonstration_stream, learning_stream
 from rewardbot.training.collect import demonstrate, run_episode
 from rewardbot.training.compare import ARMS, _replayed_truth, compare
 from rewardbot.training.learner import Learner
@@ -38,10 +39,10 @@ def test_every_arm_goes_as_far_from_the_same_demonstrations(config: LearnerConfi
     robot = MujocoRobot("reach", dataclasses.replace(load_contract("sim_arm"), cameras=cameras))
     told: list[str] = []
     try:
-        demonstrations = demonstrate(robot, 2, noise=0.0, stream=0, seed=0)
+        demonstrations = demonstrate(robot, 2, noise=0.0, stream=demonstration_stream(0), seed=0)
         trained = Learner(config, robot.contract, "reach", seed=0)
         trained.pretrain(demonstrations, lambda stage, share: None, baseline=False)
-        learn(trained, robot, stream=1, steps=2 * robot.task.horizon)
+        learn(trained, robot, stream=learning_stream(0), steps=2 * robot.task.horizon)
         found = compare(trained, robot, demonstrations, episodes=2, progress=lambda share, detail: told.append(detail))
     finally:
         robot.close()

@@ -20,11 +20,12 @@ from rewardbot.policies.hg_dagger import hg_dagger
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
-from rewardbot.robots.start_states import start_seed
+from rewardbot.robots.start_states import demonstration_stream, learning_stream, start_seed
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.imitation import Imitation, imitation_weights
 from rewardbot.types import Episode
 
+SHOWN, LEARNED = demonstration_stream(0), learning_stream(0)
 SMALL = BCConfig(steps=3, batch=8, latent=4, hidden=8)
 
 
@@ -46,7 +47,7 @@ def cloning(robot: MujocoRobot) -> BehaviourCloning:
 
 @pytest.fixture(scope="module")
 def shown(robot: MujocoRobot) -> list[DemonstrationSet]:
-    return [demonstration_set(episode, robot.contract.cameras) for episode in demonstrate(robot, 2, noise=0.0, stream=0, seed=0)]
+    return [demonstration_set(episode, robot.contract.cameras) for episode in demonstrate(robot, 2, noise=0.0, stream=SHOWN, seed=0)]
 
 
 def expert_from(robot: MujocoRobot, start: int) -> np.ndarray:
@@ -61,21 +62,22 @@ def expert_from(robot: MujocoRobot, start: int) -> np.ndarray:
 
 
 def test_labels_are_the_experts_whoever_acts(robot: MujocoRobot, cloning: BehaviourCloning) -> None:
-    cell = Imitation(SMALL, cloning, robot, stream=1, episodes=1, noise=0.0)
+    cell = Imitation(SMALL, cloning, robot, stream=LEARNED, episodes=1, noise=0.0)
     (experts,), (learners,) = cell.collect(cloning, 1.0), cell.collect(cloning, 0.0)
-    np.testing.assert_allclose(experts.actions, expert_from(robot, start_seed(1, 0)), atol=1e-6)
-    robot.reset(start_seed(1, 1))
+    np.testing.assert_allclose(experts.actions, expert_from(robot, start_seed(LEARNED, 0)), atol=1e-6)
+    robot.reset(start_seed(LEARNED, 1))
     first = ScriptedDemonstrator(robot, noise=0.0).act()
     np.testing.assert_allclose(learners.actions[0], first, atol=1e-6)
     assert len(learners) == robot.task.horizon
     assert {name: images.shape for name, images in learners.images.items()} == dict.fromkeys(("front", "wrist"), (15, 3, 8, 8))
-    assert not np.allclose(learners.actions, expert_from(robot, start_seed(1, 1)), atol=1e-2), "he labels where the learner went"
+    experts_own = expert_from(robot, start_seed(LEARNED, 1))
+    assert not np.allclose(learners.actions, experts_own, atol=1e-2), "he labels where the learner went"
 
 
 def test_the_first_policy_is_the_one_that_was_given_and_later_ones_go_on_from_it(
     robot: MujocoRobot, cloning: BehaviourCloning, shown: list[DemonstrationSet]
 ) -> None:
-    cell = Imitation(SMALL, cloning, robot, stream=1, episodes=1)
+    cell = Imitation(SMALL, cloning, robot, stream=LEARNED, episodes=1)
     before = {name: value.clone() for name, value in cloning.state_dict().items()}
     assert cell.fit(shown) is cloning
     later = cell.fit(shown)
@@ -84,7 +86,7 @@ def test_the_first_policy_is_the_one_that_was_given_and_later_ones_go_on_from_it
 
 
 def test_dagger_runs(robot: MujocoRobot, cloning: BehaviourCloning, shown: list[DemonstrationSet]) -> None:
-    cell = Imitation(SMALL, cloning, robot, stream=1, episodes=1)
+    cell = Imitation(SMALL, cloning, robot, stream=LEARNED, episodes=1)
     losses: list[float] = []
 
     def validate(policy: BehaviourCloning) -> float:
@@ -99,13 +101,13 @@ def test_hg_dagger_learns_what_the_operator_did_and_nothing_else(
     robot: MujocoRobot, cloning: BehaviourCloning, shown: list[DemonstrationSet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episodes: list[Episode] = []
-    cell = Imitation(SMALL, cloning, robot, stream=1, episodes=2, noise=0.0, take=episodes.append)
+    cell = Imitation(SMALL, cloning, robot, stream=LEARNED, episodes=2, noise=0.0, take=episodes.append)
     fitted: list[int] = []
     fit = cell.fit
     monkeypatch.setattr(cell, "fit", lambda data: (fitted.append(sum(map(len, data))), fit(data))[1])
     list(islice(hg_dagger(shown, cell.fit, cell.supervise), 3))
     taken = [int(steps_taken_over(episode.info, len(episode)).sum()) for episode in episodes]
-    assert [episode.info.seed for episode in episodes] == [start_seed(1, index) for index in range(4)] and sum(taken) > 0
+    assert [episode.info.seed for episode in episodes] == [start_seed(LEARNED, index) for index in range(4)] and sum(taken) > 0
     start = sum(map(len, shown))
     assert fitted == [start, start + sum(taken[:2]), start + sum(taken)]
     assert all(episode.info.success is not None for episode, steps in zip(episodes, taken, strict=True) if steps)

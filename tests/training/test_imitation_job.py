@@ -16,6 +16,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.bc import BCConfig, BehaviourCloning, DemonstrationSet
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import CameraContract, load_contract
+from rewardbot.robots.start_states import demonstration_stream
 from rewardbot.training.collect import demonstrate
 from rewardbot.training.imitators import CLONED, MOST_ROUNDS, Imitator
 from rewardbot.training.learner_config import LearnerConfig
@@ -45,7 +46,7 @@ def imitator(robot: MujocoRobot, reports: list[tuple[Metrics, int]], **options: 
 def test_rounds_are_told_and_counted(robot: MujocoRobot, policy: str, figure: str, episodes: int) -> None:
     reports: list[tuple[Metrics, int]] = []
     learner = imitator(robot, reports, policy=policy, rounds=2)
-    actors = learner.learn(demonstrate(robot, 2, noise=0.0, stream=0, seed=0))
+    actors = learner.learn(demonstrate(robot, 2, noise=0.0, stream=demonstration_stream(0), seed=0))
     assert learner.steps == episodes * robot.task.horizon == reports[-1][1]
     assert (learner.rounds, learner.most_rounds) == (2, 2)
     assert all(figure in metrics and math.isfinite(metrics["true_success"]) for metrics, _ in reports)
@@ -56,7 +57,7 @@ def test_rounds_are_told_and_counted(robot: MujocoRobot, policy: str, figure: st
 def test_time_ends_the_rounds(robot: MujocoRobot, policy: str) -> None:
     reports: list[tuple[Metrics, int]] = []
     learner = imitator(robot, reports, policy=policy, minutes=1e-6)
-    learner.learn(demonstrate(robot, 2, noise=0.0, stream=0, seed=0))
+    learner.learn(demonstrate(robot, 2, noise=0.0, stream=demonstration_stream(0), seed=0))
     assert (learner.rounds, learner.most_rounds) == (0, MOST_ROUNDS)
 
 
@@ -74,7 +75,7 @@ def test_a_run_says_that_its_time_ended_the_rounds(
 
 def test_filtered_cloning_is_of_the_successes_alone(robot: MujocoRobot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three episodes the operator calls the second a failure: only the steps of the others weigh, as much as 3 / 2 each."""
-    shown = demonstrate(robot, 3, noise=0.0, stream=0, seed=0)
+    shown = demonstrate(robot, 3, noise=0.0, stream=demonstration_stream(0), seed=0)
     shown[1] = dataclasses.replace(shown[1], info=dataclasses.replace(shown[1].info, success=False))
     fitted: list[DemonstrationSet] = []
     monkeypatch.setattr(BehaviourCloning, "fit", lambda self, data, progress, generator: fitted.append(data))

@@ -13,7 +13,7 @@ from rewardbot.data.takeovers import TAKEOVERS
 from rewardbot.errors import RewardbotError
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract
-from rewardbot.robots.start_states import start_seed
+from rewardbot.robots.start_states import demonstration_stream, evaluation_stream, learning_stream, start_seed
 from rewardbot.training import collect
 from rewardbot.training.compare import arm_config
 from rewardbot.training.evaluate import ClassifierCounts, evaluate
@@ -26,6 +26,7 @@ from rewardbot.types import Episode, EpisodeInfo, Observation
 
 Make = Callable[..., Episode]
 HORIZON = 5
+SHOWN, LEARNED, JUDGED = demonstration_stream(1), learning_stream(1), evaluation_stream(2)
 
 
 class Line:
@@ -106,29 +107,29 @@ def test_demonstrations_that_fail_are_done_again(line: Any, monkeypatch: pytest.
 
     monkeypatch.setattr(collect, "ScriptedDemonstrator", Operator)
     shares: list[float] = []
-    kept = collect.demonstrate(line, 4, noise=0.1, hesitation=0.2, stream=3, seed=4, progress=shares.append)
-    assert line.seeds == [start_seed(3, k) for k in range(len(line.seeds))] and len(line.seeds) > 4
+    kept = collect.demonstrate(line, 4, noise=0.1, hesitation=0.2, stream=SHOWN, seed=4, progress=shares.append)
+    assert line.seeds == [start_seed(SHOWN, k) for k in range(len(line.seeds))] and len(line.seeds) > 4
     assert begun == line.seeds, "the operator knows where it begins"
     assert all(episode.proprio[-1, 0] > 1.0 and episode.info.success for episode in kept)
     assert [episode.info.seed for episode in kept] == [
         seed for seed in line.seeds if np.random.default_rng(seed).uniform(-1, 1) + 1.25 > 1.0]
     assert len({episode.info.id for episode in kept}) == 4 and shares[-1] == 1.0
     assert all(episode.info.source == "demonstration" for episode in kept)
-    failures = collect.demonstrate(line, 3, noise=0.1, hesitation=0.2, stream=3, seed=4, success=False)
+    failures = collect.demonstrate(line, 3, noise=0.1, hesitation=0.2, stream=SHOWN, seed=4, success=False)
     assert all(episode.proprio[-1, 0] <= 1.0 and episode.info.success is False for episode in failures)
     assert not {episode.info.seed for episode in failures} & {episode.info.seed for episode in kept}
     monkeypatch.setattr(Operator, "act", lambda self: np.zeros(4, np.float32))
     with pytest.raises(RewardbotError, match=r"succeeded in 0 of 17(.|\n)*--noise"):
-        collect.demonstrate(line, 2, noise=0.1, hesitation=0.2, stream=3, seed=4)
+        collect.demonstrate(line, 2, noise=0.1, hesitation=0.2, stream=SHOWN, seed=4)
 
 
 def test_evaluation_counts_success_at_the_last_step(line: Any) -> None:
     shares: list[float] = []
     checked: list[tuple[int, bool]] = []
     policy: Any = Push(0.2)  # a metre in all: it succeeds from places beyond 0
-    result = evaluate(line, policy, actor="bc", episodes=40, stream=8, progress=shares.append,
+    result = evaluate(line, policy, actor="bc", episodes=40, stream=JUDGED, progress=shares.append,
                       check=lambda images, success: checked.append((int(images["front"][0, 0, 0]), success)))
-    assert line.seeds == [start_seed(8, k) for k in range(40)] and policy.asked == ["bc"] * 40 * HORIZON
+    assert line.seeds == [start_seed(JUDGED, k) for k in range(40)] and policy.asked == ["bc"] * 40 * HORIZON
     expected = [bool(np.random.default_rng(seed).uniform(-1, 1) + 1.0 > 1.0) for seed in line.seeds]
     assert [success for _, success in checked] == expected
     assert all((level >= 188) == success for level, success in checked), "the last images"
@@ -169,8 +170,8 @@ def test_the_classifiers_verdicts_are_counted(learner: Learner, line: Any) -> No
 
 def test_learning_collects_an_episode_and_catches_up(learner: Learner, line: Any) -> None:
     reported: list[tuple[dict[str, float], int]] = []
-    curve = learn(learner, line, stream=4, steps=50, report=lambda metrics, steps: reported.append((metrics, steps)))
-    assert learner.env_steps == 50 and line.seeds == [start_seed(4, k) for k in range(10)]
+    curve = learn(learner, line, stream=LEARNED, steps=50, report=lambda metrics, steps: reported.append((metrics, steps)))
+    assert learner.env_steps == 50 and line.seeds == [start_seed(LEARNED, k) for k in range(10)]
     assert learner.agent.updates >= 50, "an update per step"
     assert len(curve.truth) == len(curve.judged) == 10 and [steps for _, steps, _ in curve.points] == [25, 50]
     assert [steps for _, steps in reported] == [25, 50]
@@ -212,7 +213,7 @@ def test_learning_from_takeovers(learner: Learner, line: Any) -> None:
     """Everything that was learned from is the operator's, and no success with his help is the policy's."""
     reported: list[dict[str, float]] = []
     before, helper = len(learner.demonstrations), cast(Any, Helper(line))
-    curve = learn(learner, line, stream=4, steps=50, operator=helper, report=lambda metrics, steps: reported.append(metrics))
+    curve = learn(learner, line, stream=LEARNED, steps=50, operator=helper, report=lambda metrics, steps: reported.append(metrics))
     helped = [np.random.default_rng(seed).uniform(-1, 1) < 0.0 for seed in line.seeds]
     assert curve.takeovers == helped and 0 < sum(helped) < 10
     assert len(learner.demonstrations) == before + 2 * sum(helped)
@@ -225,7 +226,7 @@ def test_learning_from_takeovers(learner: Learner, line: Any) -> None:
 
 
 def test_learning_ends_with_its_time(learner: Learner, line: Any) -> None:
-    assert not learn(learner, line, stream=4, seconds=0.0).truth and learner.env_steps == 0
+    assert not learn(learner, line, stream=LEARNED, seconds=0.0).truth and learner.env_steps == 0
 
 
 def test_the_oracle_is_told_the_truth(config: LearnerConfig, contract: RobotContract, make_episode: Make, line: Any) -> None:
@@ -233,7 +234,7 @@ def test_the_oracle_is_told_the_truth(config: LearnerConfig, contract: RobotCont
     demonstrations = [make_episode(n) for n in range(3)]
     oracle.pretrain(demonstrations, lambda stage, share: None, baseline=False)
     oracle.score_demonstrations([np.zeros(len(episode) + 1, np.bool_) for episode in demonstrations])
-    learn(oracle, line, stream=4, steps=100)
+    learn(oracle, line, stream=LEARNED, steps=100)
     places = oracle.visited.proprio[: 6 * 20, 0]
     assert oracle._visited[: 6 * 20].bool().tolist() == (places > 1.0).tolist()
 

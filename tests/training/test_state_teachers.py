@@ -20,7 +20,7 @@ from rewardbot.data.episodes import read_episode
 from rewardbot.errors import ConfigError
 from rewardbot.feedback.feedback import Given, Ranking, answer_pair
 from rewardbot.feedback.ledger import Ledger
-from rewardbot.robots.start_states import start_seed
+from rewardbot.robots.start_states import learning_stream, start_seed
 from rewardbot.training import state_teachers
 from rewardbot.training.drawn_episodes import DrawnEpisodes
 from rewardbot.training.preferences import LEDGER
@@ -67,7 +67,7 @@ def test_an_episode_is_drawn_as_it_went(tmp_path: Path) -> None:
         loop.episode()
     steps = loop.replay.transitions(Segment("e-1", 0, 10))
     drawn = DrawnEpisodes(ENV, tmp_path)
-    drawn.draw("e-1", start_seed(7, 1), steps)
+    drawn.draw("e-1", start_seed(learning_stream(2), 1), steps)
     drawn.draw("e-1", 0, steps)  # it is there
     episode = read_episode(tmp_path / "e-1")
     states = np.concatenate([steps.state[:1].numpy(), steps.next_state.numpy()])[:, 0]

@@ -83,9 +83,8 @@ def run_demo(
         report: gets the learner's metrics while it learns.
 
     Returns:
-        `task, seed, demonstrations, env_steps, learn_s, total_s, success {bc, bc_tuned, rl}, episodes, intervals {actor:
-        [low, high]}, classifier {false_positive_rate, false_negative_rate}, curve [[s, steps, success]]`. `learn_s` is
-        pretraining without the plain baseline, and learning; a rate that was not measured is None.
+        Fields of `training.summary.Summary` and their values. `learn_s` is pretraining without the plain baseline, and learning; a
+        rate that was not measured is None.
 
     Raises:
         NodeDied: a node ended that cannot be helped by starting it again.
@@ -116,8 +115,9 @@ def run_demo(
         ):
             watch = _Watch(supervisor, node, progress, view, keeper, stopped, run_folder)
             watch.start(nodes)
+            conductor = Conductor(node, watch.present, supervisor.renew)
             try:
-                _Job(options, run_folder, node, progress, report, keeper, Conductor(node, watch.present), tell).run()
+                _Job(options, run_folder, node, progress, report, keeper, conductor, tell).run()
             finally:
                 keeper.keep()
         return _summary(options, record, run_folder)

@@ -14,8 +14,8 @@ are flat and whose actions are bounded.
   an episode is cut off here, it goes on in the critics' eyes.
 - *Actions* are in [-1, 1] in the replay, in the policy and in the reward, and are scaled to the environment's bounds on their way.
 - *Episodes have names*, `replay.episodes()` lists them, and `replay.transitions(Segment(name, start, stop))` are a clip's steps.
-- *It can be repeated*: episode n starts from the environment's seed `start_seed(learning_stream(seed), n)`, networks, actions and batches from
-  `seed`.
+- *It can be repeated*: episode n starts from the environment's seed `start_seed(learning_stream(seed), n)`, networks, actions and
+  batches from `seed`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Has policy_node conduct episodes from known start states, whichever node is started anew meanwhile.
 
 An episode is known by its start state. What was interrupted is asked for again, so that none is left out and none counts twice.
+A node that no longer hears another, which is there, is started again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ STALLED_S = 120.0
 
 SETTLED_S = 0.5
 """Time that policy_node is idle before it is asked for what is missing: ends of episodes may still be on their way [s]."""
+
+DEAF_S = 10.0
+"""Time for which a node waits for another that we hear, after which it is started again: it names whom it waits for after 5 s [s]."""
 
 MOST_IN_VAIN = 10
 """Requests in a row that brought nothing, after which a job gives up."""
@@ -66,10 +70,12 @@ class Conductor:
     Args:
         node: the job's.
         present: whether a node's present process runs and has been heard.
+        renew: starts a node again, for the reason that it is told.
     """
 
-    def __init__(self, node: JobNode, present: Callable[[str], bool]) -> None:
-        self._node, self._present = node, present
+    def __init__(self, node: JobNode, present: Callable[[str], bool], renew: Callable[[str, str], None]) -> None:
+        self._node, self._present, self._renew = node, present, renew
+        self._deaf, self._deaf_since = "", 0.0
 
     def conduct(self, task: Task, what: str) -> None:
         """Returns when the task is done; policy_node is idle then.
@@ -85,6 +91,7 @@ class Conductor:
             now, node = time.monotonic(), self._node
             if task.done():
                 return True
+            self._renew_the_deaf()
             if (progress := task.progress()) != known:
                 known, since, in_vain = progress, now, 0
             if now - since > STALLED_S or in_vain >= MOST_IN_VAIN:
@@ -109,6 +116,23 @@ class Conductor:
 
         self._node.wait(round, float("inf"), what)
         self._node.request("idle")
+
+    def _renew_the_deaf(self) -> None:
+        """DDS can lose the way between two processes that both live, when one was starved while its ports were looked at."""
+        node, now = self._node, time.monotonic()
+        deaf, other = "", ""
+        if "sim_node" in node.text("policy_node", "waiting_for"):
+            deaf, other = "policy_node", "sim_node"
+        elif node.text("sim_node", "waiting_for") == "policy_node" and node.text("policy_node", "episode"):
+            deaf, other = "sim_node", "policy_node"  # commands come for an episode, and do not arrive
+        rates = node.rates()
+        if any(rates.get(name) is None or not self._present(name) for name in (deaf, other)):
+            deaf = ""
+        if deaf != self._deaf:
+            self._deaf, self._deaf_since = deaf, now
+        if deaf and now - self._deaf_since > DEAF_S:
+            self._deaf = ""
+            self._renew(deaf, f"it does not hear {other}, which is there")
 
     def _ask(self, task: Task) -> None:
         node = self._node

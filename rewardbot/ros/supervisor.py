@@ -158,6 +158,11 @@ class Supervisor:
                 continue
             raise NodeDied(name, code, _last_words(process.lines, code))
 
+    def renew(self, name: str, why: str) -> None:
+        """Kills a node that lives, but is of no use any more; `poll` then starts it again, if its restart policy says so."""
+        self._log(name, f"[WARN] {why}; it is killed")
+        _signal_group(self._processes[name].popen, signal.SIGKILL)
+
     def stop(self) -> None:
         """Stops every node. May be called twice.
 

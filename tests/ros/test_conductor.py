@@ -27,6 +27,15 @@ class Graph:
         self.mode, self.policy_run, self.left, self.index = "idle", 0, 0, 0
         self.ended: list[int] = []
         self.each_round: Callable[[], None] = lambda: None
+        self.said: dict[tuple[str, str], str] = {}
+        self.silent: set[str] = set()
+        self.renewed: list[tuple[str, float]] = []
+
+    def renew(self, name: str, why: str) -> None:
+        assert "which is there" in why
+        self.renewed.append((name, self.now))
+        self.processes[name] += "'"
+        self.said.clear()
 
     # What a JobNode has.
 
@@ -34,7 +43,10 @@ class Graph:
         return self.processes[name]
 
     def text(self, node: str, key: str) -> str:
-        return self.mode
+        return self.mode if key == "mode" else self.said.get((node, key), "")
+
+    def rates(self) -> dict[str, float | None]:
+        return {name: None if name in self.silent else 10.0 for name in self.processes}
 
     def value(self, node: str, key: str) -> float:
         return float(self.policy_run)
@@ -101,7 +113,7 @@ def evaluation(graph: Graph, count: int, lost: tuple[int, ...] = ()) -> tuple[Ta
 
 
 def conduct(graph: Graph, task: Task) -> None:
-    Conductor(graph, lambda name: name not in graph.away).conduct(task, "a test")  # type: ignore[arg-type]
+    Conductor(graph, lambda name: name not in graph.away, graph.renew).conduct(task, "a test")  # type: ignore[arg-type]
 
 
 def test_what_is_done_without_disturbance_is_asked_for_once(graph: Graph) -> None:
@@ -171,6 +183,55 @@ def test_an_operator_is_there_for_demonstrations_only(graph: Graph) -> None:
                         progress=lambda: len(graph.ended)))
     assert [asked for asked in graph.asked if asked[0] == "simulated_operator"] == [
         ("simulated_operator", False), ("simulated_operator", True)]
+
+
+def exploration(graph: Graph, seconds: float) -> Task:
+    """A task that lasts so long."""
+    return Task("explore", 1, first=lambda: graph.index, done=lambda: graph.now >= seconds, progress=lambda: len(graph.ended))
+
+
+LOST_WAYS = [
+    ("policy_node", {("policy_node", "waiting_for"): "sim_node", ("sim_node", "waiting_for"): "policy_node"}),
+    ("policy_node", {("policy_node", "waiting_for"): "the service 'reset' of sim_node"}),
+    ("sim_node", {("sim_node", "waiting_for"): "policy_node", ("policy_node", "episode"): "e1"}),
+]
+
+
+@pytest.mark.parametrize(("deaf", "said"), LOST_WAYS)
+def test_a_node_that_does_not_hear_one_that_is_there_is_started_again(
+    graph: Graph, deaf: str, said: dict[tuple[str, str], str]
+) -> None:
+    def lose_the_way() -> None:
+        if graph.now == pytest.approx(2.0):
+            graph.said |= said
+
+    graph.each_round = lose_the_way
+    conduct(graph, exploration(graph, 30.0))
+    assert graph.renewed == [(deaf, pytest.approx(2.0 + module.DEAF_S, abs=0.3))]
+    assert [request[0] for request in graph.requests] == ["explore", "explore", "idle"], "it is told again what to do"
+    assert graph.ended == list(range(len(graph.ended))), "from where it was"
+
+
+@pytest.mark.parametrize("said", [
+    {("policy_node", "waiting_for"): "weights/policy"},
+    {("sim_node", "waiting_for"): "policy_node"},  # of an episode that nobody conducts any more
+])
+def test_who_waits_for_something_else_is_left_alone(graph: Graph, said: dict[tuple[str, str], str]) -> None:
+    graph.said |= said
+    conduct(graph, exploration(graph, 30.0))
+    assert graph.renewed == []
+
+
+def test_nobody_is_started_again_because_another_is_away(graph: Graph) -> None:
+    """Held up, so that nobody hears it; or just started, and still to be found; and what comes and goes is a busy machine."""
+    def each_round() -> None:
+        graph.said["policy_node", "waiting_for"] = "sim_node" if graph.now % 8.0 < 7.0 or graph.now < 40.0 else ""
+        graph.silent = {"sim_node"} if graph.now < 20.0 else set()
+        graph.away = {"sim_node"} if 19.0 < graph.now < 40.0 else set()
+
+    graph.each_round = each_round
+    conduct(graph, exploration(graph, 70.0))
+    assert graph.renewed == []
 
 
 def test_what_never_comes_ends_it(graph: Graph) -> None:

@@ -83,8 +83,7 @@ def run_demo(
         report: gets the learner's metrics while it learns.
 
     Returns:
-        Fields of `training.summary.Summary` and their values. `learn_s` is pretraining without the plain baseline, and learning; a
-        rate that was not measured is None.
+        Fields of `training.summary.Summary`; `learn_s` leaves the plain baseline out, and a rate that was not measured is None.
 
     Raises:
         NodeDied: a node ended that cannot be helped by starting it again.

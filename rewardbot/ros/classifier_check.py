@@ -17,7 +17,7 @@ from rewardbot.ros import qos
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.loading import Loading
 from rewardbot.ros.node import take_all
-from rewardbot.training.rates import error_rates
+from rewardbot.training.rates import Verdict, classifier_errors
 from rewardbot.training.summary import ClassifierErrors
 from rewardbot.types import Source
 
@@ -38,12 +38,12 @@ class ClassifierCheck:
         contract: the robot's.
 
     Attributes:
-        verdicts: source of an episode -> (the classifier's, the true) of each judged one, oldest first.
+        verdicts: source of an episode -> the verdict on each judged one, oldest first.
     """
 
     def __init__(self, node: JobNode, contract: RobotContract) -> None:
         self._job, self._contract = node, contract
-        self.verdicts: defaultdict[Source, list[tuple[bool, bool]]] = defaultdict(list)
+        self.verdicts: defaultdict[Source, list[Verdict]] = defaultdict(list)
         self._taken: defaultdict[Source, int] = defaultdict(int)
         self._classifier: DeployedClassifier | None = None
         self._sent, self._loading = b"", Loading("rewardbot.rewards.goal_classifier")
@@ -75,18 +75,19 @@ class ClassifierCheck:
             if known and self._classifier is not None:
                 pixels = {name: decode.image(deserialize_message(kept[stamp], Image), self._contract.cameras[name])
                           for name, kept in self._images.items()}
-                judged = self._classifier.probability(pixels) > self._classifier.threshold
-                self.verdicts[score.event.info.source].append((judged, bool(score.success)))
+                probability = self._classifier.probability(pixels)
+                self.verdicts[score.event.info.source].append(
+                    Verdict(probability > self._classifier.threshold, bool(score.success), probability))
         self._seen = len(self._job.scores.scores)
 
-    def take(self, source: Source) -> list[tuple[bool, bool]]:
+    def take(self, source: Source) -> list[Verdict]:
         """The verdicts on episodes of one source that have come since the last call."""
         first, self._taken[source] = self._taken[source], len(self.verdicts[source])
         return self.verdicts[source][first:]
 
     def rates(self, source: Source, last: int = 0) -> ClassifierErrors:
         """Shares of wrong verdicts on episodes of one source; on the newest `last` only, if given."""
-        return error_rates(self.verdicts[source][-last:])
+        return classifier_errors(self.verdicts[source][-last:])
 
     def _listen(self, kind: Any, topic: str, quality: Any, *, raw: bool = False) -> Subscription[Any]:
         return self._job.node.create_subscription(

@@ -30,7 +30,7 @@ from rewardbot.ros.job_node import SILENT_S, JobNode
 from rewardbot.ros.supervisor import Supervisor, asked_to_stop
 from rewardbot.training.files import StorageError
 from rewardbot.training.options import ACTORS, phases
-from rewardbot.training.rates import JUDGED, RECENT, Evaluation, error_rates
+from rewardbot.training.rates import JUDGED, RECENT, Evaluation, classifier_errors
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo
@@ -201,7 +201,7 @@ def _summary(options: DemoOptions, record: JobRecord, run_folder: Path) -> dict[
         "success": {actor: result.rate for actor, result in evaluations.items()},
         "intervals": {actor: [result.low, result.high] for actor, result in evaluations.items()},
         "episodes": options.episodes,
-        "classifier": asdict(error_rates([(judged, true) for judged, true in record.verdicts])),
+        "classifier": asdict(classifier_errors(record.verdicts)),
         "curve": record.curve,
     }
 
@@ -388,7 +388,7 @@ class _Job:
                 begun = len(node.scores.scores)
                 known = len(results) - results.count(None)
                 self._share((number + known / len(results)) / len(actors), f"{actor}: {results.count(True)} of {known}")
-                record.verdicts += [list(pair) for pair in check.take("evaluation")]
+                record.verdicts += check.take("evaluation")
                 self._keeper.keep(at_least_s=1.0)
                 return known == len(results)
 

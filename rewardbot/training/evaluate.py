@@ -11,7 +11,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.start_states import start_seed
-from rewardbot.training.rates import Evaluation, error_rates
+from rewardbot.training.rates import Evaluation, Verdict, classifier_errors
 from rewardbot.training.summary import ClassifierErrors
 
 ImageCheck = Callable[[dict[str, NDArray[np.uint8]], bool], None]
@@ -27,21 +27,21 @@ class ClassifierCounts:
 
     def __init__(self, classifier: DeployedClassifier) -> None:
         self._classifier = classifier
-        self.verdicts: list[tuple[bool, bool]] = []
-        """(the classifier's, the true) of each episode."""
+        self.verdicts: list[Verdict] = []
 
     def __call__(self, images: dict[str, NDArray[np.uint8]], success: bool) -> None:
         """Judges one episode's last images."""
-        self.verdicts.append((self._classifier.probability(images) > self._classifier.threshold, success))
+        probability = self._classifier.probability(images)
+        self.verdicts.append(Verdict(probability > self._classifier.threshold, success, probability))
 
     @property
     def judged(self) -> float:
         """Share of episodes that the classifier calls a success."""
-        return sum(verdict for verdict, _ in self.verdicts) / max(1, len(self.verdicts))
+        return sum(verdict.judged for verdict in self.verdicts) / max(1, len(self.verdicts))
 
     def rates(self) -> ClassifierErrors:
-        """False positives among true failures and false negatives among true successes."""
-        return error_rates(self.verdicts)
+        """False positives among true failures, false negatives among true successes, and calibration."""
+        return classifier_errors(self.verdicts)
 
 
 def evaluate(

@@ -110,8 +110,8 @@ def _evaluate(job: RunningJob, learner: Learner) -> None:
         errors = ClassifierCounts(DeployedClassifier(learner.classifier_weights()))
         evaluate(job.robot, policy, actor=actor, episodes=options.episodes, stream=evaluation_stream(options.seed),
                  progress=lambda value, actor=actor: job.share(value, actor), check=errors)
-        record.evaluations[actor] = [success for _, success in errors.verdicts]
-        record.verdicts += [list(verdict) for verdict in errors.verdicts]
+        record.evaluations[actor] = [verdict.true for verdict in errors.verdicts]
+        record.verdicts += errors.verdicts
         job.keep()
 
 

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
 
 from rewardbot.training.summary import ClassifierErrors, wilson
 
 RECENT = 20
 JUDGED = 60
 """Episodes behind a point of the curves of true success and of the classifier's error rates."""
+
+
+BINS = 5
+"""Of goal probability, of equal width, in each of which it is compared with the share of successes."""
+
+
+class Verdict(NamedTuple):
+    """What a classifier said of an episode's last images, and the truth."""
+
+    judged: bool
+    true: bool
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,19 @@ def error_rates(verdicts: Sequence[tuple[bool, bool]]) -> ClassifierErrors:
         false_positive_rate=sum(failures) / len(failures) if failures else None,
         false_negative_rate=1.0 - sum(successes) / len(successes) if successes else None,
     )
+
+
+def classifier_errors(verdicts: Sequence[Verdict]) -> ClassifierErrors:
+    """The rates and the expected calibration error: over the bins, weighted by how many episodes are in each, the distance between
+    mean goal probability and share of true successes.
+    """
+    rates = error_rates([(verdict.judged, verdict.true) for verdict in verdicts])
+    if not verdicts:
+        return rates
+    said, true = (np.array([getattr(verdict, name) for verdict in verdicts], float) for name in ("probability", "true"))
+    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    error = sum(abs(float((said - true)[bins == number].sum())) for number in range(BINS)) / len(verdicts)
+    return replace(rates, calibration_error=error)
 
 
 def takeovers_per_minute(takeovers: Sequence[int], episode_s: float) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rewardbot.training.files import StorageError, write_atomic
+from rewardbot.training.rates import Verdict
 
 NAME = "job.json"
 
@@ -26,7 +27,7 @@ class JobRecord:
             `most_rounds`, see `Summary`; empty before.
         curve: [seconds of learning, steps, true success of the last episodes].
         evaluations: actor -> true success from each start state; None where it is not known yet.
-        verdicts: (the classifier's, the true) of each evaluation episode.
+        verdicts: of each evaluation episode, see `rates.Verdict`.
         restarts: node -> how often it was started again.
         unheard: episodes that ended while no learner took them; their start states were visited again.
     """
@@ -37,7 +38,7 @@ class JobRecord:
     learned: dict[str, float] = field(default_factory=dict)
     curve: list[list[float]] = field(default_factory=list)
     evaluations: dict[str, list[bool | None]] = field(default_factory=dict)
-    verdicts: list[list[bool]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
     unheard: int = 0
 
@@ -49,6 +50,7 @@ class JobRecord:
             values = json.loads(path.read_text())
             record = JobRecord(**{spec.name: values[spec.name] for spec in fields(JobRecord)})
             record._check()
+            record.verdicts = [Verdict(*verdict) for verdict in record.verdicts]
             return record
         except FileNotFoundError:
             return JobRecord()

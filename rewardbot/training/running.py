@@ -12,7 +12,7 @@ from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
-from rewardbot.training.rates import error_rates
+from rewardbot.training.rates import classifier_errors
 from rewardbot.training.record import JobRecord, RecordKeeper
 from rewardbot.training.run import RunFolder
 from rewardbot.training.summary import Summary, wilson
@@ -101,7 +101,7 @@ class RunningJob:
             success={actor: count / options.episodes for actor, count in successes.items()} | dict(compared),
             intervals={actor: wilson(count, options.episodes) for actor, count in successes.items()},
             episodes=options.episodes,
-            classifier=error_rates([(judged, true) for judged, true in record.verdicts]),
+            classifier=classifier_errors(record.verdicts),
             curve=tuple((point[0], int(point[1]), point[2]) for point in record.curve),
             rounds=int(record.learned.get("rounds", 0)), most_rounds=int(record.learned.get("most_rounds", 0)),
         )

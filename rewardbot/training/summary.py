@@ -30,10 +30,12 @@ ACTORS = {
 
 @dataclass(frozen=True)
 class ClassifierErrors:
-    """Shares of wrong verdicts on the final evaluation; None when there was nothing to judge."""
+    """How far the classifier can be believed, on the final evaluation; None when there was nothing to judge."""
 
     false_positive_rate: float | None = setting(None, "share of true failures called success", min=0.0, max=1.0)
     false_negative_rate: float | None = setting(None, "share of true successes called failure", min=0.0, max=1.0)
+    calibration_error: float | None = setting(
+        None, "mean distance of its goal probability from the share of true successes where it says so", min=0.0, max=1.0)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.loop import learn
 from rewardbot.training.oracle import OracleLearner
-from rewardbot.training.rates import Evaluation, error_rates
+from rewardbot.training.rates import Evaluation, Verdict, classifier_errors, error_rates
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
 Make = Callable[..., Episode]
@@ -150,6 +150,18 @@ def test_rates_of_wrong_verdicts() -> None:
     assert Evaluation.of(0, 0).rate == 0.0
 
 
+def test_calibration_is_how_far_probabilities_are_from_shares_of_successes() -> None:
+    assert classifier_errors([]).calibration_error is None
+    right = [Verdict(number < 9, number < 9, 0.9) for number in range(10)] + [Verdict(False, False, 0.0)] * 30
+    assert classifier_errors(right).calibration_error == pytest.approx(0.0)
+    # A quarter of all is said to be certain, and of that nothing is true; the rest is too low.
+    wrong = [*[Verdict(True, False, 1.0)] * 2, Verdict(False, True, 0.3), *[Verdict(False, False, 0.3)] * 2,
+             *[Verdict(True, True, 0.7)] * 3]
+    errors = classifier_errors(wrong)
+    assert errors.calibration_error == pytest.approx((2 * 1.0 + 0.1 + 3 * 0.3) / 8)
+    assert errors.false_positive_rate == 0.5 and errors.false_negative_rate == 0.25
+
+
 @pytest.fixture
 def learner(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> Learner:
     found = Learner(config, contract, "line", seed=1)
@@ -165,7 +177,7 @@ def test_the_classifiers_verdicts_are_counted(learner: Learner, line: Any) -> No
     verdict = classifier.probability(images) > classifier.threshold
     counts(images, True)
     counts(images, False)
-    assert counts.verdicts == [(verdict, True), (verdict, False)] and counts.judged == float(verdict)
+    assert [item[:2] for item in counts.verdicts] == [(verdict, True), (verdict, False)] and counts.judged == float(verdict)
 
 
 def test_learning_collects_an_episode_and_catches_up(learner: Learner, line: Any) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from rewardbot.training import record as module
 from rewardbot.training.files import StorageError
+from rewardbot.training.rates import Verdict
 from rewardbot.training.record import JobRecord, RecordKeeper
 
 FULL = JobRecord(total_s=12.5, pretrain_s=3.0, explored=41, learned={"version": 7, "env_steps": 600, "learn_s": 9.0},
-                 curve=[[1.0, 20, 0.5]], evaluations={"bc": [True, False, None]}, verdicts=[[True, False]],
+                 curve=[[1.0, 20, 0.5]], evaluations={"bc": [True, False, None]}, verdicts=[Verdict(True, False, 0.75)],
                  restarts={"sim_node": 2}, unheard=3)
 
 
@@ -28,7 +29,7 @@ def test_none_there_is_an_empty_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [
     "", "{", "[]", "null", "{}", json.dumps({**vars(FULL), "explored": "41"}), json.dumps({**vars(FULL), "evaluations": []}),
-    json.dumps({**vars(FULL), "explored": True})])
+    json.dumps({**vars(FULL), "explored": True}), json.dumps({**vars(FULL), "verdicts": [[True, False]]})])
 def test_a_damaged_one_is_told_and_begun_anew(tmp_path: Path, content: str) -> None:
     (tmp_path / module.NAME).write_text(content)
     said: list[str] = []

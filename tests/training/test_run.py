@@ -21,7 +21,7 @@ from rewardbot.training.video import side_by_side, write_video
 
 SUMMARY = Summary(task="lift", seed=3, demonstrations=30, env_steps=900, learn_s=300.5, total_s=400.0,
                   success={"bc": 0.6, "bc_tuned": 0.7, "rl": 0.97}, episodes=100,
-                  classifier=ClassifierErrors(0.03, math.nan), curve=((60.0, 200, 0.5), (120.0, 400, 0.9)))
+                  classifier=ClassifierErrors(0.03, math.nan, 0.1), curve=((60.0, 200, 0.5), (120.0, 400, 0.9)))
 
 
 def test_a_whole_run(tmp_path: Path):
@@ -48,8 +48,9 @@ def test_the_summary_has_exactly_the_promised_keys(tmp_path: Path):
         run.finish(SUMMARY)
     content = json.loads((run.path / "summary.json").read_text())
     assert list(content) == ["task", "seed", "demonstrations", "env_steps", "learn_s", "total_s", "success", "intervals", "episodes",
-                             "classifier", "curve"]
-    assert content["classifier"] == {"false_positive_rate": 0.03, "false_negative_rate": None}, "NaN is not JSON"
+                             "classifier", "curve", "rounds", "most_rounds"]
+    expected = {"false_positive_rate": 0.03, "false_negative_rate": None, "calibration_error": 0.1}
+    assert content["classifier"] == expected, "NaN is not JSON"
     assert content["curve"] == [[60.0, 200, 0.5], [120.0, 400, 0.9]]
     assert content["success"] == {"bc": 0.6, "bc_tuned": 0.7, "rl": 0.97}
     read = Summary.read(run.path / "summary.json")

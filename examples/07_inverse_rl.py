@@ -100,10 +100,10 @@ def main(file: str = "docs/inverse_rl.png") -> None:
     """Prints what each kind of cell is worth, in truth and by both methods, and draws it."""
     found = learn()
     table = zip(KINDS.values(), relative(found.truth), relative(found.maxent), relative(found.posterior.mean),
-                relative(found.posterior.samples).std(axis=0), found.posterior.effective, strict=True)
-    print("worth more than road | truth | maximum entropy | Bayesian        | samples are worth")
-    for kind, truth, maxent, mean, spread, effective in table:
-        print(f"{kind:<20} | {truth:5.2f} | {maxent:15.2f} | {mean:5.2f} +- {spread:5.2f}  | {effective:17.0f}")
+                relative(found.posterior.samples).std(axis=0), found.posterior.effective, found.posterior.r_hat, strict=True)
+    print("worth more than road | truth | maximum entropy | Bayesian        | samples are worth | R-hat")
+    for kind, truth, maxent, mean, spread, effective, r_hat in table:
+        print(f"{kind:<20} | {truth:5.2f} | {maxent:15.2f} | {mean:5.2f} +- {spread:5.2f}  | {effective:17.0f} | {r_hat:5.3f}")
     truth = found.park.rewards(found.features @ found.truth)
     best, random = ((occupancy(found.park, of) * truth).sum() for of in (plan(found.park, truth).policy, uniform(found.park)))
     for name, weights in (("maximum entropy", found.maxent), ("Bayesian mean", found.posterior.mean)):

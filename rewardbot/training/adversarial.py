@@ -32,7 +32,7 @@ from rewardbot.errors import ConfigError, DataError, unknown_name
 from rewardbot.policies.ppo import PPO
 from rewardbot.policies.sac import SAC, SACConfig
 from rewardbot.rewards.airl import AIRL, AIRLConfig
-from rewardbot.rewards.discriminator import Head, check_horizon
+from rewardbot.rewards.discriminator import check_horizon
 from rewardbot.rewards.gail import GAIL, GAILConfig
 from rewardbot.rewards.gcl import GCL, GCLConfig
 from rewardbot.rewards.goal_states import GoalStates, GoalStatesConfig
@@ -122,9 +122,8 @@ class AdversarialLoop:
         sizes = Spaces.of(env)
         demonstrations.check(name_of(env), sizes.states, sizes.low, sizes.high)
         self.config, self.seed = config, seed
-        self._probability = reward == "vice"
-        self._head: Head | None = config.gail.head if reward == "gail" else None
-        self._early(any(episode.terminated for episode in demonstrations.episodes) or ends_early(env, seed))
+        check_ends(reward, config, demonstrations, env, seed)
+        self._reward_name = reward
         self._expert = demonstrations.transitions()
         self._lengths = [len(episode.actions) for episode in demonstrations.episodes]
         self._generator = torch.Generator().manual_seed(seed)
@@ -240,12 +239,8 @@ class AdversarialLoop:
         return draw(self.loop.replay.newest(fresh), n, random, length=length, lengths=newest_lengths(self.loop, fresh))
 
     def _early(self, ends: bool) -> None:
-        if ends and self._head is not None:
-            check_horizon(self._head)
-        if ends and self._probability:
-            raise ConfigError("The reward 'vice' is a probability, which is never negative: where episodes end early it rewards not "
-                              "to come to an end.", valid="gail or airl, whose rewards take both signs.",
-                              next_step="Choose one of them, or an environment without early ends.")
+        if ends:
+            _check_sign(self._reward_name, self.config)
 
     def _measured(self, judge: Env | None) -> Metrics:
         found = {name: float(value) for name, value in {**self.metrics, **self.loop.metrics}.items()}
@@ -253,6 +248,26 @@ class AdversarialLoop:
             seeds = start_seeds(self.seed, self.config.evaluations)
             found["true_return"] = float(np.mean(evaluate(judge, self.loop.best, seeds)))
         return found
+
+
+def check_ends(reward: str, config: AdversarialConfig, shown: StateDemonstrations, env: Env, seed: int) -> None:
+    """Checks that a reward bears early ends, if there are any, of demonstrations or of random actions.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if any(episode.terminated for episode in shown.episodes) or ends_early(env, seed):
+        _check_sign(reward, config)
+
+
+def _check_sign(reward: str, config: AdversarialConfig) -> None:
+    """Refuses what has but one sign."""
+    if reward == "gail":
+        check_horizon(config.gail.head)
+    if reward == "vice":
+        raise ConfigError("The reward 'vice' is a probability, which is never negative: where episodes end early it rewards not to "
+                          "come to an end.", valid="gail or airl, whose rewards take both signs.",
+                          next_step="Choose one of them, or an environment without early ends.")
 
 
 def newest_lengths(loop: StateLoop, count: int) -> list[int]:

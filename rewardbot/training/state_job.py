@@ -19,6 +19,7 @@ import yaml
 import rewardbot
 from rewardbot.config import from_mapping, read_yaml, to_mapping, user_path
 from rewardbot.errors import ConfigError, DataError
+from rewardbot.training.adversarial import AdversarialConfig, check_ends
 from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check, needs_demonstrations, why_not
 from rewardbot.training.files import write_atomic
 from rewardbot.training.resuming import check_given, read_config
@@ -85,7 +86,8 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
         The options, with `env` filled in, the settings of the reward's job and the run folder.
 
     Raises:
-        ConfigError: options that do not fit together, an unknown name, an environment that cannot be learned in, a wrong setting.
+        ConfigError: options that do not fit together, an unknown name, an environment that cannot be learned in, a wrong setting, a
+            reward that early ends break.
         DataError: demonstrations that cannot be read, or of another environment; unsafe intervals from which nothing can be learned.
         StorageError: the run folder cannot be made.
     """
@@ -94,7 +96,10 @@ def prepare(options: StateOptions, given: Collection[str]) -> tuple[StateOptions
     env = make_env(options.env)
     Spaces.of(env)
     if options.demos:
-        check_enough(options.reward, read_shown(options.demos, env, seed=options.seed))
+        shown = read_shown(options.demos, env, seed=options.seed)
+        check_enough(options.reward, shown)
+        if isinstance(config, AdversarialConfig):
+            check_ends(options.reward, config, shown, env, options.seed)
     safety = safety_settings(options)
     if options.unsafe:
         check_unsafe(options.unsafe, safety, env)

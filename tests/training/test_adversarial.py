@@ -203,6 +203,18 @@ def test_by_name_from_the_experts_reward_to_a_policy(files: Path) -> None:
         train(files, "--reward", "airl", "--demos", str(files / "nothing"))
 
 
+def test_a_head_that_early_ends_break_is_refused_before_there_is_a_run(files: Path) -> None:
+    edged = "tests/GoToEdge-v0"
+    if edged not in gymnasium.registry:
+        gymnasium.register(edged, entry_point=GoingPoint, kwargs={"edge": 0.3})
+    (files / "settings.yaml").write_text(yaml.safe_dump({**SETTINGS, "gail": {"head": "positive"}}))
+    for reward, said in (("gail", "'positive' needs episodes of one length"), ("vice", "'vice' is a probability")):
+        with pytest.raises(ConfigError, match=said):
+            cli.run(["train", "--env", edged, "--steps", "120", "--reward", reward, "--demos", str(files / "demos"), "--config",
+                     str(files / "settings.yaml"), "--run-dir", str(files / "runs")])
+    assert not (files / "runs").exists()
+
+
 # Going on ------------------------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ MASTERED = 0.95
 HALF = 0.5
 """Of the minutes that it takes without takeovers."""
 
-PATIENCE = 2.5
+PATIENCE = 3.0
 """Times the minutes with takeovers after which another arm is given up; more than 1 / `HALF`."""
 
 FRESH = 1000
@@ -86,7 +86,7 @@ class Trial:
     trained: bool = True
 
 
-TRIALS = {"lift": Trial(3, 180.0, 5.0), "pencil_case": Trial(5, 720.0, 20.0, expected_s=900.0)}
+TRIALS = {"lift": Trial(3, 300.0, 5.0), "pencil_case": Trial(5, 720.0, 20.0, expected_s=900.0)}
 QUICK = Trial(2, 0.5, 0.3, look=2, sure=2, expected_s=10.0, round_episodes=2, round_updates=2, trained=False)
 
 

@@ -124,7 +124,8 @@ def train_from_states(options: StateOptions, given: Mapping[str, Any], resume: s
     Console().print(return_table(f"{options.env}, {options.reward}", summary.returns, summary.successes))
     answers = f", {summary.answers} answers" if summary.answers else ""
     print(f"{summary.steps} steps{answers}; {summary.total_s:.0f} s.")
-    names = ("summary.json", "curves.png", "policy.safetensors", "shield.safetensors", "ledger.sqlite")
+    names = ("summary.json", "curves.png", "policy.safetensors", "shield.safetensors", "ledger.sqlite", "reward.safetensors",
+             "card/card.md")
     files = [name for name in names if (run.path / name).exists()]
     print(f"{run.path}: {', '.join(files)}")
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rewardbot.errors import unknown_name
+from rewardbot.errors import DataError, unknown_name
 from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.feedback.queries import SCORES
 from rewardbot.training.preferences import PreferenceLoop, PreferenceLoopConfig, check, settings_of
+from rewardbot.training.run_card import leave
 from rewardbot.training.state_job import Report, Trained
 from rewardbot.training.state_loop import Env
 from rewardbot.training.state_options import StateOptions
@@ -39,13 +40,14 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
 def train(options: StateOptions, config: PreferenceLoopConfig, env: Env, judge: Env, folder: Path, report: Report) -> Trained:
     """See `state_job.Job`."""
     with asked(options, folder, _say) as (teacher, show):
-        learning = PreferenceLoop(env, options.reward, config, folder, teacher=teacher, show=show, seed=options.seed)
+        learning = PreferenceLoop(env, options.reward, config, folder, teacher=teacher, show=show, seed=options.seed, say=_say)
 
         def told(metrics: Metrics) -> None:
             report(metrics, learning.loop.steps)
 
         try:
             learning.run(told, judge=judge)
+            _leave(learning, folder, options.env)
         except RewardFrozen as error:
             go_on = f"When you have looked, go on with it:\n  rewardbot train --resume {folder}"
             raise RewardFrozen(error.what, next_step=go_on) from None
@@ -55,6 +57,13 @@ def train(options: StateOptions, config: PreferenceLoopConfig, env: Env, judge: 
     if not learning.asking.answered:
         _say(f"Nobody has answered ({learning.asking.skipped} questions were skipped): the policy has explored, and learned nothing.")
     return Trained(learning.loop.agent, learning.loop.steps, learning.asking.answered, learning.asking.skipped)
+
+
+def _leave(learning: PreferenceLoop, folder: Path, task: str) -> None:
+    try:
+        leave(learning, folder, task)
+    except DataError as error:
+        _say(f"There is no card of the reward: {error}")
 
 
 def _say(text: str) -> None:

@@ -173,6 +173,8 @@ class PreferenceLoop:
         model: the reward.
         asking: questions and answers.
         fitted: metrics of the last fit, empty before the first.
+        fitted_to: id of the ledger's last record then.
+        ledger: questions and answers.
         watch: meter and alarm, with `look`.
 
     Raises:
@@ -189,15 +191,16 @@ class PreferenceLoop:
     ) -> None:
         check(name, config)
         self.config, self.seed, self._say, self._checkpoint, self._show = config, seed, say, folder / CHECKPOINT, show
-        self._ledger = Ledger(folder / LEDGER, wait_s=WAIT_S)
+        self.ledger = Ledger(folder / LEDGER, wait_s=WAIT_S)
         self._clips = KeptClips(folder / CLIPS)
         # A life after a kill goes otherwise than the one before it: its episodes have names of their own.
         self.loop = StateLoop(env, config.loop, reward=self.reward, seed=seed,
-                              name=f"{re.sub(r'[^A-Za-z0-9_]+', '-', name_of(env))}-{seed}-{self._ledger.history().last}")
+                              name=f"{re.sub(r'[^A-Za-z0-9_]+', '-', name_of(env))}-{seed}-{self.ledger.history().last}")
         size = sum(SIZES[part](self.loop.spaces) for part in config.reward.sees)
         self.model = METHODS[name].model(config.reward, size, seed=seed)
-        self.model.version = max((query.reward_version for query in self._ledger.history().queries.values()), default=0)
+        self.model.version = max((query.reward_version for query in self.ledger.history().queries.values()), default=0)
         self.fitted: Metrics = {}
+        self.fitted_to = 0
         self._entropy = StateEntropy(config.entropy, seed)
 
         def true_rewards(clip: Segment) -> np.ndarray:
@@ -205,10 +208,10 @@ class PreferenceLoop:
 
         made = teacher(true_rewards) if teacher else Simulated(true_rewards, config.simulated, seed=seed)
         self._labeller = made if isinstance(made, Model) else None
-        self.watch = Watch(config.watch, self._ledger.history())
+        self.watch = Watch(config.watch, self.ledger.history())
         # Nobody looks at what checks would tell.
         asked = config.asking if config.look else dataclasses.replace(config.asking, checks=0.0)
-        self.asking = Asking(self._ledger, made, asked, seed=seed, say=say)
+        self.asking = Asking(self.ledger, made, asked, seed=seed, say=say)
         self._data: Comparisons | None = None
         self._restored = False  # with critics of a learned reward
         self._due, self._changed, self._trouble, self._unseen = 0, False, "", ""
@@ -254,13 +257,21 @@ class PreferenceLoop:
     def close(self) -> None:
         """Lets teacher and ledger go."""
         self.asking.close()
-        self._ledger.close()
+        self.ledger.close()
 
     def reward(self, batch: Transitions) -> Tensor:
         """What the policy learns from now, (N,): the learned reward, before that state entropy, before that nothing."""
         if self.fitted:
             return self.model.reward(batch)
         return self._entropy.reward(batch) if self._entropy.version else torch.zeros(len(batch.rows))
+
+    def context(self) -> Context:
+        """What the reward is fitted in now: clips of episodes and of those that were asked about, and of SURF some that were not."""
+        if not isinstance(self.model, Surf):
+            return Context(self._transitions)
+        rng = np.random.default_rng([self.seed, self.model.version])
+        clips = draw_clips(self.loop.replay.episodes(), self.config.asking.steps, self.config.unlabelled, rng)
+        return Context(self._transitions, unlabelled=clips)
 
     def _round(self) -> None:
         replay, config = self.loop.replay, self.config
@@ -288,14 +299,12 @@ class PreferenceLoop:
 
     def _fit(self) -> None:
         """To all answers that count now. Where they say nothing, the reward stays as it was."""
-        rng = np.random.default_rng([self.seed, self.model.version])
-        episodes = self.loop.replay.episodes()
-        clips = draw_clips(episodes, self.config.asking.steps, self.config.unlabelled, rng) if isinstance(self.model, Surf) else ()
-        context = Context(self._transitions, unlabelled=clips)
+        episodes, context = self.loop.replay.episodes(), self.context()
         first = not self.fitted and not self._restored
         try:
-            history = self._ledger.history()
+            history = self.ledger.history()
             self.fitted, _ = fit_weighted(self.model, history, context, stopping.check)
+            self.fitted_to = history.last
             if isinstance(self.model, MetaRewardNet):
                 self._data = compare(learned_from(history), context, SEES, pairs=self.config.reward.rankings == "pairs")
         except DataError as error:  # nothing to learn yet, or somebody else writes into the ledger

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,12 +23,13 @@ from rewardbot.feedback import alarm, annotators, meter
 from rewardbot.feedback.annotators import Annotators
 from rewardbot.feedback.feedback import Ranking, Rating, Skip
 from rewardbot.feedback.records import History, Record
+from rewardbot.rewards.base import Context
 from rewardbot.rewards.comparisons import clips_of, compare
 from rewardbot.rewards.preference import PreferenceReward
 from rewardbot.training.calibration import Foretold, calibration_error, cross_validate, promised, reliability, trust
 from rewardbot.training.certainty import sampled_returns
 from rewardbot.training.files import atomic_path, storing, write_atomic
-from rewardbot.training.reward_file import Episodes, StoredReward
+from rewardbot.training.reward_file import StoredReward
 from rewardbot.training.reward_tests import Outcome
 from rewardbot.training.summary import wilson
 from rewardbot.training.weighting import fit_weighted, learned_from
@@ -42,8 +43,26 @@ NEWEST = 10
 Progress = Callable[[float], None]
 
 
+class Known(Protocol):
+    """What a card is made from beside the ledger; `reward_file.Episodes` of bags is one."""
+
+    @property
+    def context(self) -> Context:
+        """Of all that answers are about."""
+        ...
+
+    @property
+    def steps(self) -> Mapping[str, int]:
+        """Of each whole episode, by its id."""
+        ...
+
+    def own(self) -> list[Segment]:
+        """Those of them that a policy acted in, the oldest version first."""
+        ...
+
+
 def make_card(
-    stored: StoredReward, records: Sequence[Record], episodes: Episodes, outcomes: Sequence[Outcome] = (), *,
+    stored: StoredReward, records: Sequence[Record], episodes: Known, outcomes: Sequence[Outcome] = (), *,
     progress: Progress = lambda share: None,
 ) -> dict[str, Any]:
     """All that can be said about a reward, as plain values that JSON takes; what cannot be measured is None.
@@ -68,17 +87,20 @@ def make_card(
         foretold = cross_validate(reward, answers, weighted, progress=lambda share: progress(0.15 + 0.75 * share))
     except DataError:
         foretold = None
-    judged, own = annotators.judgements(history), _of_policy(episodes)
+    judged, own = annotators.judgements(history), episodes.own()
+    if known is None:
+        alone = annotators.alone(judged)
+        known = Annotators([one for one in judged if one.annotator not in alone])
     return _plain({
         "reward": {"sha256": stored.digest, "version": reward.version, "seed": reward.seed, "config": to_mapping(reward.config)},
         "provenance": {
-            **{name: stored.description[name] for name in ("ledger", "task", "commit") if name in stored.description},
-            "records": last, "episodes": len(episodes.library), "rebuilt_from_the_ledger": again},
+            **{name: stored.description[name] for name in ("ledger", "task", "commit", "also") if name in stored.description},
+            "records": last, "episodes": len(episodes.steps), "rebuilt_from_the_ledger": again},
         "answers": {
             "learned_from": len(answers), "skipped": sum(isinstance(one, Skip) for one in history.responses.values()),
             "by_kind": dict(Counter(type(one).__name__.lower() for one in history.active().values())),
             "agreement": annotators.agreement(judged), "conflicts": len(annotators.conflicts(judged))},
-        "annotators": _people(history, Annotators(judged) if known is None else known, foretold),
+        "annotators": _people(history, known, foretold),
         "held_out": None if foretold is None else _held_out(foretold),
         "meter": _meter(reward, answers, episodes, own),
         "alarm": _alarm(reward, history, episodes, own, foretold),
@@ -110,7 +132,7 @@ def in_words(card: Mapping[str, Any]) -> str:
         f"- file: SHA-256 `{reward['sha256'][:16]}`, seed {reward['seed']}, sees {', '.join(reward['config']['sees'])}",
         f"- made from: ledger {origin.get('ledger') or '(not said)'} up to record {origin['records']}, task "
         f"{origin.get('task') or '(not said)'}, {origin['episodes']} episodes, commit {origin.get('commit') or '(not said)'}",
-        "- the ledger gives it again to the bit: " + ("yes" if origin["rebuilt_from_the_ledger"] else "**no**"),
+        "- the ledger gives it again to the bit: " + _again_in_words(origin),
         f"- answers learned from: {given['learned_from']}; {given['skipped']} skipped; "
         + ", ".join(f"{count} of kind {kind}" for kind, count in given["by_kind"].items()),
         f"- Krippendorff's alpha: {agreement}; clips answered both ways: {given['conflicts']}", "",
@@ -136,7 +158,13 @@ def in_words(card: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _again(reward: PreferenceReward, history: History, episodes: Episodes) -> tuple[bool, Annotators | None]:
+def _again_in_words(origin: Mapping[str, Any]) -> str:
+    if origin["rebuilt_from_the_ledger"]:
+        return "yes"
+    return f"no, it depends on {origin['also']}, too" if origin.get("also") else "**no**"
+
+
+def _again(reward: PreferenceReward, history: History, episodes: Known) -> tuple[bool, Annotators | None]:
     """Whether a fit to the ledger gives the reward again, to the bit; and the annotators, if their weights are in it."""
     weights = reward.network.state_dict()
 
@@ -170,7 +198,7 @@ def _held_out(foretold: Foretold) -> dict[str, Any]:
 
 
 def _meter(
-    reward: PreferenceReward, answers: Sequence[Ranking | Rating], episodes: Episodes, own: Sequence[Segment]
+    reward: PreferenceReward, answers: Sequence[Ranking | Rating], episodes: Known, own: Sequence[Segment]
 ) -> dict[str, Any]:
     context, sees = episodes.context, reward.config.sees
     whole = [Segment(id, 0, steps) for id, steps in episodes.steps.items()]
@@ -184,23 +212,17 @@ def _meter(
 
 
 def _alarm(
-    reward: PreferenceReward, history: History, episodes: Episodes, own: Sequence[Segment], foretold: Foretold | None
+    reward: PreferenceReward, history: History, episodes: Known, own: Sequence[Segment], foretold: Foretold | None
 ) -> dict[str, Any]:
     sure, agreed = alarm.fresh(history)
     if not agreed or foretold is None:
         return {"state": None, "words": "Not measured: of no question drawn by chance the answer was foretold."}
-    returns = episodes.judge(reward)(own).mean(0) if own else np.zeros(0)
+    learned = reward.returns(clips_of(own, episodes.context, reward.config.sees, reward.device)).mean(0) if own else torch.zeros(0)
+    returns = learned.double().cpu().numpy()
     half = len(own) // 2
     expected = promised(np.array(sure), trust(foretold.about(alarm.by_chance(history))))
     reading = alarm.Alarm().update(agreed, expected.tolist(), returns[:half], returns[half:])
     return {**to_mapping(reading), "words": str(reading)}
-
-
-def _of_policy(episodes: Episodes) -> list[Segment]:
-    """The episodes that a policy acted in, the oldest version first."""
-    infos, steps = episodes.infos(), episodes.steps
-    ids = sorted((id for id, info in infos.items() if info.source == "policy"), key=lambda id: (infos[id].policy_version, id))
-    return [Segment(id, 0, steps[id]) for id in ids]
 
 
 def _draw(path: Path, held_out: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from rewardbot.rewards.preference import PreferenceConfig, PreferenceReward
 from rewardbot.training.clips import BagClips
 from rewardbot.training.run import revision
 from rewardbot.training.weighting import fit_weighted, learned_from
-from rewardbot.types import Episode, EpisodeInfo, Segment
+from rewardbot.types import Episode, Segment
 
 BLIND = "reward"
 """Kind of a file with a reward that looks at no picture, see `PreferenceReward.to_bytes`."""
@@ -88,10 +88,12 @@ class Episodes:
         """Of each episode, by its id."""
         return {id: self.library.steps(id) for id in self.library.ids}
 
-    def infos(self) -> dict[str, EpisodeInfo]:
-        """What is known of each episode, by its id."""
-        paths = {id: self.library.path(id) for id in self.library.ids}
-        return {id: header_of(path, metadata(path)).info for id, path in paths.items() if path is not None}
+    def own(self) -> list[Segment]:
+        """Whole episodes that a policy acted in, the oldest version first."""
+        paths, steps = {id: self.library.path(id) for id in self.library.ids}, self.steps
+        infos = {id: header_of(path, metadata(path)).info for id, path in paths.items() if path is not None}
+        ids = sorted((id for id, info in infos.items() if info.source == "policy"), key=lambda id: (infos[id].policy_version, id))
+        return [Segment(id, 0, steps[id]) for id in ids]
 
     def judge(self, reward: PreferenceReward) -> Callable[[Sequence[Segment]], NDArray[np.float64]]:
         """Clips -> their returns by each member of `reward` in log-odds, float64 (M, C)."""
@@ -116,7 +118,8 @@ def read_reward(path: Path) -> StoredReward:
         deployed = DeployedPreference(data)
         return StoredReward(deployed.reward, from_bytes(data, kind=KIND)[1], deployed.embed, digest)
     with reading(BLIND):
-        config = from_mapping(PreferenceConfig, description["config"])
+        shape = {field.name for field in fields(PreferenceConfig)}  # what SURF and others add is of their fits
+        config = from_mapping(PreferenceConfig, {name: value for name, value in description["config"].items() if name in shape})
         reward = PreferenceReward(config, int(description["size"]), seed=int(description["seed"]))
         load_into(reward.network, tensors, "network")
         reward.version = int(description["version"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from rewardbot import cli
 from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.training.preference_job import resolve
 from rewardbot.training.preferences import PreferenceLoop
+from rewardbot.training.reward_file import read_reward
 from rewardbot.training.state_options import StateOptions
 
 SETTINGS = """loop: {start_steps: 50, sac: {hidden: 8, batch: 16}}
@@ -18,6 +20,34 @@ reward: {hidden: 8, steps: 5}
 every: 50
 evaluations: 1
 """
+
+
+def train(folder: Path, *arguments: str, settings: str = "") -> Path:
+    (folder / "settings.yaml").write_text(SETTINGS + settings)
+    cli.run(["train", "--env", "Pendulum-v1", "--steps", "450", "--answers", "12", "--episodes", "1", "--run-dir", str(folder),
+             "--config", str(folder / "settings.yaml"), *arguments])
+    return (folder / "latest").resolve()
+
+
+@pytest.mark.parametrize(("reward", "again", "also"), [
+    ("preference", True, ""), ("surf", False, "clips that nobody was asked about")])
+def test_the_reward_and_its_card_are_left_behind(
+    reward: str, again: bool, also: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explore = "" if reward == "preference" else "explore_steps: 0\nunlabelled: 10\n"
+    run = train(tmp_path, "--reward", reward, "--seed", "3", settings=explore)
+    assert "reward.safetensors, card/card.md" in capsys.readouterr().out
+    stored, card = read_reward(run / "reward.safetensors"), json.loads((run / "card" / "card.json").read_text())
+    assert card["provenance"]["rebuilt_from_the_ledger"] is again and card["provenance"]["also"] == also
+    assert card["reward"]["sha256"] == stored.digest and card["reward"]["seed"] == 3 and card["answers"]["learned_from"] == 12
+    assert card["held_out"]["answers"] == 12 and 0.0 <= card["meter"]["bound"] <= 1.0 and (run / "card" / "calibration.png").exists()
+    assert (f"depends on {also}" in (run / "card" / "card.md").read_text()) is not again
+
+
+def test_without_a_reward_there_is_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = train(tmp_path, settings="simulated: {equal: 1.0e+9}\n")
+    assert not (run / "reward.safetensors").exists() and not (run / "card").exists()
+    assert "None of 12 answers prefers one clip to another" in capsys.readouterr().err
 
 
 def test_who_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     (["--task", "drawer", "--state"], r"The goal of task 'drawer' is not that things are somewhere(.|\n)*push, reach"),
     (["--env", "Pendulum-v1"], r"self_play does not learn in a place of this kind(.|\n)*--task NAME --state"),
     (["--task", "reach", "--state", "--policy", "ppo"], r"with a policy that learns from all steps(.|\n)*--policy sac"),
-    (["--task", "reach"], r"self_play sets goals that are states(.|\n)*--task NAME --state"),
+    (["--task", "reach", "--policy", "rlpd"], r"self_play sets goals that are states(.|\n)*--reward self_play takes --policy sac"),
 ])
 def test_what_cannot_be_played_is_refused(arguments: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(RewardbotError, match=said) as refused:

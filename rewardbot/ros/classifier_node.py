@@ -20,6 +20,7 @@ from rewardbot.errors import DataError
 from rewardbot.robots.robot import RobotContract, load_contract
 from rewardbot.ros import params, qos
 from rewardbot.ros.node import LONGEST_WAIT_S, RewardbotNode, start
+from rewardbot.ros.waiting import Waiting
 from rewardbot.ros.weights import NewestWeights
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class ClassifierNode(RewardbotNode):
         self._classifier: DeployedClassifier | None = None
         self._weights: NewestWeights | None = None
         self._newest: dict[str, bytes] = {}
+        self._heard: set[str] = set()  # cameras that have sent something since the last round
+        self._waiting = Waiting(self.get_logger().name)
         self._answered = -1
         self._due = 0.0
         self._probabilities = self.create_publisher(Float32, "goal_probability", qos.COMMANDS)
@@ -58,11 +61,13 @@ class ClassifierNode(RewardbotNode):
 
     def _on_image(self, camera: str, cdr: bytes) -> None:
         self._newest[camera] = cdr
+        self._heard.add(camera)
 
     def work(self) -> float:
         """Answers when it is due and a new set of images is there."""
         if self._weights is not None and (newest := self._weights.take()):
             self._classifier, self._answered = _deployed(newest), -1
+        self.metrics["waiting_for"] = self._waiting.look(self._absent())
         now = time.monotonic()
         if self._classifier is None or now < self._due or len(self._newest) < len(self.contract.cameras):
             return LONGEST_WAIT_S
@@ -77,6 +82,13 @@ class ClassifierNode(RewardbotNode):
             self._answered, self._due = stamp, now + 1.0 / self.settings.highest_rate
             self.tick()
         return LONGEST_WAIT_S
+
+    def _absent(self) -> list[str]:
+        """What has to be there for an answer, and is not. A learner that is there sends weights when it has pretrained."""
+        silent = [decode.camera_topic(name) for name in self.contract.cameras if name not in self._heard]
+        self._heard.clear()
+        lacking = self._classifier is None and self._weights is not None and not self._weights.expected
+        return [*(["weights/classifier"] if lacking else []), *silent]
 
     @staticmethod
     def _decoded(cdr: bytes) -> Any:

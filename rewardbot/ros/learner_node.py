@@ -27,6 +27,7 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.environment import STARTER_VARIABLE
 from rewardbot.ros.node import LONGEST_WAIT_S, Interrupted, Polled, RewardbotNode, start, take_all
+from rewardbot.ros.waiting import Waiting
 from rewardbot.training import checkpoint
 from rewardbot.training.clips import BagClips
 from rewardbot.training.files import StorageError
@@ -87,6 +88,7 @@ class LearnerNode(RewardbotNode):
         self._state, self._pretrain_asked = "waiting", False
         self._published_version, self._published_at, self._saved_at = -1, 0.0, 0.0
         self._heard_at = self._counted_at = 0.0
+        self._waiting = Waiting(self.get_logger().name)
         self._policy_weights = self.create_publisher(UInt8MultiArray, "weights/policy", qos.LATCHED)
         self._classifier_weights = self.create_publisher(UInt8MultiArray, "weights/classifier", qos.LATCHED)
         self._fitter: RewardFitter | None = None
@@ -144,7 +146,10 @@ class LearnerNode(RewardbotNode):
         if self._pretrain_asked:
             self._pretrain_asked = False
             self._pretrain()
+        before = self._heard_at
         self._drain()
+        silent = self._state == "learning" and self._heard_at == before
+        self.metrics["waiting_for"] = self._waiting.look(["sim_node"] if silent else [])
         self._tell()
         if self._fitter is not None and self._state in ("ready", "learning") and not self._frozen:
             self._refit(self._fitter)

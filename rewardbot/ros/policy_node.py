@@ -50,6 +50,7 @@ from rewardbot.ros.operators import Operators, Verdicts
 from rewardbot.ros.requests import ACTORS, SOURCES, Request
 from rewardbot.ros.telling import Answer, Running, Teller
 from rewardbot.ros.ticks import RobotTicks
+from rewardbot.ros.waiting import Waiting
 from rewardbot.ros.weights import NewestWeights
 from rewardbot.types import EpisodeInfo
 
@@ -57,9 +58,6 @@ TELEOP = "teleop"
 
 GONE_S = 3.0
 """Time without a joint state, or an answer to `reset`, after which the robot is gone; it repeats itself more often than that."""
-
-NAMED_AFTER_S = 5.0
-"""Time after which what is waited for is named."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,8 @@ class PolicyNode(RewardbotNode):
         self._gripper = Gripper(self.contract)
         self._command: tuple[Float64MultiArray, TwistStamped] | None = None
         # Times in which this process ran, so that one that was held up does not take that for silence [s].
-        self._worked_at, self._stuck_s, self._waited_s = time.monotonic(), 0.0, 0.0
+        self._worked_at, self._stuck_s = time.monotonic(), 0.0
+        self._waiting = Waiting(self.get_logger().name)
         self._process = f"{time.time_ns() // 1_000_000:x}"  # makes the ids of episodes unique over restarts
         self._early: tuple[int, dict[str, Any]] | None = None
         self._make_topics()
@@ -135,7 +134,7 @@ class PolicyNode(RewardbotNode):
         self._tell()
         if self._teller.running is None and self._resetting is None:
             absent = "" if self._request.mode == "idle" else self._absent()
-            self._name(absent, passed)
+            self.metrics["waiting_for"] = self._waiting.look([absent] if absent else [])
             if self._request.mode not in ("idle", "teleoperate") and not absent:
                 self._begin()
         elif self._robot.silent_s > GONE_S:
@@ -155,12 +154,6 @@ class PolicyNode(RewardbotNode):
         if self._request.mode == "demonstrate":
             return "" if self._operators.silent_s <= GONE_S else "the operator (teleop/delta_twist_cmds)"
         return self._actors.lacks(self._request)
-
-    def _name(self, absent: str, passed: float) -> None:
-        self._waited_s = self._waited_s + passed if absent else 0.0
-        self.metrics["waiting_for"] = absent if self._waited_s >= NAMED_AFTER_S else ""
-        if self.metrics["waiting_for"]:
-            self.get_logger().info(f"waiting for {absent}", throttle_duration_sec=NAMED_AFTER_S)
 
     def _begin(self, *, again: bool = False) -> None:
         """Asks for a reset, to the same start state again if the robot can do that."""

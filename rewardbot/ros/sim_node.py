@@ -33,10 +33,8 @@ from rewardbot.robots.robot import load_contract
 from rewardbot.robots.start_states import start_seed
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.node import RewardbotNode, start, take_all
+from rewardbot.ros.waiting import NAMED_AFTER_S
 from rewardbot.types import Observation
-
-NAMED_AFTER_S = 5.0
-"""Time within an episode without a command after which it is told who is missing."""
 
 CLOCK_JUMP_NS = 100_000_000
 """A clock that is off by more than this was set; by less it drifts."""

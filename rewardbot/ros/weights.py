@@ -22,12 +22,16 @@ class NewestWeights:
         self._newest, self._loading = b"", Loading(module)
         self._senders = node.create_subscription(UInt8MultiArray, topic, self._on_weights, qos.LATCHED)
 
+    @property
+    def expected(self) -> bool:
+        """Whether somebody is there who may send some."""
+        return self._senders.get_publisher_count() > 0
+
     def take(self) -> bytes:
         """Those that nobody took before, as soon as the module is there; else nothing. To import it takes seconds, and begins when
         somebody is there who may send some.
         """
-        expected = self._newest or self._senders.get_publisher_count()
-        if not expected or not self._loading.done():
+        if not (self._newest or self.expected) or not self._loading.done():
             return b""
         newest, self._newest = self._newest, b""
         return newest

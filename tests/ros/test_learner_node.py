@@ -110,6 +110,7 @@ def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node
         graph.show(episode(number, source="policy", takeovers=taken))
     graph.wait(episodes_rejected="1", episodes="1", env_steps="3", demonstrated_steps=str(2 * 3 + 2))
     process.wait_for_line("episode e11 is not learned from: Episode e11 of 3 steps has a takeover from step 2 to 9.")
+    graph.wait(waiting_for="sim_node")  # nobody moves
     assert process.end() == 0
 
 

@@ -26,7 +26,8 @@ from rewardbot.ros.connections import from_text
 from rewardbot.ros.graph import links, load_graph, resolve
 from rewardbot.ros.job_node import LISTENS, JobNode
 from rewardbot.ros.node import take_all
-from rewardbot.ros.policy_node import GONE_S, NAMED_AFTER_S
+from rewardbot.ros.policy_node import GONE_S
+from rewardbot.ros.waiting import NAMED_AFTER_S
 from rewardbot.types import PROPRIO_NAMES, Episode
 
 pytestmark = pytest.mark.ros

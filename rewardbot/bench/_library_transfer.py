@@ -58,7 +58,8 @@ def learn(seed: int, rounds: int = ROUNDS) -> Learned:
     shown = sample(HERE, share / share.sum(), SHOWN, rng)
     torch.manual_seed(seed)
     of_airl, of_gail, table = TabularGenerator(HERE, rate=0.5), TabularGenerator(HERE, rate=0.5), every_step(HERE)
-    airl = AIRL(AIRLConfig(penalty=0.0, rate=5e-3, discriminator=_TABLE), shown, of_airl.log_pi, discount=0.9, soft=True, seed=seed)
+    airl = AIRL(AIRLConfig(penalty=0.0, rate=5e-3, discriminator=_TABLE), shown, of_airl.log_pi, discount=0.9, temperature=1.0,
+                seed=seed)
     gail = GAIL(GAILConfig(penalty=0.0, rate=5e-3, discriminator=_TABLE), shown, seed=seed)
     for _ in range(rounds):
         for model, policy in ((airl, of_airl), (gail, of_gail)):

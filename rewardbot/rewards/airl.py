@@ -7,6 +7,10 @@ Fu, Luo and Levine 2018, Learning Robust Rewards with Adversarial Inverse Reinfo
 At the optimum f is the expert's advantage, h its value and g, where it looks at the state alone, its reward up to a constant, which
 is right under other dynamics too. The value of a terminal state is 0.
 
+A soft learner of temperature alpha ends at pi ~ exp(f / alpha), so that beside it f / alpha stands in D: else the two never fit, and
+drive each other ever further. A density has no bounds where a policy hardly moves any more, or where it no longer goes; what is
+certain anyhow is not told apart further (`most_log_pi`), or steps of long ago decide what is learned.
+
 Learns from: demonstrations.
 """
 
@@ -36,6 +40,7 @@ class AIRLConfig:
     sees: tuple[str, ...] = setting(("state",), "parts of a transition that g looks at; with the state alone it transfers")
     penalty: float = setting(1.0, "weight of the penalty on the slopes of g and h", min=0.0)
     rate: float = setting(3e-4, "Adam learning rate", min=0.0)
+    most_log_pi: float = setting(6.0, "log pi counts as being between minus this and this [nat]", min=0.0)
     discriminator: DiscriminatorConfig = setting(PLAIN, "networks of g and h")
 
 
@@ -47,7 +52,8 @@ class AIRL(AdversarialReward):
         expert: demonstrated transitions, which set the scale of the inputs.
         log_pi: see `LogPi`.
         discount: gamma of the shaping, which is the learner's.
-        soft: the learner subtracts log pi itself, as soft actor-critic does with fresh actions: it then gets f alone.
+        temperature: of a soft learner, which subtracts alpha log pi itself, with fresh actions: it then gets f alone; None: of one
+            that does not.
         seed: of the networks.
 
     Raises:
@@ -55,9 +61,9 @@ class AIRL(AdversarialReward):
     """
 
     def __init__(
-        self, config: AIRLConfig, expert: Transitions, log_pi: LogPi, *, discount: float, soft: bool, seed: int = 0
+        self, config: AIRLConfig, expert: Transitions, log_pi: LogPi, *, discount: float, temperature: float | None, seed: int = 0
     ) -> None:
-        self.config, self.log_pi, self.discount, self.soft = config, log_pi, discount, soft
+        self.config, self.log_pi, self.discount, self.temperature = config, log_pi, discount, temperature
         seen = inputs(expert, config.sees)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -72,10 +78,10 @@ class AIRL(AdversarialReward):
         return self.g(inputs(batch, self.config.sees)) + shaping
 
     def logit(self, batch: Transitions) -> Tensor:
-        """log D - log(1 - D) = f - log pi, (N,)."""
+        """log D - log(1 - D) = f / alpha - log pi, (N,)."""
         with torch.no_grad():
-            log_pi = self.log_pi(batch)
-        return self.f(batch) - log_pi
+            log_pi = self.log_pi(batch).clamp(-self.config.most_log_pi, self.config.most_log_pi)
+        return self.f(batch) / (1.0 if self.temperature is None else self.temperature) - log_pi
 
     def loss(self, expert: Transitions, visited: Transitions) -> Tensor:
         """-(E_expert log D + E_pi log(1 - D)) / 2, and the penalty on slopes."""
@@ -88,7 +94,7 @@ class AIRL(AdversarialReward):
     @torch.no_grad()
     def reward(self, batch: Transitions) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride] - state vectors only
         """log D - log(1 - D), or f alone for a soft learner, (N,)."""
-        return self.f(batch) if self.soft else self.logit(batch)
+        return self.logit(batch) if self.temperature is None else self.f(batch)
 
     @torch.no_grad()
     def transferable(self, batch: Transitions) -> Tensor:

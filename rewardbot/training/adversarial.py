@@ -60,8 +60,7 @@ class AdversarialConfig:
     gcl: GCLConfig = setting(GCLConfig(), "of guided cost learning")
     vice: GoalStatesConfig = setting(GoalStatesConfig(), "of VICE")
     batch: int = setting(128, "demonstrated steps, and as many of the policy, in a step of the reward", min=1)
-    airl_temperature: float = setting(0.2, "airl with sac: temperature, which stays, since a learned one falls ever further below 1, "
-                                      "at which f and log pi fit together; 0: learned", min=0.0)
+    airl_temperature: float = setting(0.2, "airl with sac: temperature, which stays, so that f and log pi fit together", min=1e-3)
     fresh: int = setting(1000, "gcl with sac: newest steps, which are taken for the present policy's", min=1)
     every: int = setting(2, "updates of sac for each step of the reward", min=1)
     reward_steps: int = setting(50, "steps of the reward for each rollout of ppo", min=1)
@@ -149,7 +148,8 @@ class AdversarialLoop:
             return GAIL(config.gail, expert, seed=self.seed)
         if name == "gcl":
             return GCL(config.gcl, expert, log_pi, soft=soft, seed=self.seed)
-        return AIRL(config.airl, expert, log_pi, discount=agent.config.discount, soft=soft, seed=self.seed)
+        temperature = config.airl_temperature if soft else None
+        return AIRL(config.airl, expert, log_pi, discount=agent.config.discount, temperature=temperature, seed=self.seed)
 
     def reward(self, batch: Transitions) -> Tensor:
         """What the policy learns from now, (N,).

@@ -20,11 +20,26 @@ def learned() -> Learned:
     return learn(0)
 
 
-@pytest.mark.parametrize("soft", [True, False])
-def test_its_parts_by_hand(soft: bool) -> None:
-    """g = 3, h(s) = 10, h(s') = 20, gamma 0.9, log pi = -2: f = 3 + 18 - 10 = 11, at a true end -7; less log pi 13 and -5."""
+@pytest.mark.parametrize(("temperature", "logits"), [(None, [13.0, -5.0]), (1.0, [13.0, -5.0]), (0.5, [24.0, -12.0])])
+def test_its_parts_by_hand(temperature: float | None, logits: list[float]) -> None:
+    """g = 3, h(s) = 10, h(s') = 20, gamma 0.9, log pi = -2: f = 3 + 18 - 10 = 11, at a true end -7; over alpha, less log pi."""
+    steps, model = made(temperature=temperature, log_pi=-2.0)
+    assert model.f(steps).tolist() == pytest.approx([11.0, -7.0])
+    assert model.logit(steps).tolist() == pytest.approx(logits)
+    assert model.reward(steps).tolist() == pytest.approx(logits if temperature is None else [11.0, -7.0])
+    assert model.probability(steps).tolist() == pytest.approx(torch.sigmoid(torch.tensor(logits)).tolist())
+
+
+@pytest.mark.parametrize(("log_pi", "logits"), [(-50.0, [17.0, -1.0]), (50.0, [5.0, -13.0])])
+def test_a_density_without_bounds_counts_as_six_nats(log_pi: float, logits: list[float]) -> None:
+    steps, model = made(temperature=1.0, log_pi=log_pi)
+    assert model.logit(steps).tolist() == pytest.approx(logits)
+
+
+def made(*, temperature: float | None, log_pi: float) -> tuple[Transitions, AIRL]:
+    """Two steps from 10 to 20, of which the second ends there, and AIRL with g = 3 and h(s) = s."""
     steps = Transitions(torch.tensor([[10.0, 0.5, 0.0, 1.0, 20.0], [10.0, 0.5, 0.0, 0.0, 20.0]]), 1, 1)
-    model = AIRL(AIRLConfig(), steps, lambda batch: torch.full((2,), -2.0), discount=0.9, soft=soft)
+    model = AIRL(AIRLConfig(), steps, lambda batch: torch.full((2,), log_pi), discount=0.9, temperature=temperature)
 
     class Told(torch.nn.Module):
         def __init__(self, value: float | None) -> None:
@@ -35,10 +50,7 @@ def test_its_parts_by_hand(soft: bool) -> None:
             return x[:, 0] if self.value is None else torch.full((len(x),), self.value)
 
     model.g, model.h = Told(3.0), Told(None)  # type: ignore[assignment]
-    assert model.f(steps).tolist() == pytest.approx([11.0, -7.0])
-    assert model.logit(steps).tolist() == pytest.approx([13.0, -5.0])
-    assert model.reward(steps).tolist() == pytest.approx([11.0, -7.0] if soft else [13.0, -5.0])
-    assert model.probability(steps).tolist() == pytest.approx(torch.sigmoid(torch.tensor([13.0, -5.0])).tolist())
+    return steps, model
 
 
 def test_the_policy_becomes_the_experts() -> None:

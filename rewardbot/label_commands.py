@@ -80,8 +80,9 @@ def _ask(place: Path, path: Path, options: LabelBagsOptions) -> None:
     if library.refresh() < 2:
         raise DataError(f"{place} holds {len(library)} episodes that can be compared.", valid="Two or more of one task and robot.",
                         next_step="rewardbot bags list shows what is there.")
-    config = AskingConfig(strategy=options.strategy, kinds=options.kinds, steps=options.steps, ranked=options.ranked,
-                          checks=0.0, schedule=Schedule(budget=options.budget, first=options.budget, waiting=REFIT))
+    config = AskingConfig(strategy=options.strategy, spread=options.spread, kinds=options.kinds, steps=options.steps,
+                          ranked=options.ranked, checks=0.0,
+                          schedule=Schedule(budget=options.budget, first=options.budget, waiting=REFIT))
     assert options.teacher != "window"
     who = TeacherConfig(options.teacher, options.annotator, SimulatedConfig(rationality=options.rationality),
                         EndpointConfig(options.url, options.model, options.goal))

@@ -85,6 +85,12 @@ def test_a_simulated_teacher_says_what_is_truly_better(bags: Path, tmp_path: Pat
         assert answer.ranks == ((0, 0) if first == second else (0, 1) if first > second else (1, 0))
 
 
+def test_questions_are_kept_from_being_alike(bags: Path) -> None:
+    cli.run(["label", str(bags), "--teacher", "simulated", "--budget", "14", "--steps", "4", "--spread", "batch_diverse"])
+    with Ledger(bags / "feedback.db", read_only=True) as ledger:
+        assert {query.strategy for query in ledger.history().queries.values()} == {"uniform", "disagreement batch_diverse"}
+
+
 def test_it_goes_on_where_it_was_and_stops_when_there_is_nothing_left_to_ask(bags: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for budget, answered in (("2", 2), ("9", 3)):  # of whole episodes there are three pairs
         cli.run(["label", str(bags), "--teacher", "simulated", "--budget", budget])
@@ -146,6 +152,7 @@ def test_a_ledger_that_stays_locked_is_a_failure(bags: Path, monkeypatch: pytest
     (["nowhere"], "There is no folder nowhere"), ([".", "--teacher", "simulated"], "0 episodes that can be compared"),
     (["bags", "--teacher", "nobody"], "Valid: model, simulated, window"),
     (["bags", "--teacher", "simulated", "--strategy", "guess"], "query strategy named 'guess'"),
+    (["bags", "--teacher", "simulated", "--spread", "wide"], "Valid: , batch_diverse, k_center"),
     (["bags", "--teacher", "model", "--url", "ftp://x"], "ftp://x"),
     (["bags", "--teacher", "simulated", "--ledger", "bags/episodes/policy-0/metadata.yaml"], "is no ledger")])
 def test_what_cannot_be_done(

@@ -233,7 +233,7 @@ class Asking:
         def make(kind: Kind, chosen: Sequence[Segment], predicted: Sequence[float], by: str) -> None:
             made.append(Query(f"q{len(history.queries) + len(made) + 1}", kind, tuple(chosen),
                               tuple(map(int, rng.permutation(len(chosen)))), asked=self._clock(), reward_version=version,
-                              strategy=by if by == CHECK else " ".join((by, config.spread)).strip(), reason=_REASONS[by],
+                              strategy=by if judged is None or by == CHECK else f"{by} {config.spread}".strip(), reason=_REASONS[by],
                               predicted=tuple(float(min(share, 1.0)) for share in predicted)))
 
         if options:

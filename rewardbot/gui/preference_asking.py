@@ -59,8 +59,8 @@ class Asking:
         self._library = Library([bags], warn=lambda text: None)
         kinds: tuple[Kind, ...] = tuple(kind for kind in options.kinds if kind in ASKED) or ("pair",)
         config = AskingConfig(
-            options.strategy if len(kinds) == 1 else "mutual_information", kinds=kinds, steps=options.steps, ranked=options.ranked,
-            checks=0.0, repeats=options.repeats, second=options.second,
+            options.strategy if len(kinds) == 1 else "mutual_information", options.spread, kinds=kinds, steps=options.steps,
+            ranked=options.ranked, checks=0.0, repeats=options.repeats, second=options.second,
             schedule=Schedule(budget=options.budget, first=options.budget, waiting=WAITING))
         self._questioner = Questioner(self._library, self._ledger, Human(self._ledger), config, seed=options.seed,
                                       stale_after=10**9, say=lambda text: None)

@@ -19,6 +19,8 @@ class LabelOptions:
                                       "three, whichever tells most in the time that it takes")
     strategy: str = setting("disagreement", "which questions: uniform, disagreement, entropy, mutual_information, volume_removal or "
                             "thompson; uniform before the first answers are learned from")
+    spread: Literal["", "k_center", "batch_diverse"] = setting("", "keeps the questions of a round from being alike: k_center or "
+                                                               "batch_diverse")
     budget: int = setting(200, "answers in the ledger after which no more is asked; 0: only what others ask is answered", min=0)
     steps: int = setting(25, "length of a clip [steps]; a shorter episode is shown whole", min=1)
     ranked: int = setting(3, "clips in a ranking", min=2, max=5)

@@ -223,6 +223,20 @@ def test_with_demonstrations_among_the_samples_gcl_rests_where_they_are_ps_and_t
     assert float(gradient(model, model.loss(shown, visited)).norm() / maxent_gradient(model, EXPERT).norm()) < 0.05
 
 
+def test_the_density_of_the_mixture_makes_up_for_a_policy_that_is_not_p() -> None:
+    """The demonstrations are p's, the policy is uniform: nothing is to be learned either, though half of the samples are not p's."""
+    model = GCL(GCLConfig(length=LENGTH, penalty=0.0), EXPERT, lambda batch: torch.full((len(batch.rows),), math.log(0.5)),
+                soft=True, seed=1)
+    with torch.no_grad():
+        last, = (part for part in model.network.modules() if isinstance(part, torch.nn.Linear) and part.out_features == 1)
+        last.weight.mul_(5.0)  # so that p is far from uniform
+    p = torch.softmax(per_path(model, joined_steps(PATHS)).detach(), dim=0)
+    draw = torch.Generator().manual_seed(0)
+    shown, visited = drawn(p, draw), drawn(torch.full((len(PATHS),), 1.0 / len(PATHS)), draw)
+    apart = gradient(model, per_path(model, visited).mean() - per_path(model, shown).mean())
+    assert float(p.max()) > 0.3 and float(gradient(model, model.loss(shown, visited)).norm() / apart.norm()) < 0.1
+
+
 def test_z_between_samples_of_both_by_hand() -> None:
     """exp R / q is 1 and 4; D = 1 / (1 + Z) and 4 / (4 + Z), whose mean is 1/2 at Z = 2: 1/3 and 2/3."""
     assert float(log_partition_between(torch.tensor([0.0, math.log(4.0)]), torch.zeros(2))) == pytest.approx(math.log(2.0), abs=1e-5)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,13 +51,13 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
         RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `ros.job.run_demo`.
     """
     try:
-        from rewardbot.ros.job import DemoOptions, run_demo
+        from rewardbot.ros.job import DemoOptions, refuse_company, run_demo
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("rewardbot"):
             raise  # a mistake of ours
         raise ConfigError(f"ROS 2 is not here: {error}.",
                           next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
-    if (begun := _begin(options, resume, "demo")) is None:
+    if (begun := _begin(options, resume, "demo", refuse_company)) is None:
         return
     options, run = begun
     from rewardbot.training.preparing import learner_config
@@ -159,12 +159,14 @@ def _train_together(options: JobOptions, resume: Resume | None) -> None:
             _train(*prepare(options, "train"), resume=False)
 
 
-def _begin(options: JobOptions, resume: Resume | None, command: str) -> tuple[JobOptions, RunFolder] | None:
+def _begin(
+    options: JobOptions, resume: Resume | None, command: str, last_check: Callable[[], None] = lambda: None
+) -> tuple[JobOptions, RunFolder] | None:
     """A new run, or the one to go on with; None when that is over, which is then shown."""
     if resume is None:
         from rewardbot.training.preparing import prepare
 
-        return prepare(options, command)
+        return prepare(options, command, last_check)
     from rewardbot.training.resuming import finished, reopen
 
     path = user_path(resume.run).resolve()

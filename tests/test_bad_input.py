@@ -179,6 +179,13 @@ def test_a_read_only_run_folder() -> None:
     assert f"Cannot write {UNWRITABLE}" in error and "name another folder with --run-dir" in error
 
 
+@pytest.mark.ros
+def test_a_domain_that_is_none_begins_no_run(folder: Path) -> None:
+    error = refused("demo", "--task", "reach", ROS_DOMAIN_ID="abc")
+    assert "ROS_DOMAIN_ID is 'abc'" in error and "goes on" not in error
+    assert not (folder / "runs").exists()
+
+
 # Checkpoints.
 
 

@@ -122,6 +122,16 @@ def run_demo(
         return _summary(options, record, run_folder)
 
 
+def refuse_company() -> None:
+    """As `run_demo` does, for those who have not begun a run folder yet.
+
+    Raises:
+        ConfigError: nodes of another graph are active under the same names, or ROS_DOMAIN_ID is none.
+    """
+    with JobNode(str(NAMESPACE.default), lambda: None, names=[node.name for node in resolve(load_graph("sim"), {})]) as node:
+        node.refuse_company()
+
+
 def _arguments(options: DemoOptions, run_folder: Path) -> dict[str, Value]:
     """Of the graph."""
     return {"task": options.task, "robot": options.robot, "seed": options.seed, "operator_noise": options.operator_noise,

@@ -6,6 +6,7 @@ What imports torch is imported inside, so that a wrong name is answered at once.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from rewardbot.training.learner_config import LearnerConfig
 
 
-def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, RunFolder]:
-    """Checks everything that can be checked before a long job, and makes its run folder.
+def prepare(
+    options: JobOptions, command: str = "demo", last_check: Callable[[], None] = lambda: None
+) -> tuple[JobOptions, RunFolder]:
+    """Checks everything that can be checked before a long job, `last_check` when all else is well, and makes its run folder.
 
     The resolved settings of the learner are in `learner.yaml` there, which the returned options name as their `config`.
     Recorded demonstrations that were named are linked to `demonstrations/` there.
@@ -70,6 +73,7 @@ def prepare(options: JobOptions, command: str = "demo") -> tuple[JobOptions, Run
     if options.demonstrations:
         bags = _usable_demonstrations(user_path(options.demonstrations), options, contract)
         options = dataclasses.replace(options, demos=len(bags))
+    last_check()
     settings = {"command": command, "options": to_mapping(options), "robot": to_mapping(contract), "learner": to_mapping(config)}
     run = RunFolder.create(Path(options.run_dir), options.task, options.seed, settings)
     write_atomic(run.path / LEARNER, learner_yaml(to_mapping(config)))

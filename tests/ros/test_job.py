@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rewardbot.commands import demo
 from rewardbot.config import from_mapping
 from rewardbot.data.demonstrations import read_demonstrations
 from rewardbot.data.episodes import PLAY, list_episodes, read_episode
@@ -28,6 +29,7 @@ from rewardbot.ros.job import DemoOptions, run_demo
 from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.supervisor import NodeDied, Supervisor, up
 from rewardbot.training.collect import picture_success
+from rewardbot.training.options import JobOptions
 from rewardbot.training.summary import Summary
 
 pytestmark = pytest.mark.ros
@@ -191,6 +193,9 @@ def test_a_second_graph_under_the_same_names_is_refused(job: JobNode, options: D
         run_demo(options, tmp_path, live=False)
     with pytest.raises(ConfigError, match="ROS_DOMAIN_ID"):
         up("sim", {})
+    with pytest.raises(ConfigError, match="Nodes of another run are active here: "):
+        demo(JobOptions(task="reach", run_dir=str(tmp_path / "runs")))
+    assert not (tmp_path / "runs").exists(), "the newest run is still the one that goes on there"
 
 
 def test_learning_before_pretraining_is_refused(job: JobNode) -> None:

@@ -149,7 +149,8 @@ def _perturbation(config: SettledRewardConfig, shown: StateDemonstrations, env: 
         if before.shape != meant.shape or not np.allclose(before, meant, atol=1e-3):
             raise DataError(f"{name_of(env)} does not go again as in a demonstration, from its seed and with its actions.",
                             valid="Perturbation IRL adds noise to the actions from a step of a demonstration on.",
-                            next_step="Use relative_entropy_irl, or demonstrations of `rewardbot eval RUN --demos FILE`.")
+                            next_step="Use relative_entropy_irl, or demonstrations of `rewardbot eval RUN --demos FILE`; of the arm "
+                                      "also --demos N.")
         return _steps(again.transitions(), first, first + steps)
 
     clips: list[tuple[StateEpisode, int, int]] = []

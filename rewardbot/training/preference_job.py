@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rewardbot.config import merge
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.feedback.queries import SCORES
@@ -26,13 +27,15 @@ def resolve(options: StateOptions, settings: Mapping[str, Any]) -> PreferenceLoo
     check_teacher(options)
     if options.strategy not in SCORES:
         raise unknown_name("query strategy", options.strategy, SCORES)
+    if isinstance(settings.get("asking", {}), Mapping):  # with which its kinds and spread must go together
+        settings = merge(settings, {"asking": {"strategy": options.strategy}})
     config = settings_of(options.reward, settings, where=options.file)
     first = min(config.asking.schedule.first, max(1, options.answers // 5))
     waiting = config.asking.schedule.waiting if options.teacher == "simulated" else WAITING
     schedule = dataclasses.replace(config.asking.schedule, budget=options.answers, first=first, waiting=waiting)
     config = dataclasses.replace(
         config, look=config.look or options.watch, loop=dataclasses.replace(config.loop, steps=options.steps),
-        asking=dataclasses.replace(config.asking, strategy=options.strategy, schedule=schedule))
+        asking=dataclasses.replace(config.asking, schedule=schedule))
     check(options.reward, config)
     return config
 

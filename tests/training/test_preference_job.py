@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rewardbot import cli
+from rewardbot.errors import ConfigError
 from rewardbot.feedback.alarm import RewardFrozen
 from rewardbot.training.preference_job import resolve
 from rewardbot.training.preferences import PreferenceLoop
@@ -48,6 +49,16 @@ def test_without_a_reward_there_is_no_card(tmp_path: Path, capsys: pytest.Captur
     run = train(tmp_path, settings="simulated: {equal: 1.0e+9}\n")
     assert not (run / "reward.safetensors").exists() and not (run / "card").exists()
     assert "None of 12 answers prefers one clip to another" in capsys.readouterr().err
+
+
+def test_several_kinds_of_questions_go_with_the_strategy_of_the_command_line() -> None:
+    kinds = {"asking": {"kinds": ["pair", "rating"]}}
+    found = resolve(StateOptions(env="Pendulum-v1", strategy="mutual_information"), kinds).asking
+    assert found.kinds == ("pair", "rating") and found.strategy == "mutual_information" and found.schedule.budget == 100
+    with pytest.raises(ConfigError, match="2 kinds, to be chosen by disagreement"):
+        resolve(StateOptions(env="Pendulum-v1"), kinds)
+    with pytest.raises(ConfigError, match="asking"):
+        resolve(StateOptions(env="Pendulum-v1"), {"asking": [1]})
 
 
 def test_who_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

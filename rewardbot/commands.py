@@ -50,13 +50,11 @@ def demo(options: JobOptions, resume: Resume | None = None) -> None:
     Raises:
         RewardbotError: see `training.preparing.prepare`, `resuming.reopen` and `ros.job.run_demo`.
     """
-    try:
-        from rewardbot.ros.job import DemoOptions, refuse_company, run_demo
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("rewardbot"):
-            raise  # a mistake of ours
-        raise ConfigError(f"ROS 2 is not here: {error}.",
-                          next_step="make venv, or source your ROS 2 install; `rewardbot train` needs no ROS.") from None
+    from rewardbot.ros.environment import require_ros
+
+    require_ros()
+    from rewardbot.ros.job import DemoOptions, refuse_company, run_demo
+
     if (begun := _begin(options, resume, "demo", refuse_company)) is None:
         return
     options, run = begun

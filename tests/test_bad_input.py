@@ -179,6 +179,14 @@ def test_a_read_only_run_folder() -> None:
     assert f"Cannot write {UNWRITABLE}" in error and "name another folder with --run-dir" in error
 
 
+@pytest.mark.parametrize("argv", [("demo", "--task", "reach"), ("up", "sim")])
+def test_no_ros(argv: tuple[str, ...], folder: Path) -> None:
+    (folder / "rclpy.py").write_text("raise ImportError('librcl.so: cannot open shared object file')")
+    error = refused(*argv, PYTHONPATH=str(folder))
+    assert "ROS 2 is not here: librcl.so" in error and "`rewardbot train` needs no ROS" in error
+    assert not (folder / "runs" / "latest").exists()
+
+
 @pytest.mark.ros
 def test_a_domain_that_is_none_begins_no_run(folder: Path) -> None:
     error = refused("demo", "--task", "reach", ROS_DOMAIN_ID="abc")

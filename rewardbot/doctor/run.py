@@ -38,7 +38,8 @@ class Check:
 
 
 _HERE = "rewardbot.doctor"
-_ROS = "Unset RMW_IMPLEMENTATION and FASTDDS_DEFAULT_PROFILES_FILE; then make venv, or source your ROS 2 install in a new shell."
+_ROS = "If `shared memory` is a problem, mend that. " \
+       "Else unset RMW_IMPLEMENTATION and FASTDDS_DEFAULT_PROFILES_FILE; then make venv, or source your ROS 2 install in a new shell."
 CHECKS = (
     Check("machine", f"{_HERE}.machine:machine"),
     Check("python", f"{_HERE}.software:python"),

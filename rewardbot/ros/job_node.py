@@ -25,7 +25,7 @@ from rewardbot.data.decode import EpisodeEvent
 from rewardbot.errors import ConfigError, RewardbotError, RobotError
 from rewardbot.ros import convert, qos
 from rewardbot.ros.connections import from_text
-from rewardbot.ros.environment import check_domain, set_defaults
+from rewardbot.ros.environment import check_domain, check_shared_memory, set_defaults
 from rewardbot.ros.graph import GUESTS, NodeStart, links
 from rewardbot.ros.node import VERSION, Polled, take_all_with_info
 from rewardbot.ros.scores import ScoreKeeper
@@ -103,6 +103,7 @@ class JobNode:
     ) -> None:
         set_defaults()
         check_domain()
+        check_shared_memory()
         self.scores = ScoreKeeper()
         self.metrics: dict[str, dict[str, float | str]] = {}
         self.run = 0

@@ -33,7 +33,7 @@ import rewardbot
 from rewardbot.errors import ConfigError, RewardbotError
 from rewardbot.ros import convert, params, qos
 from rewardbot.ros.connections import Connections, to_text
-from rewardbot.ros.environment import PARENT_VARIABLE, check_domain, set_defaults
+from rewardbot.ros.environment import PARENT_VARIABLE, check_domain, check_shared_memory, set_defaults
 from rewardbot.ros.executor import LeanExecutor
 from rewardbot.ros.ports import own_ports
 
@@ -235,6 +235,7 @@ def leave(code: int) -> NoReturn:
 
 def _init(arguments: Sequence[str]) -> None:
     check_domain()
+    check_shared_memory()
     form = "They have the form --ros-args -p name:=value --params-file FILE -r from:=to."
     try:
         # rcl still takes `name:=value` alone, as a remapping, where a parameter is meant.

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rewardbot.errors import RewardbotError
-from rewardbot.ros.environment import PARENT_VARIABLE, STARTER_VARIABLE, set_defaults
+from rewardbot.ros.environment import PARENT_VARIABLE, STARTER_VARIABLE, require_ros, set_defaults
 from rewardbot.ros.graph import NodeStart, Value, argument_values, load_graph, resolve
 from rewardbot.ros.segments import remove_dead_segments
 from rewardbot.teleop.terminal import kept
@@ -224,6 +224,7 @@ def up(graph: str, arguments: Mapping[str, Value]) -> None:
         ConfigError: unknown graph or argument, or the nodes of another run are active under the same names.
         NodeDied: a node ended.
     """
+    require_ros()
     from rewardbot.ros.job_node import JobNode  # rclpy, which the supervisor itself does not need
 
     loaded = load_graph(graph)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sensor_msgs.msg import Image
 
 from rewardbot.config import share_path
-from rewardbot.errors import ConfigError
-from rewardbot.ros import qos
-from rewardbot.ros.environment import check_domain, set_defaults
+from rewardbot.errors import ConfigError, RewardbotError
+from rewardbot.ros import environment, qos
+from rewardbot.ros.environment import LEAST_SHARED, check_domain, check_shared_memory, set_defaults
 from rewardbot.ros.job_node import JobNode
 
 pytestmark = pytest.mark.ros
@@ -74,6 +75,19 @@ def test_a_domain_that_is_none_is_refused_before_dds_is_loaded(domain: str, monk
     node = subprocess.run([sys.executable, "-m", "rewardbot.ros.recorder_node"], text=True, capture_output=True, timeout=60,
                           check=False)
     assert node.returncode == 2 and "ROS_DOMAIN_ID is" in node.stderr and "Traceback" not in node.stderr
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_full_shared_memory_is_told_unless_dead_processes_fill_it(helps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [LEAST_SHARED - 1]
+    monkeypatch.setattr(environment.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free[-1]))
+    monkeypatch.setattr(environment, "remove_dead_segments", lambda: free.append(LEAST_SHARED if helps else 7))
+    if helps:
+        check_shared_memory()
+    else:
+        with pytest.raises(RewardbotError, match=r"/dev/shm is full: 7 bytes are free(.|\n)*--shm-size"):
+            JobNode("rewardbot", lambda: None)
+    assert len(free) == 2
 
 
 @pytest.mark.parametrize("domain", ["", " 7 ", "0", "232"])

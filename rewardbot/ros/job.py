@@ -248,8 +248,7 @@ class _Job:
         have = bags.successes if shown else bags.count
         self._progress.begin(self._progress.phases[0])
         begun = len(node.scores.scores)
-        refusals, last_end = Refusals(), time.monotonic()
-        known = 0
+        refusals, last_end, known = Refusals(), time.monotonic(), 0
 
         def ended() -> list[EpisodeInfo]:
             nonlocal known, last_end

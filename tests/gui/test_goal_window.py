@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,13 @@ def test_what_cannot_be_used_is_told_before_a_window_opens(arguments: list[str],
 
 
 def test_pictures_of_another_size_and_a_stop_that_nobody_hears_are_told(
-    domain: int, client: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    domain: int, client: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    at_end: ExitStack
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["goal_window", "--ros-args", "-p", f"folder:={tmp_path}"])
     bridge, make_window = connect()
     assert bridge.start()
+    at_end.callback(bridge.close)
     window = make_window(theme.DARK)
     qtbot.addWidget(window)
     camera = client.publisher(SensorImage, decode.camera_topic("webcam"), qos.IMAGES_OUT)
@@ -117,7 +119,6 @@ def test_pictures_of_another_size_and_a_stop_that_nobody_hears_are_told(
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Nobody offers 'stop' now." in str(window.toasts.texts()))
     window._session.close()
-    bridge.close()
 
 
 def test_pictures_of_one_moment_meet() -> None:

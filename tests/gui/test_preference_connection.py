@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ FAST = ("-p", "robot:=sim_arm", "-p", "asking.steps:=8", "-p", "asking.clips:=12
 
 
 def test_a_second_operator_joins_from_another_namespace(
-    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    at_end: ExitStack
 ) -> None:
     record(tmp_path, 3)
     topics = (QUESTIONS, RECEIPTS, REQUESTS, PEOPLE, "metrics")
@@ -41,6 +43,7 @@ def test_a_second_operator_joins_from_another_namespace(
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=bob", "-r", "__ns:=/other", *elsewhere])
     bridge, make_window = connect()
     assert bridge.start()
+    at_end.callback(bridge.close)
     window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
@@ -62,7 +65,6 @@ def test_a_second_operator_joins_from_another_namespace(
     QTest.keyClick(window, Qt.Key.Key_2)
     qtbot.waitUntil(lambda: session.progress.answered == 1, timeout=30_000)
     window._shelf.close()
-    bridge.close()
     desk.end()
     with Ledger(next(iter(tmp_path.glob("*.db"))), read_only=True) as ledger:
         given = [response.given for response in ledger.history().responses.values()]
@@ -70,7 +72,8 @@ def test_a_second_operator_joins_from_another_namespace(
 
 
 def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
-    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    domain: int, client: Any, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    at_end: ExitStack
 ) -> None:
     record(tmp_path, 3)
     arguments = ("-p", f"run_folder:={tmp_path}", *FAST)
@@ -78,6 +81,7 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=ann", "-p", "look:=dark"])
     bridge, make_window = connect()
     assert bridge.start()
+    at_end.callback(bridge.close)
     window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
@@ -130,4 +134,3 @@ def test_answers_go_over_the_graph_and_survive_a_desk_that_is_killed(
     assert isinstance(unsafe, UnsafeInterval) and unsafe.segment == Segment("policy-7", 11, 31)
     assert (unsafe.reason, unsafe.given.annotator) == ("the operator pressed Stop", "ann")
     window._shelf.close()
-    bridge.close()

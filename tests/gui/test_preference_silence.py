@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ TIMEOUT_MS = 90_000
 
 
 def test_a_learner_and_a_robot_that_hang_are_told_and_answering_goes_on(
-    domain: int, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    domain: int, start_node: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    at_end: ExitStack
 ) -> None:
     record(tmp_path, 3)
     learner = start_node("learner_node", "-p", f"run_folder:={tmp_path}", ready=False)
@@ -37,6 +39,7 @@ def test_a_learner_and_a_robot_that_hang_are_told_and_answering_goes_on(
     monkeypatch.setattr(sys, "argv", ["preference_window", "--ros-args", "-p", "annotator:=ann"])
     bridge, make_window = connect()
     assert bridge.start()
+    at_end.callback(bridge.close)
     window = make_window(theme.DARK)
     qtbot.addWidget(window)
     window.show()
@@ -61,8 +64,7 @@ def test_a_learner_and_a_robot_that_hang_are_told_and_answering_goes_on(
     until(lambda: session.safety.stopped is False and "learner" not in session.silent() and "robot" not in session.silent())
     assert session.safety.estop[0] == "none (simulated)"
     os.killpg(learner.popen.pid, signal.SIGSTOP)
-    until(lambda: "learner" in badges())
-    assert "robot" not in badges(), "who goes on is not meant"
+    until(lambda: "learner" in badges() and "robot" not in badges())  # a busy machine may hold up the robot for a moment, too
     answer(1)
 
     os.killpg(robot.popen.pid, signal.SIGSTOP)

@@ -47,8 +47,8 @@ def test_takeovers_come_with_settings_of_their_own_and_the_users_win(tmp_path: P
     own = from_mapping(LearnerConfig, read_yaml(share_path("config/takeovers.yaml")))
     assert learner_config(JobOptions(takeovers=True)) == own != LearnerConfig()
     file = tmp_path / "mine.yaml"
-    file.write_text("deployed_updates: 7")
-    assert learner_config(JobOptions(takeovers=True, config=str(file))) == dataclasses.replace(own, deployed_updates=7)
+    file.write_text("judged_episodes: 7")
+    assert learner_config(JobOptions(takeovers=True, config=str(file))) == dataclasses.replace(own, judged_episodes=7)
 
 
 @pytest.mark.parametrize("given", [

@@ -54,3 +54,8 @@ class Pool:
             return self._rows[torch.randint(len(self), (n,), generator=generator)]
         drawn = torch.randint(1 << 62, (n,), generator=generator, device=self._rows.device)  # see Replay
         return self._rows[drawn % self._device_count]
+
+
+def evened(many: Tensor, few: Tensor) -> Tensor:
+    """Rows of both, (N, F) and (M, F); those of `few`, which somebody chose, so often that they are drawn about as often."""
+    return torch.cat([many, few.repeat(max(1, len(many) // len(few)), 1)]) if len(few) else many

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rewardbot.config import setting
+from rewardbot.data.replay import Batch
 from rewardbot.nets.encoders import WIDTH, Encoder, random_shift, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy, mlp
 from rewardbot.nets.optimisation import train
@@ -146,6 +147,27 @@ class BehaviourCloning(nn.Module):
     def frozen_encoder(self) -> Encoder:
         """A copy of the encoder that no gradient changes."""
         return copy.deepcopy(self.encoder).eval().requires_grad_(False)
+
+
+def fit_policy(policy: SquashedGaussianPolicy, sample: Callable[[int], Batch], config: BCConfig) -> float:
+    """Behaviour cloning behind a frozen encoder, on features of demonstrated steps: `policy` goes on from what it is.
+
+    Args:
+        policy: trained in place, and left in evaluation mode.
+        sample: so many demonstrated steps.
+        config: `steps`, `batch`, `learning_rate`, `weight_decay` and `proprio_noise` count; dropout is the policy's own.
+
+    Returns:
+        The last tenth's mean loss.
+    """
+
+    def loss_of_a_batch() -> Tensor:
+        batch = sample(config.batch)
+        noise = config.proprio_noise * policy.proprio_std * torch.randn_like(batch.proprio)  # type: ignore[operator]
+        return cloning_loss(policy.mode(batch.features, batch.proprio + noise), batch.actions)
+
+    return train(policy, loss_of_a_batch, steps=config.steps, rate=config.learning_rate, weight_decay=config.weight_decay,
+                 progress=lambda share: None)
 
 
 class StateCloning(nn.Module):

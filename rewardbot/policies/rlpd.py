@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,7 @@ from rewardbot.data.replay import Batch
 from rewardbot.nets.adam import Adam
 from rewardbot.nets.heads import EnsembleCritic, SquashedGaussianPolicy
 from rewardbot.nets.optimisation import descend, follow
-from rewardbot.policies.bc import cloning_loss
+from rewardbot.policies.bc import BCConfig, cloning_loss, fit_policy
 from rewardbot.types import Metrics
 
 
@@ -133,6 +134,13 @@ class RLPD:
         descend(self.temperature_optimiser, self.temperature_loss(log_prob))
         follow(self.average, self.actor, self.config.average_step)
         return {"actor_loss": loss.detach(), "entropy": -log_prob.mean(), "temperature": self.log_temperature.detach().exp()}
+
+    def imitate(self, sample: Callable[[int], Batch], config: BCConfig) -> None:
+        """Clones what `sample` draws, from the averaged policy on, and goes on from there; see `fit_policy`."""
+        policy = copy.deepcopy(self.average).requires_grad_(True)
+        fit_policy(policy, sample, config)
+        for other in (self.actor, self.average):
+            other.load_state_dict(policy.state_dict())
 
 
 def to_floats(metrics: dict[str, Tensor]) -> Metrics:

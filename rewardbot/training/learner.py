@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardbot.data.pool import Pool
+from rewardbot.data.pool import Pool, evened
 from rewardbot.data.replay import Batch, Replay, concatenate
 from rewardbot.data.success_images import Images
 from rewardbot.data.takeovers import spans, steps_before, steps_taken_over
@@ -75,6 +75,7 @@ class Learner:
             episodes that the operator calls a failure.
         best: the policy that is deployed, see `_keep_best`.
         best_estimate: the highest success estimate so far.
+        uncloned, cloned_at: takeovers since corrections were cloned last, and the episodes that there were then.
         preference: the reward from preferences, replaced by whoever fits it, see `fitting.RewardFitter`; None before there is one.
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
@@ -99,6 +100,7 @@ class Learner:
         self.classifier: GoalClassifier
         self.agent: RLPD
         self.preference: PreferenceReward | None = None
+        self.uncloned = self.cloned_at = 0
         self._made_for: tuple[RLPD, GoalClassifier, PreferenceReward | None, bool] | None = None
         self._update_critic: Update
         self._update_all: Update
@@ -251,6 +253,7 @@ class Learner:
         They are demonstrations. What the policy's last steps before them led to is certainly not the goal.
         """
         features = numbers["features"].to(self.device)
+        self.uncloned += len(spans(taken))
         for start, stop in spans(taken):
             self.demonstrations.put(f"{info.id}/{start}-{stop}", {name: rows[start : stop + 1] for name, rows in numbers.items()})
         before = np.flatnonzero(steps_before(taken, self.config.classifier.before_takeover))
@@ -294,12 +297,6 @@ class Learner:
         return None if rows is None else self.visited.features[rows[0] : sum(rows)].clone()
 
     @property
-    def deployed_share(self) -> float:
-        """The present share of exploring episodes in which the deployed policy acts: rises linearly to 1, if it is to."""
-        first, updates = self.config.deployed_share, self.config.deployed_updates
-        return first + min(1.0, self.agent.updates / updates) * (1.0 - first) if updates else first
-
-    @property
     def success_estimate(self) -> float:
         """Share of the last `judged_episodes` of the exploring policy that ended in what the classifier calls a success."""
         return self._judged_success(self.config.judged_episodes)
@@ -340,6 +337,7 @@ class Learner:
         config, started = self.config, time.monotonic()
         metrics: Metrics = {"success_estimate": self.success_estimate, "best_estimate": self.best_estimate,
                             "converged": float(self.converged), "env_steps": float(self.env_steps)}
+        self._imitate()
         if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
@@ -359,6 +357,18 @@ class Learner:
             "waiting": 0.0, "updates": float(self.agent.updates), "updates_per_s": rate,
             "classifier_level": float(self.classifier.level), "bc_weight": self.agent.bc_weight,
         }
+
+    def _imitate(self) -> None:
+        """Clones what operators corrected every few episodes, if they did: it counts at once, also for the deployed policy."""
+        config = self.config.corrections
+        due = config.every and self.episodes >= self.cloned_at + config.every
+        if not due or not parallel.any_of(self.uncloned > 0, self.device):
+            return
+        self.uncloned, self.cloned_at = 0, self.episodes
+        self.agent.imitate(self.demonstrations.sample, config.cloning)
+        parallel.share(self.agent.actor, self.agent.average)
+        self.best.load_state_dict(self.agent.average.state_dict())
+        self.version += 1
 
     def _make_updates(self) -> None:
         """Makes the kinds of update that a round is made of: each one launch on a GPU, see `on_device`."""
@@ -399,7 +409,7 @@ class Learner:
     def policy_weights(self) -> bytes:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
-                       "deployed_share": self.deployed_share}
+                       "deployed_share": self.config.deployed_share}
         actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor)}
         encoders = {"encoder": self.encoder}
         if self.config.prior == "demonstrations":
@@ -481,8 +491,3 @@ class Learner:
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
         return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
-
-
-def evened(many: Tensor, few: Tensor) -> Tensor:
-    """Rows of both, (N, F) and (M, F); those of `few`, which somebody chose, so often that they are drawn about as often."""
-    return torch.cat([many, few.repeat(max(1, len(many) // len(few)), 1)]) if len(few) else many

@@ -30,6 +30,14 @@ class ClassifierConfig:
 
 
 @dataclass(frozen=True)
+class CorrectionsConfig:
+    """How the policy imitates what operators correct while it learns; beside that, corrections are demonstrations like others."""
+
+    every: int = setting(0, "least episodes between two clonings of demonstrations and corrections; 0: never", min=0)
+    cloning: BCConfig = setting(BCConfig(steps=100, learning_rate=5e-4), "each of them, on the frozen encoder's features")
+
+
+@dataclass(frozen=True)
 class LearnerConfig:
     """All of the learner's hyper-parameters."""
 
@@ -40,6 +48,7 @@ class LearnerConfig:
     rewarded_by: Literal["goal", "preferences"] = setting(
         "goal", "what the policy learns to earn: goal, the classifier's verdict, or preferences, what operators answered")
     preference: PreferenceConfig = setting(PreferenceConfig(), "how the reward is learned from preferences")
+    corrections: CorrectionsConfig = setting(CorrectionsConfig(), "how what operators correct is cloned")
     prior: Literal["demonstrations", "play"] = setting(
         "demonstrations", "what is there before learning: demonstrations, or random play beside success images")
     autoencoder: AutoencoderConfig = setting(AutoencoderConfig(), "how the encoder learns to see without demonstrations")
@@ -49,7 +58,6 @@ class LearnerConfig:
     most_updates_per_step: float = setting(4.0, "updates per environment step beyond which the learner waits", min=0.01)
     judged_episodes: int = setting(40, "episodes behind the success estimate", min=1)
     deployed_share: float = setting(0.25, "share of exploring episodes in which the deployed policy acts", min=0.0, max=1.0)
-    deployed_updates: int = setting(0, "updates over which that share rises to 1; 0: it stays", min=0)
     converged_at: float = setting(0.95, "success estimate over twice as many that ends learning; 2: never", min=0.0, max=2.0)
     minutes: float = setting(3.0, "longest time of learning [min]", min=0.0, max=100_000.0)
     pretrain_threads: int = setting(1, "threads of torch while pretraining; two are quicker only on a quiet machine", min=1, max=256)

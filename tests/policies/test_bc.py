@@ -8,6 +8,8 @@ import math
 import pytest
 import torch
 
+from rewardbot.data.replay import Replay
+from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.policies.bc import (
     PLAIN,
     BCConfig,
@@ -16,6 +18,7 @@ from rewardbot.policies.bc import (
     StateCloning,
     advantage_weights,
     cloning_loss,
+    fit_policy,
     join,
 )
 from rewardbot.policies.filtered_bc import top_share
@@ -149,3 +152,22 @@ def test_states_alone_are_cloned_by_the_same_loss_and_weights() -> None:
         assert float((cloning(states) - meant).abs().max()) < 0.15
     action = cloning.act(states[0].double().numpy())
     assert action.dtype == "float32" and action.tolist() == pytest.approx(cloning(states[:1])[0].tolist())
+
+
+def test_a_policy_alone_goes_on_from_what_it_is_on_features() -> None:
+    torch.manual_seed(0)
+    policy = SquashedGaussianPolicy(features=6, proprio=2, actions=1, latent=4, hidden=16, dropout=0.1).eval()
+    replay = Replay(100, features=6, proprio=2, actions=1)
+    features, proprio = torch.randn(41, 6), torch.randn(41, 2)
+    actions = torch.tanh(proprio[:, :1])
+    replay.put("shown", {"features": features, "proprio": proprio, "actions": actions, "continues": torch.ones(41)})
+
+    def error() -> float:
+        return (policy.mode(features[:-1], proprio[:-1]) - actions[:-1]).square().mean().item()
+
+    before, config = error(), BCConfig(steps=200, batch=32, learning_rate=5e-3)
+    loss = fit_policy(policy, replay.sample, config)
+    assert error() < 0.2 * before and loss < before and not policy.training
+    learned = error()
+    fit_policy(policy, replay.sample, dataclasses.replace(config, steps=2, learning_rate=1e-5))
+    assert error() == pytest.approx(learned, abs=0.02), "not from the beginning"

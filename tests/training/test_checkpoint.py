@@ -168,10 +168,11 @@ def test_what_was_learned_from_takeovers_is_kept(
     shown, negatives, successes = corrections(learner)
     assert [name for name, _, _ in shown[4:]] == ["policy-300/2-6", "policy-301/0-2", "policy-301/4-5"]
     assert len(negatives) == 2 + 2 and len(successes) == 20 + 3
+    assert learner.uncloned == 3
     judged, actions = list(learner.judged), learner.demonstrations.numbers(0, 60)["actions"]
     expected = future(learner, make_episode)
     again, _, said = restored(tmp_path, config, contract)
-    assert not said and corrections(again) == (shown, negatives, successes) and list(again.judged) == judged
+    assert not said and corrections(again) == (shown, negatives, successes) and again.uncloned == 3 and list(again.judged) == judged
     assert again.demonstrations.numbers(0, 60)["actions"].equal(actions)
     if saved_first:
         assert future(again, make_episode) == expected

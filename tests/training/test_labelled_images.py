@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, write_episode
+from rewardbot.data.pool import evened
 from rewardbot.data.success_images import NOT, SUCCESS_IMAGES, write_success_images
 from rewardbot.errors import DataError
 from rewardbot.nets.autoencoder import AutoencoderConfig
 from rewardbot.robots.robot import RobotContract
-from rewardbot.training.learner import Learner, evened
+from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.pretraining import pretrain
 from rewardbot.types import Episode

@@ -16,7 +16,7 @@ from rewardbot.policies.base import DeployedPolicy
 from rewardbot.rewards.goal_classifier import THRESHOLD, DeployedClassifier
 from rewardbot.robots.robot import CameraContract, RobotContract
 from rewardbot.training.learner import Learner
-from rewardbot.training.learner_config import LearnerConfig
+from rewardbot.training.learner_config import CorrectionsConfig, LearnerConfig
 from rewardbot.types import Episode, Observation
 
 Make = Callable[..., Episode]
@@ -332,22 +332,41 @@ def test_states_before_a_takeover_become_less_likely_to_be_the_goal(supervised: 
     assert supervised.classifier.probability(before).mean() < supervised.classifier.probability(other).mean() - 0.1
 
 
+def test_what_was_corrected_is_cloned_every_few_episodes_and_deployed_at_once(
+    config: LearnerConfig, contract: RobotContract, make_episode: Make
+) -> None:
+    """Reinforcement learning has no say in it: its actor learns nothing yet."""
+    config = dataclasses.replace(
+        config, corrections=CorrectionsConfig(every=2, cloning=dataclasses.replace(config.bc, steps=300, dropout=0.0)),
+        rlpd=dataclasses.replace(config.rlpd, actor_after=10**6))
+    learner = Learner(config, contract, "reach", seed=1)
+    learner.pretrain([make_episode(n) for n in range(3)], ignore, baseline=False)
+    shown = taken_over(make_episode(80, steps=8, source="policy"), [0, 8])
+    features, proprio, applied = learner.embed(shown)[:-1], torch.from_numpy(shown.proprio[:-1]), torch.from_numpy(shown.applied)
+
+    def error() -> float:
+        return float((learner.best.mode(features, proprio) - applied).square().mean())
+
+    before, cloned = error(), learner.cloning.policy.state_dict()
+    learner.add_episode(shown)
+    learner.update()
+    assert error() == before and learner.uncloned == 1, "after two episodes only"
+    learner.add_episode(make_episode(81, source="policy"))
+    version = learner.version
+    learner.update()
+    after = error()
+    assert after < 0.5 * before and learner.version > version and (learner.uncloned, learner.cloned_at) == (0, 2)
+    assert all(torch.equal(kept, cloned[name]) for name, kept in learner.cloning.policy.state_dict().items()), "the baseline stays"
+    for number in (82, 83):
+        learner.add_episode(make_episode(number, source="policy"))
+    learner.update()
+    assert error() == after, "nothing new was shown"
+    learner.add_episode(taken_over(make_episode(84, steps=8, source="policy"), [2, 4]))
+    learner.update()
+    assert error() != after, "longer ago than two episodes: at once"
+
+
 # Updates.
-
-
-def test_the_share_of_deployed_episodes_rises_to_one(config: LearnerConfig, contract: RobotContract, make_episode: Make) -> None:
-    config = dataclasses.replace(config, deployed_share=0.2, deployed_updates=24)
-    learner = Learner(config, contract, "reach")
-    learner.pretrain([make_episode(n) for n in range(2)], ignore, baseline=False)
-    learner.add_episode(make_episode(90, steps=30, source="policy"))
-    shares = [learner.deployed_share]
-    for _ in range(5):
-        assert learner.update()["waiting"] == 0.0  # six updates
-        shares.append(DeployedPolicy(learner.policy_weights()).description["deployed_share"])
-    assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
-    steady = dataclasses.replace(config, deployed_updates=0)
-    learner.config = steady
-    assert learner.deployed_share == 0.2
 
 
 def test_it_waits_without_experience_and_when_far_ahead(learner: Learner, make_episode: Make) -> None:

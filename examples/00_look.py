@@ -9,13 +9,12 @@ those that classifier and policy get; they are only enlarged.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.image import imsave
 
-from rewardbot.errors import RewardbotError
+from rewardbot.arguments import call
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
@@ -25,13 +24,13 @@ from rewardbot.types import EpisodeInfo
 PICTURES, ENLARGE, GAP = 7, 3, 6
 
 
-def main(task: str = "lift", file: str = "", start: str = "0") -> None:
+def main(task: str = "lift", file: str = "", start: int = 0) -> None:
     """Demonstrates `task` from the start state number `start` and writes the strip as a PNG, of another task here."""
-    file = file or ("docs/lift.png" if (task, start) == ("lift", "0") else f"{task}.png")
+    file = file or ("docs/lift.png" if (task, start) == ("lift", 0) else f"{task}.png")
     robot = MujocoRobot(task, load_contract("sim_arm"))
     operator = ScriptedDemonstrator(robot, noise=0.2, seed=0)
-    operator.begin_episode(int(start))
-    info = EpisodeInfo(f"look-{task}", task, robot.contract.name, "demonstration", seed=int(start))
+    operator.begin_episode(start)
+    info = EpisodeInfo(f"look-{task}", task, robot.contract.name, "demonstration", seed=start)
     episode, truth = run_episode(robot, lambda observation: operator.act(), info)
     robot.close()
 
@@ -51,7 +50,4 @@ def framed(image: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except RewardbotError as error:
-        sys.exit(f"00_look.py: {error}")
+    call(main)

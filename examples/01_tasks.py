@@ -9,13 +9,12 @@ a scripted demonstration. The images are 64 x 64 pixels, exactly those that clas
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.image import imsave
 
-from rewardbot.errors import RewardbotError
+from rewardbot.arguments import call
 from rewardbot.robots.demonstrators import ScriptedDemonstrator
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.tasks import task_names
@@ -23,9 +22,9 @@ from rewardbot.robots.tasks import task_names
 ENLARGE, GAP = 3, 6
 
 
-def main(file: str = "docs/tasks.png", start: str = "0") -> None:
+def main(file: str = "docs/tasks.png", start: int = 0) -> None:
     """Demonstrates every task from the start state number `start` and writes the sheet as a PNG."""
-    sheet = np.concatenate([column(task, int(start)) for task in task_names()], axis=1)
+    sheet = np.concatenate([column(task, start) for task in task_names()], axis=1)
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     imsave(file, np.ascontiguousarray(np.pad(sheet, ((GAP, 0), (GAP, 0), (0, 0)), constant_values=255)))
     print(f"{file}: {', '.join(task_names())}")
@@ -50,7 +49,4 @@ def framed(image: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except RewardbotError as error:
-        sys.exit(f"01_tasks.py: {error}")
+    call(main)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication
 
-from rewardbot.errors import RewardbotError
+from rewardbot.arguments import call
 from rewardbot.gui import theme
 from rewardbot.gui.goal_session import GoalSession
 from rewardbot.gui.goal_widget import GoalWidget
@@ -102,7 +101,4 @@ def wait(application: QApplication, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except RewardbotError as error:
-        sys.exit(f"02_goal_window.py: {error}")
+    call(main)

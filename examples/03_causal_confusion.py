@@ -11,7 +11,6 @@ would have done where the learner stands in vain, and there the last action tell
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rewardbot.arguments import call
 from rewardbot.policies.dagger import aggregate, geometric
 
 CHANGES, FOG = 0.03, 2.0
@@ -105,9 +105,9 @@ def confuse(seed: int) -> Result:
                   tuple(sighted.judge(weights) for weights in corrected))
 
 
-def main(file: str = "docs/causal_confusion.png", seeds: str = "5") -> None:
+def main(file: str = "docs/causal_confusion.png", seeds: int = 5) -> None:
     """Prints what came out for so many seeds, and draws it."""
-    results = [confuse(seed) for seed in range(int(seeds))]
+    results = [confuse(seed) for seed in range(seeds)]
     print("seed | wrong on held-out demonstrations | right on the road          | with DAgger")
     print("     | camera alone | and last action   | camera alone | last action | and last action")
     for seed, found in enumerate(results):
@@ -135,4 +135,4 @@ def draw(results: Sequence[Result]) -> Figure:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    call(main)

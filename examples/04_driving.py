@@ -15,13 +15,13 @@ the pairs that differ least are left out. `rewardbot bench driving` has all figu
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rewardbot.arguments import call
 from rewardbot.bench.driving import HALF, QUESTIONS, STRATEGIES, SURE, UNSURE, ask
 from rewardbot.robots.driving import EDGE, Drives, drive, other_car
 
@@ -30,11 +30,11 @@ Array = NDArray[np.float64]
 SHOWN = (5, 10, 20, QUESTIONS)
 
 
-def main(file: str = "docs/driving.png", seeds: str = "8") -> None:
+def main(file: str = "docs/driving.png", seeds: int = 8) -> None:
     """Prints the cosines for so many seeds, and draws them."""
 
     def cosines(strategy: str, rationality: float, left_out: float = 0.0) -> Array:
-        return np.stack([ask(strategy, seed, rationality, left_out, QUESTIONS).cosines for seed in range(int(seeds))])
+        return np.stack([ask(strategy, seed, rationality, left_out, QUESTIONS).cosines for seed in range(seeds)])
 
     sure = {strategy: cosines(strategy, SURE) for strategy in STRATEGIES}
     unsure = {strategy: cosines(strategy, UNSURE) for strategy in STRATEGIES[:3]}
@@ -75,4 +75,4 @@ def draw(found: dict[str, Array], drives: Drives) -> Figure:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    call(main)

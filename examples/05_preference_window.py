@@ -23,6 +23,7 @@ from PIL import Image
 from PyQt5.QtCore import Qt
 from PyQt5.QtTest import QTest
 
+from rewardbot.arguments import call
 from rewardbot.data.decode import EpisodeEvent
 from rewardbot.data.episodes import write_episode
 from rewardbot.data.library import Library
@@ -286,7 +287,4 @@ def main(out: str = "docs/preferences", bags: str = "", suffix: str = "") -> Non
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except RewardbotError as error:
-        sys.exit(str(error))
+    call(main)

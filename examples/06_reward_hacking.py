@@ -15,7 +15,6 @@ Each policy is improved on a learned reward, and starts as a pusher of middling 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from rewardbot.arguments import call
 from rewardbot.data.transitions import Transitions
 from rewardbot.feedback.feedback import Ranking, dense
 from rewardbot.rewards.b_rex import BayesianRex, BRexConfig
@@ -188,9 +188,9 @@ def teach(seed: int = 0) -> Lesson:
         BOUND: search(lambda states: torch.quantile(posterior(states), 0.05, dim=0), posterior, shown, seed)})
 
 
-def main(file: str = "docs/reward_hacking.png", seed: str = "0") -> None:
+def main(file: str = "docs/reward_hacking.png", seed: int = 0) -> None:
     """Prints what came out, and draws it."""
-    lesson = teach(int(seed))
+    lesson = teach(seed)
     print("returns of the last policy, of which 0 is the worst demonstration's and 1 the best's")
     print(f"{'improved on':<22}{'believed':>10}{'true':>8}{'1 in 20 below':>15}   alarm in generation")
     for name, course in lesson.courses.items():
@@ -247,4 +247,4 @@ def landscape(figure: Figure, axes: Axes, opinion: Callable[[Tensor], Tensor]) -
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    call(main)

@@ -11,7 +11,6 @@ Niekum 2018), tells where to ask the walker next.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from rewardbot.arguments import call
 from rewardbot.tabular import maxent_irl
 from rewardbot.tabular.bayesian_irl import BayesianConfig, Posterior, sample
 from rewardbot.tabular.demonstrations import END, Demonstrations, act, as_shown, choices, demonstrated
@@ -177,4 +177,4 @@ def arrows(axes: Axes, policy: NDArray[np.float64]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    call(main)

@@ -9,7 +9,6 @@ No screen is needed, and no ROS: the window gets what the nodes of `rewardbot up
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -17,8 +16,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PIL import Image
 
+from rewardbot.arguments import call
 from rewardbot.data.decode import EpisodeEvent
-from rewardbot.errors import RewardbotError
 from rewardbot.gui import theme
 from rewardbot.gui.teleop_session import TeleopSession
 from rewardbot.gui.teleop_widget import TeleopWidget
@@ -66,7 +65,4 @@ def main(folder: str = "docs") -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except RewardbotError as error:
-        sys.exit(f"08_teleop_window.py: {error}")
+    call(main)

@@ -10,16 +10,15 @@ just before them is certainly not the goal.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 
 from PIL import Image
 
+from rewardbot.arguments import call
 from rewardbot.data.contact_sheet import sheet, stack
 from rewardbot.data.takeovers import TAKEOVERS
-from rewardbot.errors import RewardbotError
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
@@ -52,7 +51,4 @@ def main(run: str = "runs/latest", file: str = "docs/takeover.png") -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (RewardbotError, OSError) as error:
-        sys.exit(f"09_takeover.py: {error}")
+    call(main)

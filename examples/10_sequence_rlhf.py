@@ -16,7 +16,6 @@ so it is fitted to the comparisons itself, and no reward model and no samples ar
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from rewardbot.arguments import call
 from rewardbot.rewards.plackett_luce import log_likelihood
 
 WORDS, LENGTH = 4, 3
@@ -153,9 +153,9 @@ def teach(seed: int = 0) -> Lesson:
     return Lesson(taste, reference, r, follow(r, reference), prefer(pairs, reference))
 
 
-def main(file: str = "docs/sequence_rlhf.png", seed: str = "0") -> None:
+def main(file: str = "docs/sequence_rlhf.png", seed: int = 0) -> None:
     """Prints how good each writer is, and draws them."""
-    found = teach(int(seed))
+    found = teach(seed)
     aims = {"imitates": (found.reference, found.reference), "follows r": (found.followed, best(found.r, found.reference)),
             "prefers (DPO)": (found.preferred, best(found.taste, found.reference))}
     print("writer           taste       KL   apart from pi*")
@@ -185,4 +185,4 @@ def draw(found: Lesson) -> Figure:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    call(main)

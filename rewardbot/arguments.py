@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
+import inspect
+import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from rewardbot.config import from_mapping
-from rewardbot.errors import ConfigError
+from rewardbot.errors import ConfigError, RewardbotError
 
 C = TypeVar("C")
 
@@ -64,6 +66,23 @@ def parse(parser: argparse.ArgumentParser, cls: type[C], argv: Sequence[str]) ->
                 what = f"{_option(name)}{error.what[len(name):]}"
                 raise ConfigError(what, valid=error.valid, next_step=error.next_step) from None
         raise
+
+
+def call(main: Callable[..., object], argv: Sequence[str] | None = None) -> None:
+    """Runs a small program: `main`'s arguments, text or whole numbers with defaults, are words of the command line in their order.
+
+    `--help` tells them. What is wrong is told on standard error, and the program ends with exit code 2.
+    """
+    parser = Parser(description=main.__doc__)
+    hints = typing.get_type_hints(main)
+    for name, of in inspect.signature(main).parameters.items():
+        parser.add_argument(name, nargs="?", type=hints[name], default=of.default,
+                            help=f"default: {of.default}" if of.default != "" else None)
+    try:
+        main(**vars(parser.parse_args(argv)))
+    except (RewardbotError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def unknown_argument(parser: argparse.ArgumentParser, argument: str) -> ConfigError:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from rewardbot.arguments import Parser, add_options, parse
+from rewardbot.arguments import Parser, add_options, call, parse
 from rewardbot.config import setting
-from rewardbot.errors import ConfigError
+from rewardbot.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,24 @@ def test_help_shows_everything(capsys: pytest.CaptureFixture[str]):
         parsed("--help")
     text = capsys.readouterr().out
     assert ended.value.code == 0 and "100% free" in text and "(default: 3)" in text and "--share-of" in text
+
+
+def test_a_small_program_takes_words_and_tells_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    given: list[tuple[str, int]] = []
+
+    def main(file: str = "a.png", seeds: int = 5) -> None:
+        """Draws it."""
+        if file == "bad":
+            raise DataError("It is bad.", next_step="Take another.")
+        given.append((file, seeds))
+
+    call(main, [])
+    call(main, ["b/c.png", "3"])
+    assert given == [("a.png", 5), ("b/c.png", 3)]
+    for argv, code, said in ((["--help"], 0, "Draws it."), (["b.png", "x"], 2, "invalid int value: 'x'"), (["b.png", "1", "2"], 2, "2"),
+                             (["bad"], 2, "Take another."), (["--sede"], 2, "--sede")):
+        with pytest.raises(SystemExit) as ended:
+            call(main, argv)
+        told = capsys.readouterr()
+        assert ended.value.code == code and said in (told.err if code else told.out)
+    assert len(given) == 2

@@ -155,4 +155,4 @@ def test_the_example(tmp_path: Path) -> None:
     result = subprocess.run([*program, "reach", "a/strip.png"], cwd=tmp_path, text=True, capture_output=True, check=True)
     assert "the goal holds" in result.stdout and (tmp_path / "a" / "strip.png").read_bytes().startswith(b"\x89PNG")
     result = subprocess.run([*program, "lfit"], cwd=tmp_path, text=True, capture_output=True, check=False)
-    assert result.returncode == 1 and "Did you mean 'lift'?" in result.stderr and "Traceback" not in result.stderr
+    assert result.returncode == 2 and "Did you mean 'lift'?" in result.stderr and "Traceback" not in result.stderr

@@ -39,8 +39,7 @@ class KeptClips:
             return
         with storing(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-        sizes = {"states": clip.states, "actions": clip.actions}
-        write_atomic(self._path(segment), to_bytes({"rows": clip.rows}, kind=KIND, description=sizes))
+        write_steps(self._path(segment), clip)
         self._read[segment] = clip
 
     def transitions(self, segment: Segment) -> Transitions:
@@ -56,10 +55,29 @@ class KeptClips:
             except OSError as error:
                 raise DataError(f"The clip {path} cannot be read: {error.strerror}.",
                                 next_step="Bring the file back, or undo the answers about it: rewardbot ledger.") from None
-            tensors, description = from_bytes(content, kind=KIND)
-            with reading(KIND):
-                self._read[segment] = Transitions(tensors["rows"], int(description["states"]), int(description["actions"]))
+            self._read[segment] = steps_of(content)
         return self._read[segment]
 
     def _path(self, segment: Segment) -> Path:
         return self._folder / f"{quote(segment.episode_id, safe='')}_{segment.start}-{segment.stop}.safetensors"
+
+
+def write_steps(path: Path, steps: Transitions) -> None:
+    """Stores steps in a folder that is there.
+
+    Raises:
+        StorageError: they cannot be stored.
+    """
+    sizes = {"states": steps.states, "actions": steps.actions}
+    write_atomic(path, to_bytes({"rows": steps.rows}, kind=KIND, description=sizes))
+
+
+def steps_of(content: bytes) -> Transitions:
+    """What `write_steps` stored.
+
+    Raises:
+        DataError: other or damaged bytes.
+    """
+    tensors, description = from_bytes(content, kind=KIND)
+    with reading(KIND):
+        return Transitions(tensors["rows"], int(description["states"]), int(description["actions"]))

@@ -34,12 +34,12 @@ class Marked:
     """Steps that somebody looked at.
 
     Attributes:
-        steps: states and actions, float32 (N, S + A).
+        steps: N of them.
         unsafe: which of them are, bool (N,).
         gone: episodes that are not there any more -> answers about them, which are left out.
     """
 
-    steps: Tensor
+    steps: Transitions
     unsafe: Tensor
     gone: Mapping[str, int] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ def marked(
     looked_at += [query.options[0] for query in skipped if query.kind == "interval"]
     gone = Counter(clip.episode_id for clip in looked_at if not there(clip.episode_id))
     clips = dict.fromkeys(clip for clip in looked_at if clip.episode_id not in gone)
-    steps, unsafe = list[Tensor](), list[Tensor]()
+    steps, unsafe = list[Transitions](), list[Tensor]()
     for clip in clips:
         of = torch.zeros(clip.stop - clip.start, dtype=torch.bool)
         for one in (interval.segment for interval in intervals if interval.segment.episode_id == clip.episode_id):
@@ -75,9 +75,10 @@ def marked(
         if not bool(torch.isfinite(found.rows).all()):
             raise DataError(f"Clip {clip} holds NaN or infinite numbers.",
                             next_step="Undo the answers about it: rewardbot ledger undo.")
-        steps.append(found.state_action)
+        steps.append(found)
         unsafe.append(of)
-    return Marked(torch.cat(steps), torch.cat(unsafe), gone)
+    rows = torch.cat([one.rows for one in steps])
+    return Marked(Transitions(rows, steps[0].states, steps[0].actions), torch.cat(unsafe), gone)
 
 
 def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
@@ -104,8 +105,9 @@ def read_marked(path: Path, env: Env, *, lead: int = 0) -> Marked:
         raise DataError(f"Nobody marked anything unsafe in {path}: it holds {len(history.active())} answers of other kinds.",
                         next_step="In rewardbot label, B marks where an unsafe interval begins, and B where it ends.")
     sizes = Spaces.of(env)
-    if found.steps.shape[1] != sizes.states + sizes.actions:
-        raise DataError(f"The clips of {path} are of another environment than {name_of(env)}: {found.steps.shape[1]} numbers a step.",
+    if (found.steps.states, found.steps.actions) != (sizes.states, sizes.actions):
+        raise DataError(f"The clips of {path} are of another environment than {name_of(env)}: {found.steps.states} numbers of state "
+                        f"and {found.steps.actions} of action.",
                         valid=f"Here: {sizes.states} of state and {sizes.actions} of action.")
     return found
 

@@ -3,12 +3,14 @@
     guard = SafeLearning(env, config, folder, steps=options.steps)
     loop = StateLoop(guard.env, ...)            # whatever learns, whatever from
 
-A person is shown episodes, as many as a budget allows, those first of which the cost is least sure, and marks unsafe intervals with
-a reason. From then on the shield (`shield.py`) changes what the policy asks for on its way to the world. The policy, and its
-replay, know what was asked and what came of it: behind the shield the world is another one, in which an action into danger is worth
-what the shield makes of it, and so the policy learns to go round. The cost learns from what was done, and is added into no reward.
+A person is shown episodes, as many as a budget allows, those first about which the members of the cost differ most, and marks unsafe
+intervals with a reason. From then on the shield (`shield.py`) changes what the policy asks for on its way to the world. Soft
+actor-critic learns from what was done: the shield changes with each answer, and what came of an action stays true. Proximal policy
+optimisation can learn only from what it asked for. The shield learns from what was done, too, also where nobody was shown it, and is
+added into no reward.
 
-Questions, answers and clips are on the disk; a process that is started again makes the same shield of them.
+Questions, answers, clips, and the steps that the shield learned from are on the disk; a process that is started again makes the same
+shield of them.
 """
 
 from __future__ import annotations
@@ -23,25 +25,27 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rewardbot.config import setting
 from rewardbot.data.episode_replay import EpisodeReplay
+from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.feedback.feedback import Query
 from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.schedule import Schedule, due
 from rewardbot.feedback.teachers.recorded import Recorded
 from rewardbot.feedback.teachers.watcher import Watcher
-from rewardbot.training.kept_clips import KeptClips
+from rewardbot.training.kept_clips import KeptClips, steps_of, write_steps
 from rewardbot.training.marked import CLIPS, marked
 from rewardbot.training.shield import Shield, ShieldConfig, fit_shield
-from rewardbot.training.state_loop import Env, Spaces, vector
+from rewardbot.training.state_loop import DONE, Env, Spaces, vector
 from rewardbot.types import Metrics, Segment
 
-LEDGER = "ledger.sqlite"
+LEDGER, VISITED = "ledger.sqlite", "visited.safetensors"
 RECENT = 10_000
-"""Newest steps whose episodes may be asked about."""
+"""Newest steps whose episodes may be asked about, and from which the shield learns what its cost leads to."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class Zone:
 class SafetyConfig:
     """Who is asked how much, and what is made of it."""
 
-    schedule: Schedule = setting(Schedule(budget=20, first=3, per_minute=math.inf, waiting=3),
+    schedule: Schedule = setting(Schedule(budget=20, first=3, early=0.1, per_minute=math.inf, waiting=3),
                                  "of the episodes that a person is shown, whether they mark anything or not")
     zone: Zone = setting(Zone(), "what truly is unsafe, for a simulated person")
     shield: ShieldConfig = setting(ShieldConfig(), "of the shield")
@@ -112,7 +116,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """See gymnasium; `info` holds "refused" (bool)."""
+        """See gymnasium; `info` holds "refused" (bool) and `DONE`."""
         low, high = self._sizes.low, self._sizes.high
         asked, shield = (2.0 * (np.asarray(action) - low) / (high - low) - 1.0).astype(np.float32), self._shield()
         self.done = asked if shield is None else shield.filter(self.state, asked)
@@ -121,7 +125,7 @@ class Guarded(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.state = vector(observation)
         self.steps += 1
         self.refused += refused
-        return observation, reward, terminated, truncated, {**info, "refused": refused}
+        return observation, reward, terminated, truncated, {**info, "refused": refused, DONE: self.done}
 
 
 class SafeLearning:
@@ -144,6 +148,7 @@ class SafeLearning:
     Raises:
         ConfigError: see `check`.
         LedgerError: the ledger cannot be used.
+        DataError: stored steps are damaged.
     """
 
     def __init__(
@@ -154,7 +159,8 @@ class SafeLearning:
         self.config, self.seed, self._total, self._say = config, seed, steps, say
         self.env, self.shield = _Watched(env, self), None
         self._ledger, self._clips = Ledger(folder / LEDGER), KeptClips(folder / CLIPS)
-        self._replay = EpisodeReplay(RECENT, sizes.states, sizes.actions)
+        self._replay, self._visited = EpisodeReplay(RECENT, sizes.states, sizes.actions), folder / VISITED
+        self._before = steps_of(self._visited.read_bytes()) if self._visited.is_file() else self._replay.newest(0)
         self._teacher = Recorded(Watcher(self._truth), self._ledger)
         self._name, self._episodes = f"{folder.parent.name}-{self._ledger.history().last}", 0
         self._started, self._trouble, self.unsafe = time.monotonic(), "", 0
@@ -167,10 +173,10 @@ class SafeLearning:
         self._replay.begin(f"{self._name}-{self._episodes}")
         self._episodes += 1
 
-    def add(self, state: NDArray[np.float32], done: NDArray[np.float32], after: NDArray[np.float32]) -> None:
+    def add(self, state: NDArray[np.float32], done: NDArray[np.float32], after: NDArray[np.float32], *, terminated: bool) -> None:
         """A step."""
         if np.isfinite(after).all():  # else whoever learns says which step it was
-            self._replay.add(state, done, 0.0, after, terminated=False)
+            self._replay.add(state, done, 0.0, after, terminated=terminated)
             self.unsafe += int(self.config.zone.holds(after[None])[0])
 
     def metrics(self) -> Metrics:
@@ -205,7 +211,10 @@ class SafeLearning:
         try:
             found = marked(self._ledger.history(), self._clips.transitions, lead=self.config.shield.lead)
             if found is not None:
-                self.shield = fit_shield(self.config.shield, found.steps, found.unsafe, states=self._replay.states, seed=self.seed)
+                new = self._replay.newest(RECENT)
+                visited = Transitions(torch.cat([self._before.rows, new.rows])[-RECENT:], new.states, new.actions)
+                self.shield = fit_shield(self.config.shield, found.steps, found.unsafe, visited, seed=self.seed)
+                write_steps(self._visited, visited)
             self._trouble = ""
         except DataError as error:
             if str(error) != self._trouble:
@@ -213,11 +222,8 @@ class SafeLearning:
             self._trouble = str(error)
 
     def _doubt(self, episode: Segment) -> float:
-        """How unsure the cost is about its most doubtful step; alike before there is one."""
-        if self.shield is None:
-            return 0.0
-        cost = self.shield.cost(self._replay.transitions(episode).state_action)
-        return float((cost * (1.0 - cost)).max())
+        """How far the members of the cost differ at most about a step; alike before there is one."""
+        return 0.0 if self.shield is None else float(self.shield.believed(self._replay.transitions(episode).next_state)[1].max())
 
     def _truth(self, clip: Segment) -> NDArray[np.bool_]:
         return self.config.zone.holds(self._clips.transitions(clip).next_state.numpy())
@@ -237,5 +243,5 @@ class _Watched(Guarded):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         before = self.state
         found = super().step(action)
-        self._learning.add(before, self.done, self.state)
+        self._learning.add(before, self.done, self.state, terminated=bool(found[2]))
         return found

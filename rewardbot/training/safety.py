@@ -124,4 +124,4 @@ def guarded(env: Env, folder: Path) -> Env:
 def _from_ledger(unsafe: str, config: SafetyConfig, env: Env, seed: int) -> tuple[Shield, Mapping[str, int]]:
     """The shield, and `Marked.gone`."""
     found = read_marked(user_path(unsafe), env, lead=config.shield.lead)
-    return fit_shield(config.shield, found.steps, found.unsafe, states=Spaces.of(env).states, seed=seed), found.gone
+    return fit_shield(config.shield, found.steps, found.unsafe, seed=seed), found.gone

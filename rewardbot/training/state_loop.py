@@ -42,6 +42,9 @@ from rewardbot.types import Segment
 
 _MODULES, _OPTIMISERS = ("actor", "critic", "target"), ("critic_optimiser", "actor_optimiser")
 
+DONE = "done action"
+"""Where an environment does something else than it was asked, its `info` says what: float32 (A,) in [-1, 1]."""
+
 Env = gymnasium.Env[Any, Any]
 Reward = Callable[[Transitions], Tensor]
 """The reward of each of N transitions, float32 (N,), without gradient."""
@@ -185,10 +188,10 @@ class StateLoop:
         self.episodes += 1
         while not over and length < self.config.longest and self.steps < self.config.steps:
             action = self._explore(state)
-            observation, reward, terminated, truncated, _ = self.env.step(self.spaces.action(action))
+            observation, reward, terminated, truncated, info = self.env.step(self.spaces.action(action))
             after = vector(observation)
             try:
-                self.replay.add(state, action, float(reward), after, terminated=terminated)
+                self.replay.add(state, info.get(DONE, action), float(reward), after, terminated=terminated)
             except DataError as error:
                 raise DataError(f"Step {length} of episode {name}: {error.what}", valid=error.valid,
                                 next_step="Mend the environment: it must give finite numbers of its own sizes.") from None

@@ -16,7 +16,7 @@ def test_each_seed_is_learned_with_and_without_and_only_once(tmp_path: Path, mon
     told: list[float] = []
     options = BenchOptions(quick=True, run_dir=str(tmp_path))
     result = run(options, lambda share, detail: told.append(share))
-    assert [(row["seed"], row["shield"]) for row in result.rows] == [(3, False), (3, True)]
+    assert [(row["seed"], row["shield"]) for row in result.rows] == [(6, False), (6, True)]
     assert [row["episodes shown"] for row in result.rows] == [0, 2] and result.rows[0]["refused per 1000"] == 0.0
     assert told == sorted(told) and told[-1] == 1.0
 

@@ -43,7 +43,7 @@ def test_the_rest_of_the_clip_is_safe_and_so_is_one_in_which_nothing_was_unsafe(
         found.answer(unsafe(10, 11))  # nobody asked for a second one
         said = marked(found.history(), steps)
     assert said is not None
-    assert said.steps[:, 0].tolist() == [5, 6, 7, 8, 9, 10, 0, 1, 2, 3]
+    assert said.steps.state[:, 0].tolist() == [5, 6, 7, 8, 9, 10, 0, 1, 2, 3]
     assert said.unsafe.tolist() == [False, True, True, False, False, True, False, False, False, False]
 
 
@@ -51,7 +51,7 @@ def test_what_was_marked_beside_another_question_belongs_to_its_clip(tmp_path: P
     with ledger(tmp_path) as found:
         found.answer(unsafe(15, 17))
         said = marked(found.history(), steps)
-    assert said is not None and len(said.steps) == 20 and said.steps[said.unsafe][:, 0].tolist() == [15, 16]
+    assert said is not None and len(said.unsafe) == 20 and said.steps.state[said.unsafe][:, 0].tolist() == [15, 16]
 
 
 def test_what_led_there_may_count_as_unsafe_too(tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_clips_that_are_missing_or_hold_nan_or_are_of_another_environment(tmp_pa
     with pytest.raises(DataError, match=r"start=5, stop=11\) holds NaN"):
         read_marked(path, Point())
     KeptClips(tmp_path / CLIPS).keep(CLIP, Transitions(torch.zeros(6, 8), 2, 2))
-    with pytest.raises(DataError, match=r"another environment than Point: 4 numbers(.|\n)*1 of state and 1 of action"):
+    with pytest.raises(DataError, match=r"another environment than Point: 2 numbers of state and 2(.|\n)*1 of state and 1 of action"):
         read_marked(path, Point())

@@ -17,7 +17,7 @@ from rewardbot.feedback.ledger import Ledger
 from rewardbot.feedback.schedule import Schedule
 from rewardbot.training.safe_learning import LEDGER, Guarded, SafeLearning, SafetyConfig, Zone, check
 from rewardbot.training.shield import Shield, ShieldConfig
-from rewardbot.training.state_loop import Spaces, evaluate
+from rewardbot.training.state_loop import DONE, Spaces, evaluate
 from tests.training.point import Point
 
 ZONE = Zone((0,), (0.6,), (1.0,))
@@ -66,14 +66,14 @@ def test_fewer_unsafe_steps_of_the_same_policy_and_room_beside_the_zone(tmp_path
         one.close()
 
 
-def test_the_policy_knows_what_it_asked_for_and_the_person_what_was_done(tmp_path: Path) -> None:
+def test_policy_and_person_know_what_was_done(tmp_path: Path) -> None:
     guard = learning(tmp_path, budget=20, waiting=20, first=20)
     wander(guard.env, 3)
     guard.env.reset(seed=9)
     assert guard.shield is not None
-    guard.shield.network.forward = lambda x: torch.full((len(x),), 9.0)  # type: ignore[method-assign]
+    guard.shield.critic.forward = lambda state_action: torch.full((len(state_action),), 9.0)  # type: ignore[method-assign]
     *_, info = guard.env.step(np.array([0.7], np.float32))
-    assert info["refused"] and guard.env.done.tolist() == [0.0]
+    assert info["refused"] and guard.env.done.tolist() == info[DONE].tolist() == [0.0]
     kept = guard._replay.newest(1)
     assert kept.state_action[0, 1] == 0.0 and kept.state[0, 0] == kept.next_state[0, 0]
     guard.close()
@@ -126,7 +126,7 @@ def test_bounds_of_any_kind_are_kept() -> None:
     env.action_space = gymnasium.spaces.Box(np.array([-2.0], np.float32), np.array([0.0], np.float32))
     env.step = lambda action: (np.zeros(1), float(action[0]), False, False, {})  # type: ignore[method-assign]
     hold = Shield(ShieldConfig(), 1, 1)
-    hold.network.forward = lambda x: torch.full((len(x),), 9.0)  # type: ignore[method-assign]
+    hold.critic.forward = lambda state_action: torch.full((len(state_action),), 9.0)  # type: ignore[method-assign]
     for shield, done in ((None, -0.5), (hold, -1.0)):
         guard = Guarded(env, lambda shield=shield: shield)
         assert guard.step(np.array([-0.5], np.float32))[1] == done

@@ -91,10 +91,10 @@ def test_what_an_operator_marked_in_recorded_episodes_of_the_arm(tmp_path: Path)
     env = make_env("rewardbot/LiftState-v0")
     found = read_marked(tmp_path / "bags" / "feedback.db", env)
     states = env.observation_space.shape[0]
-    assert found.steps.shape == (60, states + 4)
-    assert (found.unsafe == (found.steps[:, states + 2] > 0.0)).all()
+    assert found.steps.state_action.shape == (60, states + 4)
+    assert (found.unsafe == (found.steps.state_action[:, states + 2] > 0.0)).all()
     start, _ = env.reset(options={"start": 0})
-    np.testing.assert_allclose(found.steps[0, :states], start, atol=1e-4)
+    np.testing.assert_allclose(found.steps.state[0], start, atol=1e-4)
     check_unsafe(str(tmp_path / "bags" / "feedback.db"), settings_of({"shield": {"steps": 5}}), env)
     env.close()
 

@@ -14,7 +14,7 @@ from gymnasium import spaces
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.policies.sac import SACConfig
-from rewardbot.training.state_loop import Spaces, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
+from rewardbot.training.state_loop import DONE, Spaces, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
 
 SMALL = SACConfig(batch=32, hidden=16, rate=3e-3, discount=0.9)
 
@@ -61,6 +61,22 @@ def test_a_step_follows_the_scaled_action_and_a_timeout_goes_on() -> None:
     assert action.abs().max() <= 1.0
     torch.testing.assert_close(rows.next_state, (rows.state + 0.2 * action).clamp(-1.0, 1.0))
     assert rows.continues.tolist() == [1.0] * 10
+
+
+class Half(Line):
+    """Does half of what it is asked, and says so."""
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        done = np.float32(0.5) * action
+        return *super().step(done)[:4], {DONE: done / np.float32(2.0)}
+
+
+def test_what_was_done_is_learned_from_where_it_is_not_what_was_asked() -> None:
+    found = loop(Half())
+    found.episode()
+    rows = found.replay.newest(10)
+    assert rows.state_action[:, 1].abs().max() <= 0.5
+    torch.testing.assert_close(rows.next_state, (rows.state + 0.2 * rows.state_action[:, 1:]).clamp(-1.0, 1.0))
 
 
 def test_a_termination_ends_the_future() -> None:

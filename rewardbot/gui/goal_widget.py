@@ -108,6 +108,24 @@ class GoalWidget(QWidget):
         live = QHBoxLayout(self._live)
         for view in self.views.values():
             live.addWidget(view, 1)
+        thumbnails = QHBoxLayout()
+        for thumbnail in self.thumbnails:
+            thumbnails.addWidget(thumbnail, 1)
+        left, middle, whole = QVBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
+        left.addWidget(self._live, 1)
+        left.addWidget(self._asking)
+        left.addLayout(thumbnails)
+        middle.addLayout(left, 1)
+        middle.addWidget(self._panel())
+        whole.setContentsMargins(16, 8, 16, 16)
+        whole.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)  # a longer text does not move the window
+        self.setMinimumSize(1000, 640)
+        whole.addWidget(self._headline)
+        whole.addLayout(middle, 1)
+        self.resize(1280, 720)
+
+    def _panel(self) -> QWidget:
+        """What is known, what to do, and the buttons, one above the other."""
         facts = QGridLayout()
         facts.setVerticalSpacing(12)
         facts.setHorizontalSpacing(16)
@@ -139,21 +157,7 @@ class GoalWidget(QWidget):
         side.addSpacing(4)
         side.addLayout(buttons)
         side.addStretch(1)  # where toasts come
-        thumbnails = QHBoxLayout()
-        for thumbnail in self.thumbnails:
-            thumbnails.addWidget(thumbnail, 1)
-        left, middle, whole = QVBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
-        left.addWidget(self._live, 1)
-        left.addWidget(self._asking)
-        left.addLayout(thumbnails)
-        middle.addLayout(left, 1)
-        middle.addWidget(panel)
-        whole.setContentsMargins(16, 8, 16, 16)
-        whole.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)  # a longer text does not move the window
-        self.setMinimumSize(1000, 640)
-        whole.addWidget(self._headline)
-        whole.addLayout(middle, 1)
-        self.resize(1280, 720)
+        return panel
 
     def showEvent(self, a0: QShowEvent | None) -> None:
         self.setFocus()

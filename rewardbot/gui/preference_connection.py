@@ -71,6 +71,51 @@ def _wire(settings: WindowSettings) -> Wiring:
         speaks=[Topic(REQUESTS, String, qos.EVENTS)], calls=[STOP, CLEAR, CALM])
 
 
+@dataclass(frozen=True)
+class _Ears:
+    """Who is told what is heard; `camera` is that of the topic `camera_topic`."""
+
+    window: PreferenceWidget
+    session: PreferenceSession
+    learning: Learning
+    people: PeopleView
+    view: LearningView
+    running: Running
+    camera_topic: str
+    camera: CameraContract
+
+    def hear(self, topic: str, message: Any) -> None:
+        """Passes a message on; what is wrong with it is told to the operator."""
+        try:
+            self._pass_on(topic, message)
+        except DataError as error:
+            self.window.notice(str(error), "bad")
+
+    def _pass_on(self, topic: str, message: Any) -> None:
+        if topic == QUESTIONS:
+            questions = Questions.from_text(message.data)
+            self.learning.questions(questions)
+            self.window.message.emit(questions)
+        elif topic == RECEIPTS:
+            self.window.message.emit(Receipt.from_text(message.data))
+        elif topic == PEOPLE:
+            found = people_from_text(message.data)
+            self.learning.people(found)
+            self.people.show_people(found)
+        elif topic == METRICS:
+            for node, values in convert.metrics_of(message).items():
+                _tell(self.session, self.learning, node, values)
+        elif topic == decode.EPISODE:
+            event = decode.episode_event(message)
+            self.learning.episode(event)
+            self.running.episode(event)
+        elif topic == decode.JOINT_STATES:
+            self.running.observed(decode.stamp_ns(message))
+            self.session.heard("robot", watch=True)
+        elif topic == self.camera_topic and self.view.isVisible():
+            self.view.camera.show_pixels(decode.image(message, self.camera))
+
+
 def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWidget:
     settings, application = bridge.settings, QApplication.instance()
     assert application is not None
@@ -91,33 +136,7 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
     people.chosen.connect(window.look_at)
     window.begin(session, shelf)
     first, camera = next(iter(contract.cameras.items()), ("", CameraContract()))
-
-    def hear(topic: str, message: Any) -> None:
-        try:
-            if topic == QUESTIONS:
-                questions = Questions.from_text(message.data)
-                learning.questions(questions)
-                window.message.emit(questions)
-            elif topic == RECEIPTS:
-                window.message.emit(Receipt.from_text(message.data))
-            elif topic == PEOPLE:
-                found = people_from_text(message.data)
-                learning.people(found)
-                people.show_people(found)
-            elif topic == METRICS:
-                for node, values in convert.metrics_of(message).items():
-                    _tell(session, learning, node, values)
-            elif topic == decode.EPISODE:
-                event = decode.episode_event(message)
-                learning.episode(event)
-                running.episode(event)
-            elif topic == decode.JOINT_STATES:
-                running.observed(decode.stamp_ns(message))
-                session.heard("robot", watch=True)
-            elif topic == decode.camera_topic(first) and view.isVisible():
-                view.camera.show_pixels(decode.image(message, camera))
-        except DataError as error:
-            window.notice(str(error), "bad")
+    ears = _Ears(window, session, learning, people, view, running, decode.camera_topic(first), camera)
 
     def answer(service: str, success: bool, text: str) -> None:
         session.robot.answered({STOP: "stop", CLEAR: "clear"}.get(service, "calm"), success)
@@ -128,7 +147,7 @@ def _window(bridge: Bridge[WindowSettings], looks: theme.Looks) -> PreferenceWid
         if text := preference_words.unconfirmed(session):
             print(text, file=sys.stderr, flush=True)
 
-    bridge.heard.connect(hear)
+    bridge.heard.connect(lambda topic, message: ears.hear(topic, message))  # of a method Qt would not keep the object
     bridge.answered.connect(answer)
     application.aboutToQuit.connect(leave)
     return window

@@ -175,7 +175,7 @@ class PreferenceWidget(QWidget):
 
     # Looks ---------------------------------------------------------------------------------------------------------------
 
-    def _lay_out(self) -> None:
+    def _style(self) -> None:
         looks, size = self._looks, round(15 * self._scale)
         self.setStyleSheet(theme.sheet(looks, size))
         for label in (self._headline, self._banner, self._progress, self._badges, self._why, self._last):
@@ -189,6 +189,13 @@ class PreferenceWidget(QWidget):
         self.reason.setPlaceholderText("or type another reason")
         self.reason.setMaxLength(4000)
         self.reason.setAccessibleName("reason of the unsafe interval")
+        self._estop.setFixedWidth(round(140 * self._scale))
+        self._estop.setAlignment(_RIGHT)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+
+    def _lay_out(self) -> None:
+        self._style()
         self.reason.textChanged.connect(self._typed)
         self._line.moved.connect(self._seek)
         self.order.dragged.connect(self._dragged)
@@ -199,10 +206,6 @@ class PreferenceWidget(QWidget):
         time_row.addWidget(self._state)
         bottom.addLayout(self._fixed, 1)
         bottom.addWidget(self._estop)
-        self._estop.setFixedWidth(round(140 * self._scale))
-        self._estop.setAlignment(_RIGHT)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setWordWrap(True)
         questions = QWidget()
         inner = QVBoxLayout(questions)
         inner.setContentsMargins(0, 0, 0, 0)

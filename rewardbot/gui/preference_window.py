@@ -20,7 +20,7 @@ from rewardbot.gui.preference_options import LabelOptions, annotator
 from rewardbot.gui.screen import check_screen
 
 if TYPE_CHECKING:
-    from PyQt5.QtWidgets import QWidget
+    from PyQt5.QtWidgets import QApplication, QWidget
 
     from rewardbot.gui.bridge import Bridge
     from rewardbot.gui.people_view import PeopleView
@@ -49,8 +49,6 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
         raise DataError(f"{bags} holds no episode that can be asked about.",
                         next_step="rewardbot bags list shows what there is; rewardbot bags verify what is wrong with it.")
     Ledger(ledger).close()  # what is wrong with it is told before there is a window
-    from PyQt5.QtCore import QTimer
-
     from rewardbot.gui import preference_words, theme
     from rewardbot.gui.clips import ClipShelf
     from rewardbot.gui.learning_view import LearningView
@@ -78,14 +76,8 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     window.begin(session, shelf)
     if options.trace:
         _trace(window, Path(options.trace))
-    stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: stopping.append(number))
-    timer = QTimer()
-    timer.timeout.connect(lambda: application.quit() if stopping else None)
-    timer.start(SIGNALS_MS)
     window.show()
-    application.exec_()
+    _run(application)
     desk.close()
     application.processEvents()  # its last receipts
     shelf.close()
@@ -93,6 +85,19 @@ def label(bags: Path, ledger: Path, options: LabelOptions) -> None:
     print(f"{ledger}: {of.answered} answered, {of.skipped} skipped in this sitting", flush=True)
     if text := preference_words.unconfirmed(session):
         raise DataError(text, next_step=f"rewardbot ledger show {ledger}")
+
+
+def _run(application: QApplication) -> None:
+    """Until the window is closed, or a signal asks for the end."""
+    from PyQt5.QtCore import QTimer
+
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: stopping.append(number))
+    timer = QTimer()
+    timer.timeout.connect(lambda: application.quit() if stopping else None)
+    timer.start(SIGNALS_MS)
+    application.exec_()
 
 
 def _learn(learning: Learning, people: PeopleView, message: object) -> None:

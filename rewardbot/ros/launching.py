@@ -26,9 +26,8 @@ def describe(name: str) -> Any:
 
     def nodes(context: Any) -> list[Any]:
         set_defaults()
-        given = context.launch_configurations
         environment = {STARTER_VARIABLE: f"{os.getpid()}-{time.time_ns():x}"}
-        values = argument_values(graph, {argument.name: given[argument.name] for argument in graph.arguments})
+        values = argument_values(graph, {argument.name: context.launch_configurations[argument.name] for argument in graph.arguments})
 
         def node(start: NodeStart, left: int = MOST_RESTARTS) -> Any:
             def leave(event: Any) -> Any:

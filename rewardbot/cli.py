@@ -165,7 +165,7 @@ COMMANDS = {
     "label": Command("which of two clips of recorded episodes is better: a person, a simulated teacher or a model says it", _label),
     "label-goal": Command("a window in which two keys make pictures of a goal and a classifier of it", _label_goal),
     "bags": Command("look at recorded episodes, mend, cut, merge and delete them, and exchange them with other formats", _bags),
-    "ledger": Command("look at what annotators answered, export it, undo an answer, withdraw an annotator's", _ledger),
+    "ledger": Command("look at what annotators answered, export it, undo or amend an answer, withdraw an annotator's", _ledger),
     "reward": Command("make a reward of a ledger, test what it must prefer, and write its card", _reward),
     "up": Command("start a graph of ROS 2 nodes and keep it running", _up),
     "list": Command("names of tasks, algorithms, robots, graphs and comparisons", _list),

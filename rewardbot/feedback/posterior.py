@@ -71,12 +71,9 @@ def logistic(
     mean, precision = _laplace(differences, wins, weights, scale)
     root = np.linalg.inv(np.linalg.cholesky(precision))
 
-    def to_w(z: Array) -> Array:
-        return mean + z @ root
-
     def log_ratio(z: Array) -> Array:
         """Log-posterior less the log of the normal distribution, in which z is standard normal."""
-        w = to_w(z)
+        w = mean + z @ root
         u = w @ differences.T
         return (weights * (wins * u - np.logaddexp(0.0, u))).sum(-1) - (w**2).sum(-1) / (2 * scale**2) + (z**2).sum(-1) / 2
 
@@ -94,7 +91,7 @@ def logistic(
             moving[taken] = False
             low, high = np.where(angle < 0.0, angle, low), np.where(angle >= 0.0, angle, high)
             angle = np.where(moving, rng.uniform(low, high), angle)
-    return to_w(z)
+    return mean + z @ root
 
 
 def _laplace(differences: Array, wins: Array, weights: Array, scale: float, steps: int = 50) -> tuple[Array, Array]:

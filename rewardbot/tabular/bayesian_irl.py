@@ -97,17 +97,10 @@ def sample(mdp: MDP, features: Array, counts: Array, config: BayesianConfig = Ba
         DataError: an MDP with a horizon, counts of another shape, not finite, or below 0.
     """
     phi = mdp.features(features)
-    if mdp.horizon is not None:
-        raise DataError("This demonstrator does not know how many steps are left, but the MDP has a horizon.",
-                        next_step="Give it a discount below 1 and no horizon.")
-    if counts.shape[-2:] != phi.shape[:2] or not np.isfinite(counts).all() or (counts < 0.0).any():
-        raise DataError(f"The choices have the shape {counts.shape}, or are no numbers from 0.",
-                        valid=f"(..., {mdp.states}, {mdp.actions}).")
+    _check(mdp, phi, counts)
     rng = np.random.default_rng(config.seed)
     shape = (*counts.shape[:-2], config.chains)
-    counts = counts[..., None, :, :]
-
-    size = phi.shape[-1]
+    counts, size = counts[..., None, :, :], phi.shape[-1]
 
     def posterior(weights: Array, guess: Array | None) -> tuple[Array, Array]:
         likely, values = log_likelihood(mdp, phi, counts, weights, config.rationality, guess)
@@ -140,6 +133,16 @@ def sample(mdp: MDP, features: Array, counts: Array, config: BayesianConfig = Ba
                 kept.append(weights)
     chains = np.stack(kept, axis=-2)
     return Posterior(chains, accepted, r_hat(chains), effective_sample_size(chains))
+
+
+def _check(mdp: MDP, phi: Array, counts: Array) -> None:
+    """What `sample` refuses."""
+    if mdp.horizon is not None:
+        raise DataError("This demonstrator does not know how many steps are left, but the MDP has a horizon.",
+                        next_step="Give it a discount below 1 and no horizon.")
+    if counts.shape[-2:] != phi.shape[:2] or not np.isfinite(counts).all() or (counts < 0.0).any():
+        raise DataError(f"The choices have the shape {counts.shape}, or are no numbers from 0.",
+                        valid=f"(..., {mdp.states}, {mdp.actions}).")
 
 
 def _shape(visited: list[Array], spread: float) -> Array:

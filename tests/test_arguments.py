@@ -73,8 +73,10 @@ def test_a_small_program_takes_words_and_tells_what_is_wrong(capsys: pytest.Capt
     call(main, [])
     call(main, ["b/c.png", "3"])
     assert given == [("a.png", 5), ("b/c.png", 3)]
-    for argv, code, said in ((["--help"], 0, "Draws it."), (["b.png", "x"], 2, "invalid int value: 'x'"), (["b.png", "1", "2"], 2, "2"),
-                             (["bad"], 2, "Take another."), (["--sede"], 2, "--sede")):
+    for argv, code, said in (
+        (["--help"], 0, "Draws it."), (["b.png", "x"], 2, "invalid int value: 'x'"), (["b.png", "1", "2"], 2, "2"),
+        (["bad"], 2, "Take another."), (["--sede"], 2, "--sede"),
+    ):
         with pytest.raises(SystemExit) as ended:
             call(main, argv)
         told = capsys.readouterr()

@@ -10,6 +10,7 @@ from types import TracebackType
 from rewardbot.config import load
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
+from rewardbot.training.device import one_thread
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
 from rewardbot.training.rates import classifier_errors
@@ -49,6 +50,7 @@ class RunningJob:
         self._view = View(self._progress, live=live)
 
     def __enter__(self) -> RunningJob:
+        one_thread()
         self._view.__enter__()
         return self
 

@@ -21,6 +21,7 @@ from rewardbot.config import from_mapping, read_yaml, to_mapping, user_path
 from rewardbot.errors import ConfigError, DataError
 from rewardbot.training.adversarial import AdversarialConfig, check_ends
 from rewardbot.training.combinations import POLICIES, REWARDS, SELF_PLAY, check, needs_demonstrations, why_not
+from rewardbot.training.device import one_thread
 from rewardbot.training.files import write_atomic
 from rewardbot.training.resuming import check_given, read_config
 from rewardbot.training.run import CONFIG, RunFolder
@@ -202,6 +203,7 @@ def train(options: StateOptions, config: Any, run: RunFolder, *, live: bool | No
     Raises:
         Stopped: Ctrl-C or SIGTERM.
     """
+    one_thread()
     progress = Progress(f"rewardbot train: {options.env}, {options.reward}, seed {options.seed}", ("learning", "evaluation"))
     env, judge = Interruptible(make_env(options.env)), Interruptible(make_env(options.env))
     safety = settings_of(yaml.safe_load((run.path / CONFIG).read_text()).get(SHIELD_SETTINGS, {}))

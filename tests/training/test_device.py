@@ -15,13 +15,27 @@ from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.robots.robot import RobotContract
 from rewardbot.training import checkpoint
 from rewardbot.training import learner as learning
-from rewardbot.training.device import choose, memory
+from rewardbot.training.device import choose, memory, one_thread
 from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.types import Episode
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 1.00 GiB.")
+
+
+def test_one_thread_unless_somebody_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        one_thread()
+        assert torch.get_num_threads() == 2
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        one_thread()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:

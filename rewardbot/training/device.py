@@ -31,8 +31,8 @@ def choose(name: str) -> torch.device:
 def one_thread() -> None:
     """One thread of torch for what runs beside a simulator, unless OMP_NUM_THREADS says otherwise.
 
-    On a quiet machine a second one gains little in batches as small as ours. On a busy one threads wait for each other: behaviour cloning
-    from images took three to eight times as long there, and up to ten times the processor.
+    On a quiet machine a second one gains little in batches as small as ours. On a busy one threads wait for each other: cloning from
+    images took three to eight times as long there, and up to ten times the processor.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

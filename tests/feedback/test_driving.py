@@ -27,6 +27,6 @@ def test_the_picture(
 ) -> None:
     monkeypatch.setattr(example, "QUESTIONS", 3)
     monkeypatch.setattr(example, "SHOWN", (1, 3))
-    example.main(str(tmp_path / "there" / "picture.png"), "1")
+    example.main(str(tmp_path / "there" / "picture.png"), 1)
     assert (tmp_path / "there" / "picture.png").read_bytes()[:4] == b"\x89PNG"
     assert "volume removal, inverted" in capsys.readouterr().out

@@ -32,6 +32,6 @@ def test_the_last_action_lowers_the_loss_and_the_return_and_dagger_repairs_it(se
 
 
 def test_the_picture(example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    example.main(str(tmp_path / "there" / "picture.png"), "1")
+    example.main(str(tmp_path / "there" / "picture.png"), 1)
     assert (tmp_path / "there" / "picture.png").read_bytes()[:4] == b"\x89PNG"
     assert len(capsys.readouterr().out.splitlines()) == 4

@@ -153,7 +153,7 @@ class Replay:
         """
         if not len(self):
             raise DataError("The replay is empty.", next_step="Add an episode before sampling.")
-        return self.at(self._draw(n))
+        return self.at(self.draw(n))
 
     def at(self, rows: Tensor) -> Batch:
         """The transitions that start at `rows`, int64 (N,)."""
@@ -170,9 +170,9 @@ class Replay:
 
     def sample_features(self, n: int) -> Tensor:
         """Features of `n` observations that followed an action, uniformly with replacement, (n, F)."""
-        return self.features[self._draw(n) + 1]
+        return self.features[self.draw(n) + 1]
 
-    def _draw(self, n: int) -> Tensor:
+    def draw(self, n: int) -> Tensor:
         """Rows of `n` transitions, uniformly with replacement."""
         if self.device.type == "cpu":
             return self._transitions[torch.randint(self._count, (n,), generator=self.generator)]

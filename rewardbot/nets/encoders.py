@@ -87,7 +87,10 @@ def stored_encoder(cameras: dict[str, tuple[int, int]], tensors: Mapping[str, Te
         DataError: they are of other cameras.
     """
     last = tensors.get(f"{prefix}.cameras.{min(cameras, default='')}.convolutions.4.bias")
-    encoder = Encoder(cameras, WIDTH if last is None else len(last))
+    from rewardbot.nets.places import PlaceEncoder, camera_of  # which is made of ours
+
+    camera = camera_of(tensors, f"{prefix}.")
+    encoder = Encoder(cameras, WIDTH if last is None else len(last)) if camera is None else PlaceEncoder(camera)
     load_into(encoder, tensors, prefix)
     return encoder
 

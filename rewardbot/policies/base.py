@@ -13,13 +13,16 @@ from torch import Tensor, nn
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.places import UNIT_M
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
+from rewardbot.policies.placing import PlacingPolicy
+from rewardbot.robots.play import AimedPlay
 from rewardbot.types import Observation
 
 
 def policy_to_bytes(
     encoders: Mapping[str, Encoder],
-    actors: Mapping[str, tuple[str, SquashedGaussianPolicy]],
+    actors: Mapping[str, tuple[str, SquashedGaussianPolicy | PlacingPolicy]],
     description: Mapping[str, Any],
 ) -> bytes:
     """Serialises encoders and the actors that look through them.
@@ -28,7 +31,8 @@ def policy_to_bytes(
         encoders: encoder name -> encoder.
         actors: actor name -> (encoder name, policy).
         description: at least `version`, `task`, `robot` and `cameras` (name -> (height, width)). `deployed_share`: share of exploring
-            episodes in which `rl` acts as it will be deployed. `learner`: whose policy `rl` is, where that learned otherwise.
+            episodes in which `rl` acts as it will be deployed. `aimed`: arguments of `AimedPlay`, which then acts in
+            exploring episodes. `learner`: whose policy `rl` is, where that learned otherwise.
     """
     tensors = {name: t for key, encoder in encoders.items() for name, t in named(f"encoder.{key}", encoder).items()}
     for key, (_, policy) in actors.items():
@@ -50,9 +54,10 @@ class DeployedPolicy:
     def __init__(self, data: bytes) -> None:
         tensors, self.description = from_bytes(data, kind="policy")
         self._encoders: dict[str, nn.Module] = {}
-        self._actors: dict[str, tuple[str, SquashedGaussianPolicy]] = {}
+        self._actors: dict[str, tuple[str, SquashedGaussianPolicy | PlacingPolicy]] = {}
         self._generator = torch.Generator()
         self._explorer = "explore"
+        self._kept: Tensor | None = None  # where a thing was last surely seen
         with reading("policy"):
             self.version: int = self.description["version"]
             self.task: str = self.description["task"]
@@ -60,6 +65,7 @@ class DeployedPolicy:
             self.learner = str(self.description.get("learner", "rl"))
             self._deployed_share = float(self.description.get("deployed_share", 0.0))
             self.cameras = {name: (int(h), int(w)) for name, (h, w) in self.description["cameras"].items()}
+            self._aimed = AimedPlay(**aimed) if (aimed := self.description.get("aimed")) else None
             self._build(tensors)
 
     def _build(self, tensors: Mapping[str, Tensor]) -> None:
@@ -71,7 +77,7 @@ class DeployedPolicy:
             self._actors[actor] = (encoder, policy)
 
     def begin_episode(self, seed: int) -> None:
-        """Seeds the exploration of the episode that begins, and draws who explores in it.
+        """Forgets the episode before, seeds the exploration of the one that begins, and draws who explores in it.
 
         Without its own episodes the deployed policy could end in states that the exploring one never sees, and that no
         classifier learns to tell from the goal.
@@ -79,6 +85,9 @@ class DeployedPolicy:
         self._generator.manual_seed(seed)
         deployed = bool(torch.rand((), generator=self._generator) < self._deployed_share)
         self._explorer = "rl" if deployed else "explore"
+        self._kept = None
+        if self._aimed is not None:
+            self._aimed.begin_episode(seed)
 
     @torch.no_grad()
     def act(self, observation: Observation, *, actor: str = "rl", explore: bool = False) -> NDArray[np.float32]:
@@ -100,14 +109,21 @@ class DeployedPolicy:
                                 next_step="Set the camera's size in the robot's file, or train for this one.")
         encoder, policy = self._actors[name]
         features = self._encoders[encoder](to_tensors({camera: observation.images[camera] for camera in self.cameras}))
+        if isinstance(policy, PlacingPolicy):
+            features = self._kept = policy.keep(features, self._kept)
+            if explore and self._aimed is not None:
+                return self._aimed.aim(observation.tool_pose[:3], features[0, :2].numpy() * UNIT_M)
         mean, log_std = policy(features, torch.from_numpy(observation.proprio)[None])
         if explore and name == "explore":
             mean = mean + log_std.exp() * torch.randn(mean.shape, generator=self._generator)
         return torch.tanh(mean)[0].numpy()
 
 
-def _empty_policy(tensors: Mapping[str, Tensor], prefix: str) -> SquashedGaussianPolicy:
-    """A policy of the sizes that its stored tensors have."""
+def _empty_policy(tensors: Mapping[str, Tensor], prefix: str) -> SquashedGaussianPolicy | PlacingPolicy:
+    """A policy of the kind and sizes that its stored tensors have."""
+    if f"{prefix}.goal" in tensors:
+        outputs, hidden = tensors[f"{prefix}.body.4.weight"].shape
+        return PlacingPolicy(outputs // 2, hidden)
     latent, features = tensors[f"{prefix}.compress.1.weight"].shape
     actions, hidden = tensors[f"{prefix}.mean.weight"].shape
     return SquashedGaussianPolicy(features, len(tensors[f"{prefix}.proprio_mean"]), actions, latent, hidden)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,8 +53,49 @@ class RandomPlay:
         """The next action from where the tool is, (3,) [m, base frame]; float32 (4,) in [-1, 1]."""
         if np.linalg.norm(self._place - tool) < NEAR:
             self._next()
-        way = (self._place - tool) / self._scale
+        return self._towards(self._place, tool)
+
+    def _towards(self, place: NDArray[np.floating], tool: NDArray[np.floating]) -> NDArray[np.float32]:
+        way = (place - tool) / self._scale
         way /= max(1.0, float(np.abs(way).max()))
         fresh = self._rng.normal(scale=SPREAD * np.sqrt(1.0 - CORRELATION**2), size=3)
         self._error = CORRELATION * self._error + fresh
         return np.clip([*(way + self._error), self._grip], -1.0, 1.0).astype(np.float32)
+
+
+class AimedPlay(RandomPlay):
+    """The same, once it is known where a thing lies: straight ways across that place, just above the floor and in all directions, so
+    that the thing goes everywhere (Agrawal et al. 2016, Learning to Poke by Poking).
+
+    Args:
+        low, high: corners of the workspace, (3,) [m].
+        scale: of an action [m].
+    """
+
+    BESIDE = 0.13
+    """How far beside the thing such a way begins and ends [m]."""
+
+    LONGEST = 14
+    """Steps after which a way that cannot be ended is left."""
+
+    def __init__(self, low: Sequence[float], high: Sequence[float], scale: float) -> None:
+        self._low, self._high, self._scale = np.array(low), np.array(high), scale
+        self.begin_episode(0)
+
+    def begin_episode(self, start: int) -> None:
+        """See `RandomPlay`."""
+        super().begin_episode(start)
+        self._across, self._left = True, 0  # the next way leads to where one across begins
+
+    def aim(self, tool: NDArray[np.floating], thing: NDArray[np.floating]) -> NDArray[np.float32]:
+        """As `act`, with the place where the thing lies, (2,) [m, base frame]."""
+        if self._left <= 0 or np.linalg.norm(self._place - tool) < NEAR:
+            self._across, self._left = not self._across, self.LONGEST
+            if not self._across:
+                angle = self._rng.uniform(0.0, 2.0 * np.pi)
+                self._way = self.BESIDE * np.array([np.cos(angle), np.sin(angle)])
+                self._floor = self._low[2] + self._rng.uniform(0.0, FLOOR)
+            end = thing + self._way if self._across else thing - self._way
+            self._place, self._grip = np.clip([*end, self._floor], self._low, self._high), self._rng.choice([-1.0, 1.0])
+        self._left -= 1
+        return self._towards(self._place, tool)

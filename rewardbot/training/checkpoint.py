@@ -26,6 +26,7 @@ from rewardbot.config import to_mapping
 from rewardbot.data.replay import Replay
 from rewardbot.errors import DataError
 from rewardbot.nets.adam import Adam
+from rewardbot.nets.places import PlaceEncoder, camera_of
 from rewardbot.training import generations
 from rewardbot.training.files import StorageError
 from rewardbot.training.visited import Journal, remove_other_lineages, sync
@@ -294,8 +295,9 @@ def _read(content: bytes, path: Path, learner: Learner) -> dict[str, Any]:
 
 
 def _restore(learner: Learner, state: dict[str, Any]) -> None:
+    camera = camera_of(state["modules"]["encoder"])
+    learner.see_through(learner.cloning.frozen_encoder() if camera is None else PlaceEncoder(camera).to(learner.device))
     _restore_replay(learner.demonstrations, state["demonstrations"])
-    learner.encoder = learner.cloning.frozen_encoder()
     learner.agent = learner.new_agent()
     learner.best = copy.deepcopy(learner.agent.average)
     kept = state["classifier"]

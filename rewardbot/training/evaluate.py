@@ -61,7 +61,9 @@ def evaluate(
     """
     successes = 0
     for episode in range(episodes):
-        observation = robot.reset(start_seed(stream, episode))
+        start = start_seed(stream, episode)
+        policy.begin_episode(start)
+        observation = robot.reset(start)
         for _ in range(robot.task.horizon):
             robot.send(policy.act(observation, actor=actor))
             observation = robot.read()

@@ -27,18 +27,19 @@ from rewardbot.data.success_images import Images
 from rewardbot.data.takeovers import spans, steps_before, steps_taken_over
 from rewardbot.errors import DataError
 from rewardbot.nets import parallel
-from rewardbot.nets.autoencoder import Autoencoder
 from rewardbot.nets.encoders import Encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.places import PlaceEncoder
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import BehaviourCloning, demonstration_set, join
+from rewardbot.policies.placing import Placing, PlacingPolicy
 from rewardbot.policies.rlpd import RLPD, to_floats
 from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
 from rewardbot.rewards.preference import PreferenceReward
 from rewardbot.rewards.vice import MINIMUM, visited_negatives
 from rewardbot.robots.robot import RobotContract
-from rewardbot.training import checkpoint
+from rewardbot.training import checkpoint, from_images
 from rewardbot.training.device import choose, memory
 from rewardbot.training.graphed import Update, on_device
 from rewardbot.training.learner_config import LearnerConfig
@@ -77,6 +78,7 @@ class Learner:
         best_estimate: the highest success estimate so far.
         uncloned, cloned_at: takeovers since corrections were cloned last, and the episodes that there were then.
         preference: the reward from preferences, replaced by whoever fits it, see `fitting.RewardFitter`; None before there is one.
+        aimed: while play is aimed at a thing that is to be placed: what comes of it.
         baseline_s: time spent on the plain baseline, which is not learning [s].
     """
 
@@ -98,15 +100,16 @@ class Learner:
         self.baseline_s = 0.0
         self.judged: deque[float] = deque(maxlen=2 * config.judged_episodes)
         self.classifier: GoalClassifier
-        self.agent: RLPD
+        self.agent: RLPD | Placing
         self.preference: PreferenceReward | None = None
         self.uncloned = self.cloned_at = 0
-        self._made_for: tuple[RLPD, GoalClassifier, PreferenceReward | None, bool] | None = None
+        self._made_for: tuple[RLPD | Placing, GoalClassifier, PreferenceReward | None, bool] | None = None
         self._update_critic: Update
         self._update_all: Update
         self._refit: Update
-        self.best: SquashedGaussianPolicy
+        self.best: SquashedGaussianPolicy | PlacingPolicy
         self.best_estimate = 0.0
+        self.aimed: from_images.Aimed | None = None
 
     # Before learning -----------------------------------------------------------------------------------------------------
 
@@ -134,7 +137,7 @@ class Learner:
                             valid="At least 2: one to learn the goal from and one to check it.",
                             next_step="Record more: rewardbot demo --demos 30.")
         for episode in (*demonstrations, *failures):
-            self._check_cameras(episode)
+            self.check_cameras(episode)
         data = join([demonstration_set(episode, self.cameras, self.device) for episode in demonstrations])
         threads = torch.get_num_threads()
         torch.set_num_threads(max(threads, self.config.pretrain_threads))
@@ -154,10 +157,10 @@ class Learner:
             torch.set_num_threads(threads)
         parallel.share(self.cloning, self.plain)
         self.encoder = self.cloning.frozen_encoder()
-        features = self._add_prior(demonstrations, progress)
+        features = self.add_prior(demonstrations, progress)
         self.classifier = self._new_classifier(
             features, [self.embed(episode) for episode in failures], self.embed_images(shown or {}), self.embed_images(others or {}))
-        self._begin(metrics, progress)
+        self.begin(metrics, progress)
         progress("goal classifier", 1.0)
         return metrics
 
@@ -165,41 +168,16 @@ class Learner:
     def pretrain_from_images(
         self, success: Images, play: Sequence[Episode], progress: Progress, *, others: Images | None = None
     ) -> Metrics:
-        """The encoder, the first classifier and the reinforcement learner's start, without any demonstration.
+        """See `from_images.pretrain`."""
+        return from_images.pretrain(self, success, play, progress, others=others)
 
-        Args:
-            success: success images, camera name -> uint8 (N, H, W, 3).
-            play: episodes of random motion; their states are the first negatives, and they stay half of each batch.
-            progress: told of each stage.
-            others: pictures without the goal, further negatives, camera name -> uint8 (N, H, W, 3).
+    def see_through(self, encoder: Encoder) -> None:
+        """Forgets what was seen through another encoder."""
+        self.encoder = encoder
+        self.demonstrations = self._new_replay(self.config.capacity, self.seed)
+        self.visited = self._new_replay(self.config.capacity, self.seed + 1)
 
-        Raises:
-            DataError: hardly any play, or images of other sizes.
-        """
-        if sum(map(len, play)) < MINIMUM:
-            raise DataError(f"{sum(map(len, play))} steps of play are too few to learn to see from.", valid=f"At least {MINIMUM}.")
-        for episode in play:
-            self._check_cameras(episode)
-        seen = [*(episode.images for episode in play), success, *([others] if others else [])]
-        images = {name: torch.cat([to_tensors({name: of[name]})[name] for of in seen]).contiguous().to(self.device)
-                  for name in self.cameras}
-        autoencoder = Autoencoder(self.config.autoencoder, self.cloning.encoder).to(self.device)
-        metrics: Metrics = {"autoencoder_loss": autoencoder.fit(images, lambda share: progress("encoder", share), self.generator)}
-        self.cloning.policy.set_scale(torch.from_numpy(np.concatenate([episode.proprio for episode in play])).to(self.device))
-        self.cloning.eval()
-        parallel.share(self.cloning)
-        self.encoder = self.cloning.frozen_encoder()
-        played = self._add_prior(play, progress)
-        shown = self.embed_images(success)
-        shown = shown[torch.randperm(len(shown), generator=self.generator, device=self.device)]
-        heldout = min(len(shown) - 1, max(1, round(self.config.classifier.heldout * len(shown))))
-        self.classifier = self.make_classifier(
-            shown[heldout:], shown[:heldout], evened(torch.cat(played), self.embed_images(others or {})))
-        self._begin(metrics, progress)
-        progress("goal classifier", 1.0)
-        return metrics
-
-    def _add_prior(self, episodes: Sequence[Episode], progress: Progress) -> list[Tensor]:
+    def add_prior(self, episodes: Sequence[Episode], progress: Progress) -> list[Tensor]:
         """Their features, each (T + 1, F)."""
         features: list[Tensor] = []
         for episode in episodes:
@@ -208,12 +186,11 @@ class Learner:
             self.demonstrations.add(episode, features[-1])
         return features
 
-    def _begin(self, metrics: Metrics, progress: Progress) -> None:
+    def begin(self, metrics: Metrics, progress: Progress) -> None:
         """What every pretraining ends with."""
         metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps,
                                                          lambda share: progress("goal classifier", share))
-        self.agent = self.new_agent()
-        agent = self.agent
+        self.agent = agent = self.new_agent()
         parallel.share(self.classifier.discriminator, agent.actor, agent.average, agent.critic, agent.target)
         if parallel.rank():
             torch.manual_seed(self.seed + SEEDS_APART * parallel.rank())
@@ -228,7 +205,10 @@ class Learner:
         Raises:
             DataError: it does not fit, see `Replay.numbers_of`, or its takeovers are none, see `data.takeovers`.
         """
-        return self.take(episode.info, self.visited.numbers_of(episode, self.embed(episode)))
+        rows = self.take(episode.info, self.visited.numbers_of(episode, self.embed(episode)))
+        if self.aimed is not None:
+            self.aimed.add(self, episode)
+        return rows
 
     def take(self, info: EpisodeInfo, numbers: Mapping[str, Tensor]) -> range:
         """As `add_episode`, for an episode of which only the numbers are left, see `Replay.put`."""
@@ -338,7 +318,7 @@ class Learner:
         metrics: Metrics = {"success_estimate": self.success_estimate, "best_estimate": self.best_estimate,
                             "converged": float(self.converged), "env_steps": float(self.env_steps)}
         self._imitate()
-        if not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
+        if self.aimed is not None or not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
         # From `MINIMUM` on visited states are negatives.
@@ -362,7 +342,7 @@ class Learner:
         """Clones what operators corrected every few episodes, if they did: it counts at once, also for the deployed policy."""
         config = self.config.corrections
         due = config.every and self.episodes >= self.cloned_at + config.every
-        if not due or not parallel.any_of(self.uncloned > 0, self.device):
+        if not due or not isinstance(self.agent, RLPD) or not parallel.any_of(self.uncloned > 0, self.device):
             return
         self.uncloned, self.cloned_at = 0, self.episodes
         self.agent.imitate(self.demonstrations.sample, config.cloning)
@@ -373,6 +353,11 @@ class Learner:
     def _make_updates(self) -> None:
         """Makes the kinds of update that a round is made of: each one launch on a GPU, see `on_device`."""
         n, agent = self.config.rlpd.batch, self.agent
+        if isinstance(agent, Placing):
+            trails = [agent.trail(replay) for replay in (self.demonstrations, self.visited)]
+            self._update_critic = self._update_all = lambda: agent.learn(trails)
+            self._refit = self.classifier.step
+            return
 
         def sample() -> tuple[Batch, Batch, Tensor]:
             demonstrated = self.demonstrations.sample(n)
@@ -410,6 +395,9 @@ class Learner:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
                        "deployed_share": self.config.deployed_share}
+        if isinstance(self.agent, Placing) and self.episodes < self.config.placing.aimed:
+            limits = self.contract.limits
+            description["aimed"] = {"low": limits.workspace_low, "high": limits.workspace_high, "scale": self.contract.action_scale}
         actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor)}
         encoders = {"encoder": self.encoder}
         if self.config.prior == "demonstrations":
@@ -445,7 +433,7 @@ class Learner:
         Raises:
             DataError: a camera is missing or has another size.
         """
-        self._check_cameras(episode)
+        self.check_cameras(episode)
         return self.embed_images(episode.images)
 
     @torch.no_grad()
@@ -457,7 +445,7 @@ class Learner:
 
     # Parts ---------------------------------------------------------------------------------------------------------------
 
-    def _check_cameras(self, episode: Episode) -> None:
+    def check_cameras(self, episode: Episode) -> None:
         for name, (height, width) in self.cameras.items():
             shape = episode.images[name].shape[1:] if name in episode.images else None
             if shape != (height, width, 3):
@@ -468,8 +456,10 @@ class Learner:
         return Replay(capacity, features=self.encoder.features, proprio=len(PROPRIO_NAMES),
                       actions=self.contract.action_dim, device=self.device, seed=seed + SEEDS_APART * parallel.rank())
 
-    def new_agent(self) -> RLPD:
-        """A reinforcement learner that starts from behaviour cloning's policy, if it is to."""
+    def new_agent(self) -> RLPD | Placing:
+        """A reinforcement learner that starts from behaviour cloning's policy, if it is to; where places are seen, that of places."""
+        if isinstance(self.encoder, PlaceEncoder):
+            return Placing(self.config.placing, self.contract.action_dim, device=self.device, seed=self.seed)
         return RLPD(self.config.rlpd, self.cloning.policy, self.encoder.features, len(PROPRIO_NAMES), self.contract.action_dim)
 
     def _new_classifier(
@@ -490,4 +480,5 @@ class Learner:
             return pool.sample(n, self.generator)
 
         negatives = visited_negatives(self.visited, sample) if self.config.classifier.negatives == "visited" else sample
-        return GoalClassifier(self.config.discriminator, positives, heldout, negatives)
+        config = self.config.place_discriminator if isinstance(self.encoder, PlaceEncoder) else self.config.discriminator
+        return GoalClassifier(config, positives, heldout, negatives)

@@ -8,6 +8,7 @@ from typing import Literal
 from rewardbot.config import setting
 from rewardbot.nets.autoencoder import AutoencoderConfig
 from rewardbot.policies.bc import PLAIN, BCConfig
+from rewardbot.policies.placing import PlacingConfig
 from rewardbot.policies.rlpd import RLPDConfig
 from rewardbot.rewards.discriminator import DiscriminatorConfig
 from rewardbot.rewards.preference import PreferenceConfig
@@ -52,6 +53,11 @@ class LearnerConfig:
     prior: Literal["demonstrations", "play"] = setting(
         "demonstrations", "what is there before learning: demonstrations, or random play beside success images")
     autoencoder: AutoencoderConfig = setting(AutoencoderConfig(), "how the encoder learns to see without demonstrations")
+    places: bool = setting(True, "without demonstrations: where the goal is one thing's place, learn to see and to reach that place")
+    placing: PlacingConfig = setting(PlacingConfig(), "the reinforcement learner of places")
+    place_discriminator: DiscriminatorConfig = setting(
+        DiscriminatorConfig(dropout=0.0, mixup=False, smoothing=0.01, learning_rate=2e-3),
+        "the goal classifier's network where it sees places: of three numbers none is to be left out, and success ends sharply")
     rlpd: RLPDConfig = setting(RLPDConfig(), "the reinforcement learner")
     capacity: int = setting(40_000, "observations that the replay holds", min=1000)
     round_updates: int = setting(10, "updates per call of `update`", min=1)

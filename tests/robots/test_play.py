@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rewardbot.robots.mujoco import START_TOOL, MujocoRobot
-from rewardbot.robots.play import ALONG_FLOOR, FLOOR, RandomPlay
+from rewardbot.robots.play import ALONG_FLOOR, FLOOR, AimedPlay, RandomPlay
 from rewardbot.robots.robot import load_contract
 
 CONTRACT = load_contract()
@@ -63,3 +63,29 @@ def test_it_moves_what_lies_on_the_table() -> None:
             robot.send(player.act(robot.tool))
         moved.append(np.linalg.norm(robot.data.body("puck").xpos - puck) > 0.01)
     assert sum(moved) >= 6
+
+
+def aimed(start: int, thing: np.ndarray, steps: int = 60) -> np.ndarray:
+    """As `way`, aimed at a thing that stays, (steps, 3) [m]."""
+    player, tool, been = AimedPlay(LOW.tolist(), HIGH.tolist(), CONTRACT.action_scale), START_TOOL.copy(), []
+    player.begin_episode(start)
+    for _ in range(steps):
+        tool = np.clip(tool + CONTRACT.action_scale * player.aim(tool, thing)[:3], LOW, HIGH)
+        been.append(tool)
+    return np.stack(been)
+
+
+def test_play_that_is_aimed_goes_across_the_thing_from_all_sides_and_low() -> None:
+    thing, sides = np.array([0.5, 0.05]), set[int]()
+    for start in range(20):
+        been = aimed(start, thing)
+        apart = np.linalg.norm(been[:, :2] - thing, axis=1)
+        assert apart.min() < 0.03 and np.median(been[20:, 2]) < LOW[2] + FLOOR + 0.02
+        away = been[20:, :2][apart[20:] > 0.08] - thing
+        sides |= set(np.floor(np.arctan2(away[:, 1], away[:, 0]) / np.pi * 4).astype(int).tolist())
+    assert sides >= set(range(-4, 4)), "each eighth of all directions"
+
+
+def test_aimed_play_is_the_same_for_the_same_start_state() -> None:
+    thing = np.array([0.45, -0.1])
+    assert (aimed(3, thing) == aimed(3, thing)).all() and (aimed(3, thing) != aimed(4, thing)).any()

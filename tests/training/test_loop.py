@@ -67,6 +67,9 @@ class Push:
         self.by = by
         self.asked: list[str] = []
 
+    def begin_episode(self, seed: int) -> None:
+        """Nothing of the one before is kept."""
+
     def act(self, observation: Observation, *, actor: str = "rl", explore: bool = False) -> Any:
         self.asked.append(actor)
         return np.array([self.by, 0, 0, 0], np.float32)

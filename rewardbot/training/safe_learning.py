@@ -39,7 +39,8 @@ from rewardbot.feedback.teachers.recorded import Recorded
 from rewardbot.feedback.teachers.watcher import Watcher
 from rewardbot.training.kept_clips import KeptClips, steps_of, write_steps
 from rewardbot.training.marked import CLIPS, marked
-from rewardbot.training.shield import Shield, ShieldConfig, fit_shield
+from rewardbot.training.shield import Shield, ShieldConfig
+from rewardbot.training.shield_fitting import fit_shield
 from rewardbot.training.state_loop import DONE, Env, Spaces, vector
 from rewardbot.types import Metrics, Segment
 

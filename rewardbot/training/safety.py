@@ -17,7 +17,8 @@ from rewardbot.config import overlaid, user_path
 from rewardbot.training.files import write_atomic
 from rewardbot.training.marked import read_marked
 from rewardbot.training.safe_learning import Guarded, SafeLearning, SafetyConfig, check
-from rewardbot.training.shield import Shield, fit_shield
+from rewardbot.training.shield import Shield
+from rewardbot.training.shield_fitting import fit_shield
 from rewardbot.training.state_loop import Env, Spaces
 from rewardbot.types import Metrics
 

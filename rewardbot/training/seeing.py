@@ -19,9 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rewardbot.nets.adam import Adam
 from rewardbot.nets.encoders import to_tensors
-from rewardbot.nets.optimisation import one_cycle
+from rewardbot.nets.optimisation import train
 from rewardbot.nets.places import LEVELS, MOMENTS, UNIT_M, PlaceEncoder, Sight, colours, moments
 from rewardbot.types import Episode
 
@@ -290,14 +289,11 @@ def standing(seen: Array, places: Array, known: NDArray[np.bool_]) -> tuple[Arra
 def _descend(sight: Sight, seen: Array, places: Array, steps: int, generator: torch.Generator) -> None:
     """-log of Student's t in the plane with 3 degrees of freedom: what is quite wrong hardly pulls."""
     inputs, targets = (torch.from_numpy(np.asarray(some, np.float32)) for some in (seen, places))
-    optimiser = Adam([*sight.correction.parameters(), sight.onto, sight.tilt], RATE)
-    for step in range(steps):
+
+    def loss_of_a_batch() -> Tensor:
         rows = torch.randint(len(inputs), (BATCH,), generator=generator)
         found = sight.place(inputs[rows])
         distance = (found[:, :2] - targets[rows]).square().sum(1) / (2.0 * found[:, 2]).exp()
-        loss = (2.0 * found[:, 2] + 2.5 * torch.log1p(distance / 3.0)).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        share, beta = one_cycle(step, steps)
-        optimiser.rate, optimiser.betas = share * RATE, (beta, 0.999)
-        optimiser.step()
+        return (2.0 * found[:, 2] + 2.5 * torch.log1p(distance / 3.0)).mean()
+
+    train(sight, loss_of_a_batch, steps=steps, rate=RATE, weight_decay=0.0, progress=lambda share: None)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from rewardbot.data.replay import Replay
+from rewardbot.data.trail import Trail
 from rewardbot.nets.places import UNIT_M
-from rewardbot.policies.placing import FAR, STATES, Placing, PlacingConfig, Trail
+from rewardbot.policies.placing import FAR, STATES, Placing, PlacingConfig
 from rewardbot.policies.sac import SACConfig
 
 SURE = math.log(0.003 / UNIT_M)

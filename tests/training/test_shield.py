@@ -10,7 +10,8 @@ from torch import Tensor
 from rewardbot.data.transitions import Transitions
 from rewardbot.errors import DataError
 from rewardbot.rewards.base import RewardModel
-from rewardbot.training.shield import Shield, ShieldConfig, fit_shield
+from rewardbot.training.shield import Shield, ShieldConfig
+from rewardbot.training.shield_fitting import fit_shield
 
 
 def above(limit: float, *, slope: float = 100.0) -> Shield:

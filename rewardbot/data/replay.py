@@ -145,6 +145,11 @@ class Replay:
         self._transitions[: self._count] = torch.cat([torch.zeros(0, dtype=torch.int64), *rows]).to(self.device)
         self._device_count.fill_(self._count)
 
+    @property
+    def transitions(self) -> Tensor:
+        """Rows of all transitions, int64 (N,)."""
+        return self._transitions[: self._count]
+
     def sample(self, n: int) -> Batch:
         """`n` transitions, uniformly with replacement.
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from rewardbot.nets.encoders import Encoder
 
@@ -19,6 +20,7 @@ LEVELS = 16
 UNIT_M = 0.1
 """Places are in decimetres, so that they are of about the size that networks expect."""
 
+THIN_PX = 3
 MOMENTS = 9
 EDGES = 0.06
 """Share of a thing's pixels that lie beyond either of its edges."""
@@ -34,6 +36,16 @@ def colours(images: Tensor) -> Tensor:
     """Which colour each pixel has: (N, 3, H, W) in [0, 255] to int64 (N, H, W) below `LEVELS`^3."""
     red, green, blue = (images.long() * LEVELS // 256).unbind(1)
     return (red * LEVELS + green) * LEVELS + blue
+
+
+def opened(weights: Tensor) -> Tensor:
+    """The weights of pixels (N, H, W) without what is thinner than `THIN_PX`: fingers and edges of an arm that happen to have a
+    thing's colours.
+    """
+    def largest(values: Tensor) -> Tensor:
+        return functional.max_pool2d(values, THIN_PX, stride=1, padding=THIN_PX // 2)
+
+    return torch.minimum(weights, largest(-largest(-weights[:, None]))[:, 0])
 
 
 def moments(weights: Tensor) -> Tensor:
@@ -88,7 +100,7 @@ class Sight(nn.Module):
 
     def moments(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 255] to (N, `MOMENTS`)."""
-        return moments(self.table[colours(images)])  # type: ignore[index]
+        return moments(opened(self.table[colours(images)]))  # type: ignore[index]
 
     def place(self, moments: Tensor) -> Tensor:
         """Moments (N, `MOMENTS`) to (N, 3): x and y [UNIT_M], and the logarithm of their spread [UNIT_M]."""

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from rewardbot.errors import DataError, unknown_name
 from rewardbot.nets.encoders import Encoder, stored_encoder, to_tensors
 from rewardbot.nets.heads import SquashedGaussianPolicy
+from rewardbot.nets.motion import actions_of
 from rewardbot.nets.places import UNIT_M
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
-from rewardbot.policies.placing import PlacingPolicy
+from rewardbot.policies.placing import Memory, PlacingPolicy
 from rewardbot.robots.play import AimedPlay
 from rewardbot.types import Observation
 
@@ -57,7 +58,7 @@ class DeployedPolicy:
         self._actors: dict[str, tuple[str, SquashedGaussianPolicy | PlacingPolicy]] = {}
         self._generator = torch.Generator()
         self._explorer = "explore"
-        self._kept: Tensor | None = None  # where a thing was last surely seen
+        self._memory: Memory | None = None  # of who brings a thing to a place
         with reading("policy"):
             self.version: int = self.description["version"]
             self.task: str = self.description["task"]
@@ -85,7 +86,7 @@ class DeployedPolicy:
         self._generator.manual_seed(seed)
         deployed = bool(torch.rand((), generator=self._generator) < self._deployed_share)
         self._explorer = "rl" if deployed else "explore"
-        self._kept = None
+        self._memory = None
         if self._aimed is not None:
             self._aimed.begin_episode(seed)
 
@@ -110,20 +111,29 @@ class DeployedPolicy:
         encoder, policy = self._actors[name]
         features = self._encoders[encoder](to_tensors({camera: observation.images[camera] for camera in self.cameras}))
         if isinstance(policy, PlacingPolicy):
-            features = self._kept = policy.keep(features, self._kept)
-            if explore and self._aimed is not None:
-                return self._aimed.aim(observation.tool_pose[:3], features[0, :2].numpy() * UNIT_M)
+            return self._place(policy, features, observation, explore=explore, trembling=name == "explore")
         mean, log_std = policy(features, torch.from_numpy(observation.proprio)[None])
         if explore and name == "explore":
             mean = mean + log_std.exp() * torch.randn(mean.shape, generator=self._generator)
         return torch.tanh(mean)[0].numpy()
 
+    def _place(
+        self, policy: PlacingPolicy, features: Tensor, observation: Observation, *, explore: bool, trembling: bool
+    ) -> NDArray[np.float32]:
+        """The action of who brings a thing to a place, or of play that is aimed at it."""
+        proprio = torch.from_numpy(observation.proprio)
+        if explore and self._aimed is not None:
+            self._memory = policy.look(features, proprio, self._memory)
+            return self._aimed.aim(observation.tool_pose[:3], self._memory.places[0, :2].numpy() * UNIT_M)
+        action, self._memory = policy.act(features, proprio, self._memory, self._generator, explore=explore and trembling)
+        return action
+
 
 def _empty_policy(tensors: Mapping[str, Tensor], prefix: str) -> SquashedGaussianPolicy | PlacingPolicy:
     """A policy of the kind and sizes that its stored tensors have."""
     if f"{prefix}.goal" in tensors:
-        outputs, hidden = tensors[f"{prefix}.body.4.weight"].shape
-        return PlacingPolicy(outputs // 2, hidden)
+        members, inputs, hidden = tensors[f"{prefix}.motion.weights.0"].shape
+        return PlacingPolicy(members, actions_of(inputs), hidden)
     latent, features = tensors[f"{prefix}.compress.1.weight"].shape
     actions, hidden = tensors[f"{prefix}.mean.weight"].shape
     return SquashedGaussianPolicy(features, len(tensors[f"{prefix}.proprio_mean"]), actions, latent, hidden)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rewardbot.config import setting
 from rewardbot.data.replay import Batch
@@ -72,6 +72,16 @@ class RLPD:
         self.updates = 0
         # `bc_weight` where a captured graph finds it.
         self.pull = torch.tensor(config.bc_weight, device=self.device)
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """Of a checkpoint."""
+        return {"actor": self.actor, "average": self.average, "critic": self.critic, "target": self.target}
+
+    @property
+    def optimisers(self) -> dict[str, Adam]:
+        """Of a checkpoint."""
+        return {"critic": self.critic_optimiser, "actor": self.actor_optimiser, "temperature": self.temperature_optimiser}
 
     @property
     def bc_weight(self) -> float:

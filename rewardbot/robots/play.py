@@ -64,8 +64,8 @@ class RandomPlay:
 
 
 class AimedPlay(RandomPlay):
-    """The same, once it is known where a thing lies: straight ways across that place, just above the floor and in all directions, so
-    that the thing goes everywhere (Agrawal et al. 2016, Learning to Poke by Poking).
+    """The same, once it is known where a thing lies: straight ways across that place or up to it, just above the floor and in all
+    directions, so that the thing goes everywhere (Agrawal et al. 2016, Learning to Poke by Poking).
 
     Args:
         low, high: corners of the workspace, (3,) [m].
@@ -74,6 +74,9 @@ class AimedPlay(RandomPlay):
 
     BESIDE = 0.13
     """How far beside the thing such a way begins and ends [m]."""
+
+    HIGHEST = 0.08
+    """Above the floor [m]: most ways are low, but it must be known, too, what passes over the thing."""
 
     LONGEST = 14
     """Steps after which a way that cannot be ended is left."""
@@ -94,8 +97,8 @@ class AimedPlay(RandomPlay):
             if not self._across:
                 angle = self._rng.uniform(0.0, 2.0 * np.pi)
                 self._way = self.BESIDE * np.array([np.cos(angle), np.sin(angle)])
-                self._floor = self._low[2] + self._rng.uniform(0.0, FLOOR)
-            end = thing + self._way if self._across else thing - self._way
+                self._floor = self._low[2] + self.HIGHEST * self._rng.uniform() ** 2
+            end = thing + self._rng.uniform(-0.2, 1.0) * self._way if self._across else thing - self._way
             self._place, self._grip = np.clip([*end, self._floor], self._low, self._high), self._rng.choice([-1.0, 1.0])
         self._left -= 1
         return self._towards(self._place, tool)

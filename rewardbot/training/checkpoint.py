@@ -27,6 +27,7 @@ from rewardbot.data.replay import Replay
 from rewardbot.errors import DataError
 from rewardbot.nets.adam import Adam
 from rewardbot.nets.places import PlaceEncoder, camera_of
+from rewardbot.policies.rlpd import RLPD
 from rewardbot.training import generations
 from rewardbot.training.files import StorageError
 from rewardbot.training.visited import Journal, remove_other_lineages, sync
@@ -260,7 +261,7 @@ def _state(learner: Learner, last: int) -> dict[str, Any]:
         "judged": list(learner.judged),
         "modules": {name: module.state_dict() for name, module in _modules(learner).items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in _optimisers(learner).items()},
-        "temperature": agent.log_temperature.detach(),
+        "temperature": agent.log_temperature.detach() if isinstance(agent, RLPD) else None,
         "classifier": {**classifier.state(), "offline": learner.offline.fixed, "more_offline": learner.offline.added},
         "demonstrations": _replay_state(learner.demonstrations),
         "visited": {"lineage": learner.lineage, "last": last, "spans": [list(span) for span in learner.visited.spans]},
@@ -309,8 +310,9 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
         module.load_state_dict(state["modules"][name])
     for name, optimiser in _optimisers(learner).items():
         optimiser.load_state_dict(state["optimisers"][name])
-    with torch.no_grad():
-        learner.agent.log_temperature.copy_(state["temperature"])
+    if isinstance(learner.agent, RLPD):
+        with torch.no_grad():
+            learner.agent.log_temperature.copy_(state["temperature"])
     counters = state["counters"]
     learner.env_steps, learner.version = counters["env_steps"], counters["version"]
     learner.agent.updates, learner.classifier.version = counters["updates"], counters["classifier_version"]
@@ -329,16 +331,12 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
 
 
 def _modules(learner: Learner) -> dict[str, torch.nn.Module]:
-    agent = learner.agent
-    return {"cloning": learner.cloning, "plain": learner.plain, "encoder": learner.encoder, "actor": agent.actor,
-            "average": agent.average, "best": learner.best, "critic": agent.critic, "target": agent.target,
-            "discriminator": learner.classifier.discriminator}
+    return {"cloning": learner.cloning, "plain": learner.plain, "encoder": learner.encoder, "best": learner.best,
+            "discriminator": learner.classifier.discriminator, **learner.agent.parts}
 
 
 def _optimisers(learner: Learner) -> dict[str, Adam]:
-    agent = learner.agent
-    return {"critic": agent.critic_optimiser, "actor": agent.actor_optimiser, "temperature": agent.temperature_optimiser,
-            "discriminator": learner.classifier.optimiser}
+    return {"discriminator": learner.classifier.optimiser, **learner.agent.optimisers}
 
 
 def _generators(learner: Learner) -> dict[str, torch.Generator]:

@@ -51,12 +51,13 @@ class Aimed:
         self.episodes.append(episode)
         if len(self.episodes) >= learner.config.placing.aimed:
             learner.lineage = secrets.token_hex(4)
-            pretrain(learner, self.success, [*self.play, *self.episodes], lambda stage, share: None, others=self.others)
             learner.aimed = None
+            pretrain(learner, self.success, [*self.play, *self.episodes], lambda stage, share: None, others=self.others, aimed=True)
 
 
 def pretrain(
-    learner: Learner, success: Images, play: Sequence[Episode], progress: Progress, *, others: Images | None = None
+    learner: Learner, success: Images, play: Sequence[Episode], progress: Progress, *, others: Images | None = None,
+    aimed: bool = False,
 ) -> Metrics:
     """The encoder, the first classifier and the reinforcement learner's start, without any demonstration.
 
@@ -66,6 +67,7 @@ def pretrain(
         play: episodes of random motion; their states are the first negatives, and they stay half of each batch.
         progress: told of each stage.
         others: pictures without the goal, further negatives, camera name -> uint8 (N, H, W, 3).
+        aimed: whether some of the play was aimed at the thing already.
 
     Raises:
         DataError: hardly any play, or images of other sizes.
@@ -93,8 +95,11 @@ def pretrain(
     learner.begin(metrics, progress)
     if isinstance(learner.agent, Placing):
         learner.agent.begin(shown, proprio)
+        if learner.config.placing.aimed and not aimed:
+            learner.aimed = Aimed(success, play, others or {})
+        else:
+            metrics["motion_loss"] = learner.agent.fit(learner.trails(learner.agent), lambda share: progress("motion", share))
         learner.best.load_state_dict(learner.agent.average.state_dict())
-        learner.aimed = Aimed(success, play, others or {}) if learner.config.placing.aimed else None
     progress("goal classifier", 1.0)
     return metrics
 

@@ -34,6 +34,7 @@ from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import BehaviourCloning, demonstration_set, join
 from rewardbot.policies.placing import Placing, PlacingPolicy
 from rewardbot.policies.rlpd import RLPD, to_floats
+from rewardbot.policies.trail import Trail
 from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
 from rewardbot.rewards.preference import PreferenceReward
@@ -191,7 +192,7 @@ class Learner:
         metrics["classifier_loss"] = self.classifier.fit(self.config.classifier.first_steps,
                                                          lambda share: progress("goal classifier", share))
         self.agent = agent = self.new_agent()
-        parallel.share(self.classifier.discriminator, agent.actor, agent.average, agent.critic, agent.target)
+        parallel.share(self.classifier.discriminator, *agent.parts.values())
         if parallel.rank():
             torch.manual_seed(self.seed + SEEDS_APART * parallel.rank())
         self.best, self.best_estimate = copy.deepcopy(self.agent.average), 0.0
@@ -277,6 +278,11 @@ class Learner:
         return None if rows is None else self.visited.features[rows[0] : sum(rows)].clone()
 
     @property
+    def playing(self) -> bool:
+        """Whether the next episode is play that is aimed at the thing which is to be placed."""
+        return isinstance(self.agent, Placing) and self.episodes < self.config.placing.aimed
+
+    @property
     def success_estimate(self) -> float:
         """Share of the last `judged_episodes` of the exploring policy that ended in what the classifier calls a success."""
         return self._judged_success(self.config.judged_episodes)
@@ -318,7 +324,7 @@ class Learner:
         metrics: Metrics = {"success_estimate": self.success_estimate, "best_estimate": self.best_estimate,
                             "converged": float(self.converged), "env_steps": float(self.env_steps)}
         self._imitate()
-        if self.aimed is not None or not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
+        if self.playing or not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
         # From `MINIMUM` on visited states are negatives.
@@ -354,7 +360,9 @@ class Learner:
         """Makes the kinds of update that a round is made of: each one launch on a GPU, see `on_device`."""
         n, agent = self.config.rlpd.batch, self.agent
         if isinstance(agent, Placing):
-            trails = [agent.trail(replay) for replay in (self.demonstrations, self.visited)]
+            trails = self.trails(agent)
+            if not agent.updates:  # gone on from a checkpoint of before the first
+                agent.fit(trails, lambda share: None)
             self._update_critic = self._update_all = lambda: agent.learn(trails)
             self._refit = self.classifier.step
             return
@@ -377,6 +385,10 @@ class Learner:
 
         self._update_critic, self._update_all, self._refit = made(update_critic), made(update_all), made(self.classifier.step)
 
+    def trails(self, agent: Placing) -> list[Trail]:
+        """Of what it learns from."""
+        return [agent.trail(replay) for replay in (self.demonstrations, self.visited)]
+
     def reward(self, batch: Batch) -> Tensor:
         """The reward of each transition, (N,): the goal classifier's as it is now, or what operators prefer; 0 before they say."""
         if self.config.rewarded_by == "preferences":
@@ -395,7 +407,7 @@ class Learner:
         """All actors, for `DeployedPolicy`."""
         description = {"version": self.version, "task": self.task, "cameras": self.cameras, "robot": self.contract.name,
                        "deployed_share": self.config.deployed_share}
-        if isinstance(self.agent, Placing) and self.episodes < self.config.placing.aimed:
+        if self.playing:
             limits = self.contract.limits
             description["aimed"] = {"low": limits.workspace_low, "high": limits.workspace_high, "scale": self.contract.action_scale}
         actors = {"rl": ("encoder", self.best), "explore": ("encoder", self.agent.actor)}
@@ -459,7 +471,9 @@ class Learner:
     def new_agent(self) -> RLPD | Placing:
         """A reinforcement learner that starts from behaviour cloning's policy, if it is to; where places are seen, that of places."""
         if isinstance(self.encoder, PlaceEncoder):
-            return Placing(self.config.placing, self.contract.action_dim, device=self.device, seed=self.seed)
+            limits = self.contract.limits
+            return Placing(self.config.placing, self.contract.action_dim, limits.workspace_low, limits.workspace_high,
+                           self.contract.action_scale, device=self.device, seed=self.seed)
         return RLPD(self.config.rlpd, self.cloning.policy, self.encoder.features, len(PROPRIO_NAMES), self.contract.action_dim)
 
     def _new_classifier(

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from rewardbot.nets.encoders import to_tensors
 from rewardbot.nets.optimisation import train
-from rewardbot.nets.places import LEVELS, MOMENTS, UNIT_M, PlaceEncoder, Sight, colours, moments
+from rewardbot.nets.places import LEVELS, MOMENTS, UNIT_M, PlaceEncoder, Sight, colours, moments, opened
 from rewardbot.types import Episode
 
 Array = NDArray[np.floating]
@@ -189,7 +189,7 @@ def own_colours(images: NDArray[np.uint8], proprio: Array, random: np.random.Gen
 
 def _moments(images: NDArray[np.uint8], table: Tensor) -> Array:
     """Of all episodes, (E, T + 1, MOMENTS), see `places.moments`."""
-    found = [moments(table[colours(to_tensors({"": episode})[""])]) for episode in images]
+    found = [moments(opened(table[colours(to_tensors({"": episode})[""])])) for episode in images]
     return torch.stack(found).numpy()
 
 

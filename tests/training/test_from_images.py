@@ -14,7 +14,6 @@ from rewardbot.nets.places import UNIT_M, PlaceEncoder
 from rewardbot.policies.base import DeployedPolicy
 from rewardbot.policies.placing import Placing, PlacingConfig
 from rewardbot.policies.rlpd import RLPD
-from rewardbot.policies.sac import SACConfig
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.training import seeing
 from rewardbot.training.learner import Learner
@@ -25,7 +24,7 @@ from tests.toy_table import CONTRACT, HIGH, LOW, picture, play, success
 GOAL = (0.55, 0.1)
 CONFIG = LearnerConfig(
     prior="play", autoencoder=AutoencoderConfig(steps=3, batch=8), capacity=5000, round_updates=4,
-    placing=PlacingConfig(sac=SACConfig(batch=16, hidden=8, norm=True), aimed=2))
+    placing=PlacingConfig(batch=16, hidden=8, first_steps=20, aimed=2))
 
 
 def ignore(stage: str, share: float) -> None:
@@ -118,7 +117,8 @@ def test_the_first_episodes_are_play_that_is_aimed(played: list[Episode], learne
         if number < CONFIG.placing.aimed:
             assert min(ways) < 0.04, "across the thing"
         else:
-            assert "aimed" not in policy.description
+            assert "aimed" not in policy.description and again.update()["waiting"] == 0.0
+            assert again.agent.updates == CONFIG.placing.first_steps + CONFIG.round_updates, "the model is fitted first"
         again.add_episode(visited(200 + number))
 
 
@@ -131,6 +131,7 @@ def test_after_aimed_play_all_is_learned_anew(played: list[Episode], monkeypatch
     assert one.update()["waiting"] == 1.0 and one.aimed is not None
     one.add_episode(visited(201))
     assert one.aimed is None and one.agent is not first and one.lineage != lineage
+    assert one.agent.updates == CONFIG.placing.first_steps
     assert (len(one.demonstrations), len(one.visited), one.episodes) == (42 * 40, 0, 2)
     one.add_episode(visited(202))
     assert one.update()["waiting"] == 0.0 and len(one.visited) == 40

@@ -163,9 +163,9 @@ class Placing:
         self.actor.goal.copy_(sure.median(0).values)  # type: ignore[operator]
         self.actor.motion.middle.copy_(proprio[:, :3].mean(0) / UNIT_M)  # type: ignore[operator]
 
-    def trail(self, replay: Replay) -> Trail:
-        """Of a replay that it learns from."""
-        return Trail(replay, math.log(self.config.sure / UNIT_M))
+    def trails(self, *replays: Replay) -> list[Trail]:
+        """Of replays that it learns from."""
+        return [Trail(replay, math.log(self.config.sure / UNIT_M)) for replay in replays]
 
     def count(self) -> bool:
         """Counts one update and says that it is one of everything."""
@@ -173,9 +173,9 @@ class Placing:
         return True
 
     def fit(self, trails: Sequence[Trail], progress: Callable[[float], None]) -> float:
-        """Trains the model on what there is; returns its loss."""
+        """Trains the model on what there is, which counts as one update; returns its loss."""
         config = self.config
-        self.updates += config.first_steps
+        self.updates += 1
         return train(self.actor.motion, lambda: self.motion_loss(trails), steps=config.first_steps, rate=config.first_rate,
                      weight_decay=config.weight_decay, progress=progress)
 

@@ -257,7 +257,8 @@ def _state(learner: Learner, last: int) -> dict[str, Any]:
         "counters": {"env_steps": learner.env_steps, "version": learner.version, "updates": agent.updates,
                      "classifier_version": classifier.version, "baseline_s": learner.baseline_s,
                      "episodes": learner.episodes, "last_seed": learner.last_seed, "learn_s": learner.learn_s,
-                     "best_estimate": learner.best_estimate, "uncloned": learner.uncloned, "cloned_at": learner.cloned_at},
+                     "best_estimate": learner.best_estimate, "uncloned": learner.uncloned, "cloned_at": learner.cloned_at,
+                     "played_steps": learner.played_steps},
         "judged": list(learner.judged),
         "modules": {name: module.state_dict() for name, module in _modules(learner).items()},
         "optimisers": {name: optimiser.state_dict() for name, optimiser in _optimisers(learner).items()},
@@ -319,6 +320,7 @@ def _restore(learner: Learner, state: dict[str, Any]) -> None:
     learner.baseline_s, learner.best_estimate = counters["baseline_s"], counters["best_estimate"]
     learner.episodes, learner.last_seed, learner.learn_s = counters["episodes"], counters["last_seed"], counters["learn_s"]
     learner.uncloned, learner.cloned_at = counters["uncloned"], counters["cloned_at"]
+    learner.played_steps = counters["played_steps"]
     learner.lineage = str(state["visited"]["lineage"])
     learner.judged.clear()
     learner.judged.extend(state["judged"])

@@ -51,7 +51,7 @@ class Aimed:
         self.episodes.append(episode)
         if len(self.episodes) >= learner.config.placing.aimed:
             learner.lineage = secrets.token_hex(4)
-            learner.aimed = None
+            learner.aimed, learner.played_steps = None, learner.env_steps
             pretrain(learner, self.success, [*self.play, *self.episodes], lambda stage, share: None, others=self.others, aimed=True)
 
 
@@ -98,7 +98,8 @@ def pretrain(
         if learner.config.placing.aimed and not aimed:
             learner.aimed = Aimed(success, play, others or {})
         else:
-            metrics["motion_loss"] = learner.agent.fit(learner.trails(learner.agent), lambda share: progress("motion", share))
+            trails = learner.agent.trails(learner.demonstrations, learner.visited)
+            metrics["motion_loss"] = learner.agent.fit(trails, lambda share: progress("motion", share))
         learner.best.load_state_dict(learner.agent.average.state_dict())
     progress("goal classifier", 1.0)
     return metrics

@@ -34,7 +34,6 @@ from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import BehaviourCloning, demonstration_set, join
 from rewardbot.policies.placing import Placing, PlacingPolicy
 from rewardbot.policies.rlpd import RLPD, to_floats
-from rewardbot.policies.trail import Trail
 from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier
 from rewardbot.rewards.preference import PreferenceReward
@@ -103,7 +102,7 @@ class Learner:
         self.classifier: GoalClassifier
         self.agent: RLPD | Placing
         self.preference: PreferenceReward | None = None
-        self.uncloned = self.cloned_at = 0
+        self.uncloned = self.cloned_at = self.played_steps = 0
         self._made_for: tuple[RLPD | Placing, GoalClassifier, PreferenceReward | None, bool] | None = None
         self._update_critic: Update
         self._update_all: Update
@@ -283,6 +282,11 @@ class Learner:
         return isinstance(self.agent, Placing) and self.episodes < self.config.placing.aimed
 
     @property
+    def learning_steps(self) -> int:
+        """Environment steps but those of play."""
+        return self.env_steps - self.played_steps
+
+    @property
     def success_estimate(self) -> float:
         """Share of the last `judged_episodes` of the exploring policy that ended in what the classifier calls a success."""
         return self._judged_success(self.config.judged_episodes)
@@ -324,7 +328,7 @@ class Learner:
         metrics: Metrics = {"success_estimate": self.success_estimate, "best_estimate": self.best_estimate,
                             "converged": float(self.converged), "env_steps": float(self.env_steps)}
         self._imitate()
-        if self.playing or not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.env_steps:
+        if self.playing or not len(self.visited) or self.agent.updates >= config.most_updates_per_step * self.learning_steps:
             return metrics | {"waiting": 1.0}
         values: dict[str, Tensor] = {}
         # From `MINIMUM` on visited states are negatives.
@@ -360,7 +364,7 @@ class Learner:
         """Makes the kinds of update that a round is made of: each one launch on a GPU, see `on_device`."""
         n, agent = self.config.rlpd.batch, self.agent
         if isinstance(agent, Placing):
-            trails = self.trails(agent)
+            trails = agent.trails(self.demonstrations, self.visited)
             if not agent.updates:  # gone on from a checkpoint of before the first
                 agent.fit(trails, lambda share: None)
             self._update_critic = self._update_all = lambda: agent.learn(trails)
@@ -384,10 +388,6 @@ class Learner:
             return on_device(update, self.device, [self.generator, self.demonstrations.generator, self.visited.generator])
 
         self._update_critic, self._update_all, self._refit = made(update_critic), made(update_all), made(self.classifier.step)
-
-    def trails(self, agent: Placing) -> list[Trail]:
-        """Of what it learns from."""
-        return [agent.trail(replay) for replay in (self.demonstrations, self.visited)]
 
     def reward(self, batch: Batch) -> Tensor:
         """The reward of each transition, (N,): the goal classifier's as it is now, or what operators prefer; 0 before they say."""

@@ -128,7 +128,7 @@ def _add(learner: Learner, episode: Episode, truth: NDArray[np.bool_]) -> None:
 def _catch_up(learner: Learner, updates_per_step: float) -> Metrics:
     """Updates until there were so many for each step, or until the learner waits; returns the metrics of the last, if any."""
     metrics: Metrics = {}
-    while learner.agent.updates < updates_per_step * learner.env_steps:
+    while learner.agent.updates < updates_per_step * learner.learning_steps:
         metrics = learner.update()
         if metrics["waiting"]:
             break

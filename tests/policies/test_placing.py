@@ -92,10 +92,10 @@ def test_who_explores_trembles_and_stays_within_an_action() -> None:
 
 def test_updates_share_batches_by_size() -> None:
     agent = placing()
-    full, empty = agent.trail(played(3)), agent.trail(Replay(100, features=3, proprio=4, actions=4))
+    trails = agent.trails(played(3), Replay(100, features=3, proprio=4, actions=4))
     before = [weight.clone() for weight in agent.actor.motion.weights]
     assert agent.count() and agent.updates == 1
-    assert float(agent.learn([full, empty])["motion_loss"]) > 0.0
+    assert float(agent.learn(trails)["motion_loss"]) > 0.0
     assert all(not torch.equal(one, other) for one, other in zip(before, agent.actor.motion.weights, strict=True))
 
 
@@ -119,6 +119,6 @@ def test_it_learns_to_bring_a_thing_to_a_place() -> None:
         if shuffled:
             replay.actions[:] = replay.actions[torch.randperm(len(replay.actions), generator=torch.Generator().manual_seed(0))]
         agent.begin(seen((1.0, -1.0)).repeat(4, 1), replay.proprio)
-        agent.fit([agent.trail(replay)], lambda share: None)
+        agent.fit(agent.trails(replay), lambda share: None)
         found.append(closest(agent.actor))
     assert found[0] < 0.03 < found[1]

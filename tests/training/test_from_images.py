@@ -118,7 +118,7 @@ def test_the_first_episodes_are_play_that_is_aimed(played: list[Episode], learne
             assert min(ways) < 0.04, "across the thing"
         else:
             assert "aimed" not in policy.description and again.update()["waiting"] == 0.0
-            assert again.agent.updates == CONFIG.placing.first_steps + CONFIG.round_updates, "the model is fitted first"
+            assert again.agent.updates == 1 + CONFIG.round_updates, "the model is fitted first"
         again.add_episode(visited(200 + number))
 
 
@@ -131,7 +131,7 @@ def test_after_aimed_play_all_is_learned_anew(played: list[Episode], monkeypatch
     assert one.update()["waiting"] == 1.0 and one.aimed is not None
     one.add_episode(visited(201))
     assert one.aimed is None and one.agent is not first and one.lineage != lineage
-    assert one.agent.updates == CONFIG.placing.first_steps
+    assert (one.agent.updates, one.learning_steps, one.env_steps) == (1, 0, 80)
     assert (len(one.demonstrations), len(one.visited), one.episodes) == (42 * 40, 0, 2)
     one.add_episode(visited(202))
     assert one.update()["waiting"] == 0.0 and len(one.visited) == 40

@@ -38,7 +38,7 @@ class PlacingConfig:
     first_rate: float = setting(2e-3, "peak of the learning rate then", min=0.0)
     rate: float = setting(5e-4, "learning rate afterwards", min=0.0)
     weight_decay: float = setting(1e-4, "of AdamW", min=0.0)
-    aimed: int = setting(200, "first episodes: play that is aimed at the thing, after which all is learned anew", min=0)
+    aimed: int = setting(100, "first episodes: play that is aimed at the thing, after which all is learned anew", min=0)
     sure: float = setting(0.007, "spread from which on a place does not count, but the last one that does [m]", min=0.0)
     tremor: float = setting(0.1, "standard deviation of what is added to the actions of who explores", min=0.0)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from rewardbot import cli
-from rewardbot.bench.tasks import PROMISED
+from rewardbot.bench.tasks import FROM_PICTURES, PLAY, PROMISED, Case, cases, job
 from rewardbot.robots.tasks import task_names
 
 
@@ -24,3 +26,11 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
 
 def test_every_task_has_its_target() -> None:
     assert set(PROMISED) == set(task_names())
+    assert {case.task for case in cases(quick=False) if case.pictures} == set(FROM_PICTURES) == {"push"}
+
+
+def test_pictures_alone_are_no_demonstrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rewardbot.bench.tasks.PICTURES", 4)
+    options = job(Case("push", pictures=True), 1, quick=False, runs=tmp_path)
+    assert (options.demos, options.play, options.seed) == (0, PLAY, 1)
+    assert len(list((Path(options.success_images) / "front").glob("*.png"))) == 4

@@ -24,7 +24,6 @@ BODY = 3 + 1 + 2 + 3 * len(FINE) + 3
 FAR = 4.0
 """No thing is further from the hand [UNIT_M]; there it does not move."""
 
-
 JUMP_M = 0.03
 GRIPPER, THING = 0.1, 10.0
 """From where on an error of the thing's motion counts linearly; weights of the errors: what counts is where the thing goes."""

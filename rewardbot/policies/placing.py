@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from rewardbot.config import setting
 from rewardbot.data.replay import Replay
+from rewardbot.nets import parallel
 from rewardbot.nets.adam import Adam
 from rewardbot.nets.motion import Moment, Motion, together
 from rewardbot.nets.optimisation import descend, train
@@ -176,8 +177,10 @@ class Placing:
         """Trains the model on what there is, which counts as one update; returns its loss."""
         config = self.config
         self.updates += 1
-        return train(self.actor.motion, lambda: self.motion_loss(trails), steps=config.first_steps, rate=config.first_rate,
+        loss = train(self.actor.motion, lambda: self.motion_loss(trails), steps=config.first_steps, rate=config.first_rate,
                      weight_decay=config.weight_decay, progress=progress)
+        parallel.share(self.actor)
+        return loss
 
     def learn(self, trails: Sequence[Trail]) -> dict[str, Tensor]:
         """One of the learner's updates."""

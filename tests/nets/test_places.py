@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rewardbot.nets.encoders import stored_encoder
-from rewardbot.nets.places import LEVELS, MOMENTS, PlaceEncoder, colours, moments, sideways
+from rewardbot.nets.places import LEVELS, MOMENTS, PlaceEncoder, colours, moments, opened, sideways
 from rewardbot.nets.weights import named
 
 
@@ -57,3 +57,12 @@ def test_the_encoder_is_stored_with_its_camera() -> None:
     again = stored_encoder({"front": (10, 8), "wrist": (10, 8)}, named("encoder.encoder", encoder), "encoder.encoder")
     assert isinstance(again, PlaceEncoder) and again.names == ("front",)
     assert torch.equal(again(images), encoder(images)) and encoder(images).shape == (3, encoder.features)
+
+
+def test_what_is_thin_is_not_the_thing() -> None:
+    weights = torch.zeros(1, 20, 20)
+    weights[0, 5:10, 5:10] = 1.0
+    thing = weights.clone()
+    weights[0, :, 15:17] = 1.0  # a finger
+    assert torch.equal(opened(weights), thing)
+    assert bool((opened(torch.rand(2, 9, 9)) <= 1.0).all()) and float(opened(torch.zeros(1, 5, 5)).abs().sum()) == 0.0

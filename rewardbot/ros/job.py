@@ -26,7 +26,7 @@ from rewardbot.ros.bags import Bags, Refusals
 from rewardbot.ros.classifier_check import ClassifierCheck
 from rewardbot.ros.conductor import Conductor, Task, index_in
 from rewardbot.ros.graph import NAMESPACE, NodeStart, Value, load_graph, resolve
-from rewardbot.ros.job_node import SILENT_S, JobNode
+from rewardbot.ros.job_node import JobNode
 from rewardbot.ros.supervisor import Supervisor, asked_to_stop
 from rewardbot.training.files import StorageError
 from rewardbot.training.options import ACTORS, phases
@@ -36,6 +36,9 @@ from rewardbot.training.view import Progress, View
 from rewardbot.types import EpisodeInfo
 
 CURVE_EVERY_S = 5.0
+
+ARRIVING_S = 20.0
+"""Longest wait for the learner to take the last episode: on a machine that is too busy it may need more than a few [s]."""
 
 GIVEN_UP_S = 15.0
 """Time after which an episode that the recorder has neither kept nor rejected is lost: it was killed with it [s]."""
@@ -369,7 +372,7 @@ class _Job:
         """Waits until the learner has dealt with the last episode that ended: its messages may still be on their way to it."""
         ended = [score.event.info.id for score in self._node.scores.scores[begun:] if score.event.info.source == "policy"]
         with contextlib.suppress(RobotError):  # a learner that was started again meanwhile never hears of it
-            self._node.wait(lambda: not ended or self._node.text("learner_node", "dealt_with") == ended[-1], SILENT_S,
+            self._node.wait(lambda: not ended or self._node.text("learner_node", "dealt_with") == ended[-1], ARRIVING_S,
                             "the learner to take the last episode")
 
     def _evaluate(self, check: ClassifierCheck) -> None:

@@ -22,14 +22,12 @@ class Trail:
 
     Attributes:
         begins: whether an episode begins with a row.
-        kept: features, with the place where the thing was last surely seen, as who acts knows it.
-        places: the same without glimpses that the next picture takes back, as one knows it afterwards.
+        places: where the thing was last surely seen, without glimpses that the next picture takes back.
     """
 
     def __init__(self, replay: Replay, sure: float) -> None:
         self.replay, self._sure = replay, sure
         self.begins = torch.zeros(replay.capacity, dtype=torch.bool, device=replay.device)
-        self.kept = torch.zeros(replay.capacity, 3, device=replay.device)
         self.places = torch.zeros(replay.capacity, 2, device=replay.device)
         self._known: set[tuple[str, int, int]] = set()
         self._near = torch.zeros(0, dtype=torch.int64, device=replay.device)
@@ -77,5 +75,4 @@ class Trail:
         known = torch.where(found[:, 2] <= self._sure, steps, torch.zeros_like(steps)).cummax(0).values
         places, rows = found[known, :2], slice(first, first + count)
         self.begins[rows] = steps == 0
-        self.kept[rows] = torch.cat([places, found[:, 2:]], dim=1)
         self.places[rows] = torch.cat([places[:1], places, places[-1:]]).unfold(0, 3, 1).median(-1).values

@@ -17,6 +17,7 @@ from rewardbot.nets.places import UNIT_M
 
 PLANS_EACH, POINTS, HORIZON = 150, 3, 20
 """Plans for each member of the model to judge, points of a plan, and steps that are looked ahead."""
+
 ELITE, CHANGES = 30, (0.5, 0.25)
 """Best plans that are changed, and how much, round after round [UNIT_M]. In the end all members judge them."""
 

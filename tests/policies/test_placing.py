@@ -69,7 +69,8 @@ def test_who_acts_remembers_what_the_replay_does() -> None:
     for place in places:
         memory = policy.look(seen(*place), torch.zeros(4), memory)
         kept.append(memory.places)
-    torch.testing.assert_close(torch.cat(kept), trail.kept[:5])
+    torch.testing.assert_close(torch.cat(kept)[:, :2], trail.places[:5])
+    assert torch.equal(torch.cat(kept)[:, 2], trail.replay.features[:5, 2]), "and it is known what is hidden"
 
 
 def test_the_goal_is_the_middle_of_what_is_sure() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import pytest
 import torch
 
 from rewardbot.data.replay import Replay
@@ -28,15 +27,14 @@ def replay_of(*episodes: list[tuple[float, float, float]], capacity: int = 100) 
 def test_what_is_hidden_is_where_it_was() -> None:
     trail = Trail(replay_of([(0.0, 0.0, SURE), (1.0, 1.0, SURE), (9.0, 9.0, UNSURE), (9.0, 9.0, UNSURE), (2.0, 2.0, SURE)]), SURE)
     trail.follow()
-    assert trail.kept[:5, 0].tolist() == [0.0, 1.0, 1.0, 1.0, 2.0]
-    assert trail.kept[:5, 2].tolist() == pytest.approx([SURE, SURE, UNSURE, UNSURE, SURE]), "and it is known that it is hidden"
+    assert trail.places[:5, 0].tolist() == [0.0, 1.0, 1.0, 1.0, 2.0]
     assert trail.begins[:5].tolist() == [True, False, False, False, False]
 
 
 def test_a_glimpse_that_is_taken_back_is_none() -> None:
     trail = Trail(replay_of([(0.0, 0.0, SURE), (0.0, 0.0, SURE), (3.0, 0.0, SURE), (0.0, 0.0, SURE), (0.0, 0.0, SURE)]), SURE)
     trail.follow()
-    assert trail.kept[2, 0] == 3.0 and trail.places[:5, 0].tolist() == [0.0] * 5
+    assert trail.replay.features[2, 0] == 3.0 and trail.places[:5, 0].tolist() == [0.0] * 5
 
 
 def test_a_trail_follows_a_replay_that_overwrites() -> None:
@@ -49,7 +47,7 @@ def test_a_trail_follows_a_replay_that_overwrites() -> None:
                                   "continues": torch.ones(4)})
         trail.follow()
         for name, first, count in replay.spans:
-            assert (trail.kept[first : first + count, 0] == float(name[1:])).all()
+            assert (trail.places[first : first + count, 0] == float(name[1:])).all()
             assert trail.begins[first : first + count].tolist() == [True, False, False, False]
 
 

@@ -24,8 +24,9 @@ from rewardbot.robots.tasks import task_names
 UNIT_M = 0.1
 """Lengths in the observation are in decimetres, so that they are of about the size that networks expect."""
 
-FAR = 100.0
-"""No entry of an observation is larger; what flies off the table stays there [UNIT_M]."""
+FAR = 6.0
+"""No entry of an observation is larger, for nothing that matters is further away [UNIT_M]. What falls off the table falls for metres,
+and a network that has learned from such numbers knows less of all others."""
 
 
 class StateEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):

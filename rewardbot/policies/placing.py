@@ -28,19 +28,25 @@ from rewardbot.policies.trail import Trail
 from rewardbot.policies.ways import Planner
 
 
+LOST = 3
+"""Steps without seeing the thing after which the hand goes back to where it began, for there it hides nothing: what pushes on what it
+cannot see believes in the end that all is done.
+"""
+
+
 @dataclass(frozen=True)
 class PlacingConfig:
     """Hyper-parameters."""
 
-    members: int = setting(3, "models, each with other batches, whose mean and disagreement count", min=1, max=20)
-    hidden: int = setting(128, "width of the two hidden layers of each", min=1)
+    members: int = setting(5, "models, each with other batches, whose mean and disagreement count", min=1, max=20)
+    hidden: int = setting(64, "width of the two hidden layers of each", min=1)
     batch: int = setting(256, "transitions per update of each, half of which are near the thing", min=2)
-    first_steps: int = setting(6000, "updates before the first episode that is planned", min=1)
+    first_steps: int = setting(8000, "updates before the first episode that is planned", min=1)
     first_rate: float = setting(2e-3, "peak of the learning rate then", min=0.0)
     rate: float = setting(5e-4, "learning rate afterwards", min=0.0)
     weight_decay: float = setting(1e-4, "of AdamW", min=0.0)
-    aimed: int = setting(100, "first episodes: play that is aimed at the thing, after which all is learned anew", min=0)
-    sure: float = setting(0.007, "spread from which on a place does not count, but the last one that does [m]", min=0.0)
+    aimed: int = setting(150, "first episodes: play that is aimed at the thing, after which all is learned anew", min=0)
+    sure: float = setting(0.007, "spread from which on a place does not count, but where the thing should be [m]", min=0.0)
     tremor: float = setting(0.1, "standard deviation of what is added to the actions of who explores", min=0.0)
 
 
@@ -49,16 +55,22 @@ class Memory:
     """What a policy knows of its episode.
 
     Attributes:
-        places: the thing's, as it was last surely seen, and the logarithm of its spread now, (1, 3) [UNIT_M].
+        places: the thing's, as it is surely seen or should be, and the logarithm of its spread now, (1, 3) [UNIT_M].
         hand: where the hand was, (3,) [UNIT_M].
         action: the last, (A,).
         plans: the best ones then, if any.
+        expected: where the thing should be a step later, as far as there is a model, (1, 2) [UNIT_M].
+        began: where the hand was at first, (3,) [UNIT_M].
+        hidden: for how many steps the thing has not surely been seen.
     """
 
     places: Tensor
     hand: Tensor
     action: Tensor
     plans: Tensor | None
+    expected: Tensor
+    began: Tensor
+    hidden: int = 0
 
 
 class PlacingPolicy(nn.Module):
@@ -75,18 +87,19 @@ class PlacingPolicy(nn.Module):
         for name, size in (("sure", ()), ("tremor", ()), ("goal", (2,)), ("low", (3,)), ("high", (3,)), ("scale", ())):
             self.register_buffer(name, torch.zeros(size))
 
-    def keep(self, features: Tensor, before: Tensor | None) -> Tensor:
-        """What is seen now, (1, 3), but where the thing was `before`, (1, 3), if that is not sure now."""
-        if before is None or features[0, 2] <= self.sure:  # type: ignore[operator]
+    def keep(self, features: Tensor, memory: Memory | None) -> Tensor:
+        """What is seen now, (1, 3), but with where the thing should be if that is not sure."""
+        if memory is None or features[0, 2] <= self.sure:  # type: ignore[operator]
             return features
-        return torch.cat([before[:, :2], features[:, 2:]], dim=1)
+        return torch.cat([memory.expected, features[:, 2:]], dim=1)
 
     def look(self, features: Tensor, proprio: Tensor, memory: Memory | None) -> Memory:
         """What is known now, before anything is done; see `act`."""
-        places, hand = self.keep(features, memory and memory.places), proprio[:3] / UNIT_M
+        places, hand = self.keep(features, memory), proprio[:3] / UNIT_M
         if memory is None:
-            return Memory(places, hand, torch.zeros(self.actions), None)
-        return dataclasses.replace(memory, places=places, hand=hand)
+            return Memory(places, hand, torch.zeros(self.actions), None, places[:, :2], hand)
+        hidden = 0 if places[0, 2] <= self.sure else memory.hidden + 1  # type: ignore[operator]
+        return dataclasses.replace(memory, places=places, hand=hand, expected=places[:, :2], hidden=hidden)
 
     @torch.no_grad()
     def act(
@@ -101,13 +114,19 @@ class PlacingPolicy(nn.Module):
             generator: of plans, and of the tremor of who explores.
         """
         seen = self.look(features, proprio, memory)
-        velocity = seen.hand - memory.hand if memory else torch.zeros(3)
-        now = Moment(seen.hand, proprio[3:4], seen.places[0, :2], velocity, seen.action)
+        before = memory or seen
+        now = Moment(seen.hand, proprio[3:4], seen.places[0, :2], seen.hand - before.hand, seen.action,
+                     seen.places[0, :2] - before.places[0, :2], (seen.places[0, 2:] <= self.sure).float())  # type: ignore[operator]
         planner = Planner(self.motion, self.low, self.high, self.scale)  # type: ignore[arg-type]
-        action, plans = planner.plan(now, self.goal, seen.plans, generator)  # type: ignore[arg-type]
+        if seen.hidden > LOST:
+            action, plans = planner.towards(seen.began, now), None
+        else:
+            action, plans = planner.plan(now, self.goal, seen.plans, generator)  # type: ignore[arg-type]
         if explore:
             action = (action + self.tremor * torch.randn(self.actions, generator=generator)).clamp(-1.0, 1.0)  # type: ignore[operator]
-        return action.numpy(), dataclasses.replace(seen, action=action, plans=plans)
+        members = self.motion.members
+        after = self.motion.after(now.expand(members, 1), action.expand(members, 1, self.actions))
+        return action.numpy(), dataclasses.replace(seen, action=action, plans=plans, expected=after.thing.mean(0))
 
 
 class Placing:
@@ -194,5 +213,5 @@ class Placing:
         counts = [round(self.config.batch * size / sum(sizes)) for size in sizes]
         members = self.actor.motion.members
         drawn = [trail.transitions(members, count) for trail, count in zip(trails, counts, strict=True) if count]
-        now, action, after, seen = zip(*drawn, strict=True)
-        return self.actor.motion.loss(together(now), torch.cat(action, dim=1), together(after), torch.cat(seen, dim=1))
+        now, action, after = zip(*drawn, strict=True)
+        return self.actor.motion.loss(together(now), torch.cat(action, dim=1), together(after))

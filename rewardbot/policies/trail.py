@@ -6,11 +6,8 @@ import torch
 from torch import Tensor
 
 from rewardbot.data.replay import Replay
-from rewardbot.nets.motion import Moment
+from rewardbot.nets.motion import LOW_M, NEAR_M, Moment
 from rewardbot.nets.places import UNIT_M
-
-NEAR_M, LOW_M = 0.13, 0.08
-"""How far from the thing, and how high above the lowest that it ever was, the hand is near it."""
 
 
 class Trail:
@@ -41,22 +38,22 @@ class Trail:
             self._known = spans
             self._near = self._rows_near()
 
-    def transitions(self, members: int, count: int) -> tuple[Moment, Tensor, Moment, Tensor]:
+    def transitions(self, members: int, count: int) -> tuple[Moment, Tensor, Moment]:
         """For each member so many steps of the replay, half of them with the hand near the thing, if it ever was: before, action
-        (members, count, A), after, and 1 where the thing was surely seen before and after, (members, count).
+        (members, count, A), and after.
         """
         self.follow()
         replay, half = self.replay, members * (count // 2) if len(self._near) else 0
         near = self._near[torch.randint(max(1, len(self._near)), (half,), generator=replay.generator, device=replay.device)]
         rows = torch.cat([replay.draw(members * count - half).reshape(members, -1), near.reshape(members, -1)], dim=1)
-        seen = (self._sure_at(rows) & self._sure_at(rows + 1)).float()
-        return self._moment(rows), replay.actions[rows], self._moment(rows + 1), seen
+        return self._moment(rows), replay.actions[rows], self._moment(rows + 1)
 
     def _moment(self, rows: Tensor) -> Moment:
         proprio, before = self.replay.proprio, (rows - 1).clamp(min=0)
-        hand, moving = proprio[rows, :3] / UNIT_M, (~self.begins[rows]).float()[..., None]
-        return Moment(hand, proprio[rows, 3:4], self.places[rows], moving * (hand - proprio[before, :3] / UNIT_M),
-                      moving * self.replay.actions[before])
+        hand, places, moving = proprio[rows, :3] / UNIT_M, self.places[rows], (~self.begins[rows]).float()[..., None]
+        return Moment(hand, proprio[rows, 3:4], places, moving * (hand - proprio[before, :3] / UNIT_M),
+                      moving * self.replay.actions[before], moving * (places - self.places[before]),
+                      self._sure_at(rows).float()[..., None])
 
     def _sure_at(self, rows: Tensor) -> Tensor:
         return self.replay.features[rows, 2] <= self._sure
@@ -67,7 +64,7 @@ class Trail:
         if not len(rows):
             return rows
         near = (self.places[rows] * UNIT_M - hand[:, :2]).norm(dim=1) < NEAR_M
-        return rows[near & (hand[:, 2] < hand[:, 2].min() + LOW_M) & self._sure_at(rows) & self._sure_at(rows + 1)]
+        return rows[near & (hand[:, 2] < hand[:, 2].min() + LOW_M) & self._sure_at(rows)]
 
     def _take(self, first: int, count: int) -> None:
         found = self.replay.features[first : first + count]

@@ -24,15 +24,25 @@ ELITE, CHANGES = 30, (0.5, 0.25)
 KEPT = 20
 """Best plans of the step before that are among the first."""
 
-AROUND, HIGH, ACROSS, LOW = 1.3, 1.5, 1.0, 0.3
-"""At first, points lie so far around the thing, and so high above the floor at most; ways across it end so far behind it, and are so
-low at most [UNIT_M]."""
+AROUND, HIGH, ACROSS, LOW, AIM = 1.3, 1.5, 1.0, 0.3, 0.3
+"""At first, points lie so far around the thing, and so high above the floor at most; ways across it end so far behind it, are so low at
+most [UNIT_M], and miss the direction of the goal by so much [rad]."""
 
 AT_M = 0.02
 """From a point at which it counts as reached [m]."""
 
 DISCOUNT, NEAR_M, RISK = 0.95, 0.05, 0.5
 """Of a step later; how near to the goal a step is worth more; how much what the members disagree about counts."""
+
+HIDDEN, HIGH_PUSH = 0.2, 20.0
+"""What it costs when the thing is not seen, for what is hidden is not known; and, for each dm by which it is pushed, each dm that the
+hand is above the floor: what is pushed high up tips over.
+"""
+
+WORTH = 2.0
+"""By how much less a plan must cost than to stay. The best of many plans seems better than it is: where the thing is nearly right, who
+always follows it will sooner or later push it away.
+"""
 
 CLOSED = -1.0
 """What the gripper is told: it is a fist."""
@@ -55,31 +65,39 @@ class Planner:
         Args:
             now: this moment, without leading dimensions.
             goal: of the thing, (2,) [UNIT_M].
-            known: the best plans a step ago.
+            known: the best plans a step ago. Of a point that is reached nothing is left, or a plan to wait would always be the best.
             generator: of plans.
         """
-        points = self._first(now.thing, generator)
+        points = self._first(now.thing, goal, generator)
         if known is not None:
-            points[: len(known)] = known
+            reached = self._at(known[:, 0], now)[:, None, None]
+            points[: len(known)] = torch.where(reached, torch.cat([known[:, 1:], known[:, -1:]], dim=1), known)
         for change in CHANGES:
             best = self._best(now, points, goal, generator)
             drawn = best[torch.randint(0, ELITE, (len(points) - ELITE,), generator=generator)]
             points = torch.cat([best, drawn + change * torch.randn(drawn.shape, generator=generator)])
-        points = self._best(now, points, goal, generator)
-        cost, actions = self.costs(now, points.expand(self._motion.members, *points.shape), goal)
-        order = (cost.mean(0) + RISK * cost.std(0, unbiased=False)).argsort()
+        stay = now.hand.expand(1, POINTS, 3)
+        points = torch.cat([stay, self._best(now, points, goal, generator)])
+        costs, actions = self.costs(now, points.expand(self._motion.members, *points.shape), goal)
+        cost = costs.mean(0) + RISK * costs.std(0, unbiased=False)
+        cost[0] -= WORTH
+        order = cost.argsort()
         return actions[0, order[0]], points[order[:KEPT]]
 
-    def _first(self, thing: Tensor, generator: torch.Generator) -> Tensor:
-        """Random plans. Half lead anywhere around the thing; the others, as play that is aimed, to beside it and then across."""
+    def _first(self, thing: Tensor, goal: Tensor, generator: torch.Generator) -> Tensor:
+        """Random plans. Half lead anywhere around the thing; the others, as play that is aimed, to beside it and then across, and half of
+        these from above, on the far side, and towards the goal.
+        """
         plans = PLANS_EACH * self._motion.members
         around = AROUND * torch.randn(plans, POINTS, 2, generator=generator)
         height = HIGH * torch.rand(plans, POINTS, 1, generator=generator).square()
-        half = plans // 2
+        half, aimed = plans // 2, plans // 4
         angle = 2.0 * math.pi * torch.rand(half, 1, generator=generator)
+        angle[:aimed] = torch.atan2(*(goal - thing).flip(0)) + AIM * torch.randn(aimed, 1, generator=generator)
         along = torch.rand(half, 1, generator=generator)
         for point, far in ((-2, -AROUND), (-1, ACROSS * along)):
             around[:half, point] = far * torch.cat([angle.cos(), angle.sin()], dim=1)
+        around[:aimed, 0] = around[:aimed, -2]
         height[:half, -2] = height[:half, -1] = LOW * torch.rand(half, 1, generator=generator)
         return torch.cat([thing + around, self._low[2] + height], dim=-1)
 
@@ -91,11 +109,12 @@ class Planner:
         return dealt[cost.flatten().argsort()[:ELITE]]
 
     def costs(self, now: Moment, points: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
-        """How far the thing is from the goal in all steps to come, (M, N), and the first actions (M, N, A), of plans
+        """What all steps to come cost, (M, N), and the first actions (M, N, A), of plans
         (M, N, POINTS, 3), those of each member as it believes.
         """
         shape = points.shape[:2]
-        moment, next_point = now.expand(*shape), torch.zeros(shape, dtype=torch.int64)
+        moment = now.expand(*shape)
+        next_point = self._at(points[:, :, 0], moment).long()
         cost, first = torch.zeros(shape), torch.zeros(0)
         for step in range(HORIZON):
             target = points.gather(2, next_point[..., None, None].expand(*shape, 1, 3))[:, :, 0]
@@ -105,11 +124,19 @@ class Planner:
             after.hand = torch.minimum(torch.maximum(after.hand, self._low), self._high)
             after.velocity = after.hand - moment.hand
             moment = after
-            at = (target - moment.hand).norm(dim=-1) < AT_M / UNIT_M
-            next_point = (next_point + at).clamp(max=POINTS - 1)
-            far = (moment.thing - goal).norm(dim=-1)
-            cost += DISCOUNT**step * (far - (-(far * UNIT_M / NEAR_M).square()).exp())
+            next_point = (next_point + self._at(target, moment)).clamp(max=POINTS - 1)
+            cost += DISCOUNT**step * self.cost(moment, goal)
         return cost, first
+
+    def cost(self, moment: Moment, goal: Tensor) -> Tensor:
+        """Of a step that leads to `moment`, (...)."""
+        far = (moment.thing - goal).norm(dim=-1)
+        high = (moment.hand[..., 2] - self._low[2]).clamp(min=0.0)
+        hidden = 1.0 - moment.seen[..., 0]
+        return far - (-(far * UNIT_M / NEAR_M).square()).exp() + HIDDEN * hidden + HIGH_PUSH * high * moment.drift.norm(dim=-1)
+
+    def _at(self, point: Tensor, moment: Moment) -> Tensor:
+        return (point - moment.hand).norm(dim=-1) < AT_M / UNIT_M
 
     def towards(self, point: Tensor, moment: Moment) -> Tensor:
         """Straight to a point, (..., 3), as fast as may be: actions (..., A)."""

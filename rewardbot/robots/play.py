@@ -97,7 +97,7 @@ class AimedPlay(RandomPlay):
             if not self._across:
                 angle = self._rng.uniform(0.0, 2.0 * np.pi)
                 self._way = self.BESIDE * np.array([np.cos(angle), np.sin(angle)])
-                self._floor = self._low[2] + self.HIGHEST * self._rng.uniform() ** 2
+                self._floor = self._low[2] + self.HIGHEST * self._rng.uniform() ** 3
             end = thing + self._rng.uniform(-0.2, 1.0) * self._way if self._across else thing - self._way
             self._place, self._grip = np.clip([*end, self._floor], self._low, self._high), self._rng.choice([-1.0, 1.0])
         self._left -= 1

@@ -15,7 +15,7 @@ from rewardbot.policies.trail import Trail
 
 SURE = math.log(0.003 / UNIT_M)
 UNSURE = math.log(0.05 / UNIT_M)
-LOW, HIGH, SCALE_M, RADIUS_M = (-0.3, -0.3, 0.0), (0.3, 0.3, 0.2), 0.04, 0.07
+LOW, HIGH, SCALE_M, RADIUS_M, TALL_M = (-0.3, -0.3, 0.0), (0.3, 0.3, 0.2), 0.04, 0.07, 0.05
 SMALL = PlacingConfig(members=2, hidden=64, batch=64, first_steps=1500, first_rate=5e-3)
 
 
@@ -24,30 +24,29 @@ def placing(config: PlacingConfig = SMALL) -> Placing:
 
 
 def pushed(hand: np.ndarray, thing: np.ndarray) -> np.ndarray:
-    """Where a thing is then that a hand has come close to: no closer than `RADIUS_M`."""
-    apart = thing - hand
-    far = float(np.linalg.norm(apart))
+    """Where a thing (2,) is then that a hand (3,) has come close to: no closer than `RADIUS_M`, or below it."""
+    apart = thing - hand[:2]
+    far = float(np.linalg.norm(apart)) if hand[2] < TALL_M else RADIUS_M
     return thing + max(0.0, RADIUS_M - far) * apart / max(far, 1e-6)
 
 
 def played(episodes: int, steps: int = 40) -> Replay:
-    """A hand that goes about the floor at random, and pushes a thing."""
+    """A fist that goes about a thing at random, mostly low, and pushes it."""
     draw, replay = np.random.default_rng(0), Replay(episodes * (steps + 1), features=3, proprio=4, actions=4)
     for number in range(episodes):
-        hand, thing = np.zeros(2), draw.uniform(-0.1, 0.1, 2)
-        rows, target = [], thing
+        hand, thing = np.zeros(3), draw.uniform(-0.1, 0.1, 2)
+        rows, target = [], hand
         for step in range(steps + 1):
             if step % 8 == 0:
-                target = thing + draw.uniform(-0.12, 0.12, 2)
-            action = np.clip((target - hand) / SCALE_M, -1.0, 1.0)
+                target = np.array([*(thing + draw.uniform(-0.12, 0.12, 2)), 0.2 * draw.uniform() ** 3])
+            action = np.array([*np.clip((target - hand) / SCALE_M, -1.0, 1.0), -1.0])
             rows.append([*thing, *hand, *action])
-            hand = hand + SCALE_M * action
+            hand = hand + SCALE_M * action[:3]
             thing = pushed(hand, thing)
         table = torch.tensor(np.array(rows), dtype=torch.float32)
-        nothing = torch.zeros(steps + 1, 2)
         replay.put(f"e{number}", {
             "features": torch.cat([table[:, :2] / UNIT_M, torch.full((steps + 1, 1), SURE)], dim=1),
-            "proprio": torch.cat([table[:, 2:4], nothing], dim=1), "actions": torch.cat([table[:, 4:], nothing], dim=1),
+            "proprio": torch.cat([table[:, 2:5], torch.zeros(steps + 1, 1)], dim=1), "actions": table[:, 5:],
             "continues": torch.ones(steps + 1)})
     return replay
 
@@ -71,6 +70,21 @@ def test_who_acts_remembers_what_the_replay_does() -> None:
         kept.append(memory.places)
     torch.testing.assert_close(torch.cat(kept)[:, :2], trail.places[:5])
     assert torch.equal(torch.cat(kept)[:, 2], trail.replay.features[:5, 2]), "and it is known what is hidden"
+
+
+def test_what_is_hidden_is_where_it_should_be() -> None:
+    """A hand that has pushed a thing out of sight knows about how far."""
+    policy = placing(PlacingConfig(members=2, hidden=8)).actor
+    with torch.no_grad():
+        policy.motion.weights[2].zero_()
+        policy.motion.biases[2][..., 4] = 0.3
+    generator, hand = torch.Generator().manual_seed(0), torch.tensor([0.0, 0.0, 0.0, 0.0])
+    _, memory = policy.act(seen((0.0, 0.0)), hand, None, generator)
+    for steps in (1, 2):
+        _, memory = policy.act(seen((5.0, 5.0), UNSURE), hand, memory, generator)
+        assert memory.places[0].tolist() == pytest.approx([0.3 * steps, 0.0, UNSURE])
+    _, memory = policy.act(seen((0.2, 0.0)), hand, memory, generator)
+    assert memory.places[0, :2].tolist() == pytest.approx([0.2, 0.0])
 
 
 def test_the_goal_is_the_middle_of_what_is_sure() -> None:
@@ -102,12 +116,12 @@ def test_updates_share_batches_by_size() -> None:
 
 def closest(policy: PlacingPolicy, steps: int = 30) -> float:
     """How near to the goal the policy brings the thing in the end, from the other side of it [m]."""
-    hand, thing, memory = np.array([0.1, 0.1]), np.array([0.0, 0.0]), None
+    hand, thing, memory = np.array([0.1, 0.1, 0.0]), np.array([0.0, 0.0]), None
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
-        proprio = torch.tensor([*hand, 0.0, 0.0], dtype=torch.float32)
+        proprio = torch.tensor([*hand, 0.0], dtype=torch.float32)
         action, memory = policy.act(seen(tuple(thing / UNIT_M)), proprio, memory, generator)
-        hand = hand + SCALE_M * action[:2]
+        hand = np.maximum(hand + SCALE_M * action[:3], LOW)
         thing = pushed(hand, thing)
     return float(np.linalg.norm(thing - policy.goal.numpy() * UNIT_M))  # type: ignore[operator]
 

@@ -64,8 +64,9 @@ def moving(rows: int = 6) -> Replay:
 
 def test_transitions_know_the_step_before() -> None:
     trail = Trail(moving(), SURE)
-    now, action, after, seen = trail.transitions(2, 40)
-    assert now.hand.shape == (2, 40, 3) and action.shape == (2, 40, 2) and bool((seen == 1.0).all())
+    now, action, after = trail.transitions(2, 40)
+    assert now.hand.shape == (2, 40, 3) and action.shape == (2, 40, 2)
+    assert bool((now.seen == 1.0).all() and (after.seen == 1.0).all() and (after.drift == 0.0).all())
     torch.testing.assert_close(after.hand[..., 0] - now.hand[..., 0], torch.full((2, 40), 0.02 / UNIT_M))
     begins = action[..., 0] == 0.0
     assert begins.any() and not begins.all()
@@ -80,15 +81,24 @@ def test_half_of_the_transitions_are_near_the_thing() -> None:
     far[:, 2] = 0.3
     replay.put("high", {"features": torch.tensor([[0.4, 0.0, SURE]]).repeat(60, 1), "proprio": far, "actions": torch.zeros(60, 2),
                         "continues": torch.ones(60)})
-    now, _, _, _ = Trail(replay, SURE).transitions(1, 1000)
+    now, _, _ = Trail(replay, SURE).transitions(1, 1000)
     low = float((now.hand[..., 2] == 0.0).float().mean())
     assert 0.5 <= low < 0.65, "half, and some of the others by chance"
 
 
-def test_what_is_not_seen_does_not_count() -> None:
+def test_transitions_know_what_was_seen() -> None:
     replay = moving()
     replay.features[2, 2] = UNSURE
     trail = Trail(replay, SURE)
-    _, action, _, seen = trail.transitions(1, 200)
-    unseen = (action[..., 0] == 1.0) | (action[..., 0] == 2.0)
-    assert bool((seen[unseen] == 0.0).all() and (seen[~unseen] == 1.0).all())
+    now, action, after = trail.transitions(1, 200)
+    assert torch.equal(now.seen[..., 0] == 0.0, action[..., 0] == 2.0) and bool((now.seen == 0.0).any())
+    assert torch.equal(after.seen[..., 0] == 0.0, action[..., 0] == 1.0)
+
+
+def test_transitions_know_how_the_thing_moved() -> None:
+    replay = moving()
+    replay.features[:6, 0] = 0.1 * torch.arange(6)
+    now, action, _ = Trail(replay, SURE).transitions(1, 200)
+    inside = (action[..., 0] > 1.0) & (action[..., 0] < 5.0)  # the last place of an episode is told by one picture
+    torch.testing.assert_close(now.drift[inside][:, 0], torch.full((int(inside.sum()),), 0.1))
+    assert bool((now.drift[action[..., 0] == 0.0] == 0.0).all())

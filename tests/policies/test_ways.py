@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rewardbot.nets.motion import Moment, Motion
-from rewardbot.policies.ways import DISCOUNT, HORIZON, KEPT, POINTS, Planner
+from rewardbot.policies.ways import DISCOUNT, HIDDEN, HIGH_PUSH, HORIZON, KEPT, POINTS, Planner
 
 LOW, HIGH, SCALE = torch.tensor([-3.0, -3.0, 0.0]), torch.tensor([3.0, 3.0, 2.0]), torch.tensor(0.5)
 GOAL = torch.tensor([1.0, 1.0])
@@ -29,11 +30,13 @@ class World(Motion):
         far = apart.norm(dim=-1, keepdim=True)
         low = (now.hand[..., 2:] < 0.5).float()
         push = low * (self.RADIUS - far).clamp(min=0.0) * apart / far.clamp(min=1e-6)
-        return torch.cat([change, torch.zeros_like(now.gripper), push], dim=-1)
+        seen = 20.0 * (now.thing[..., :1] - now.hand[..., :1] + 5.0)  # but from far behind it
+        return torch.cat([change, torch.zeros_like(now.gripper), push, seen], dim=-1)
 
 
 def at(hand: tuple[float, float, float], thing: tuple[float, float]) -> Moment:
-    return Moment(torch.tensor(hand), torch.zeros(1), torch.tensor(thing), torch.zeros(3), torch.zeros(4))
+    return Moment(torch.tensor(hand), torch.zeros(1), torch.tensor(thing), torch.zeros(3), torch.zeros(4), torch.zeros(2),
+                  torch.ones(1))
 
 
 def test_the_cost_of_a_plan_that_moves_nothing() -> None:
@@ -44,6 +47,15 @@ def test_the_cost_of_a_plan_that_moves_nothing() -> None:
     whole = sum(DISCOUNT**step for step in range(HORIZON)) * (far - math.exp(-((far / 0.5) ** 2)))
     assert cost.flatten().tolist() == pytest.approx([whole] * 10, rel=1e-4)
     assert torch.equal(first, torch.tensor([0.0, 0.0, 0.0, -1.0]).expand(2, 5, 4))
+
+
+def test_what_is_hidden_or_pushed_high_up_costs_more() -> None:
+    planner, now = Planner(World(), LOW, HIGH, SCALE), at((0.0, 0.0, 0.1), (1.0, 1.0))
+    assert float(planner.cost(now, GOAL)) == pytest.approx(-1.0)
+    hidden = dataclasses.replace(now, seen=torch.tensor([0.25]))
+    assert float(planner.cost(hidden, GOAL)) == pytest.approx(-1.0 + 0.75 * HIDDEN)
+    pushed = dataclasses.replace(now, drift=torch.tensor([0.3, 0.4]))
+    assert float(planner.cost(pushed, GOAL)) == pytest.approx(-1.0 + 0.5 * 0.1 * HIGH_PUSH)
 
 
 def test_ways_are_straight_and_no_quicker_than_an_action() -> None:

@@ -1,5 +1,6 @@
-"""What an action does to the hand and to a thing, and whether the thing is seen then: an ensemble of small networks that predict the
-next step (PETS: Chua et al. 2018, Deep Reinforcement Learning in a Handful of Trials). All members are computed in one batched product.
+"""What an action does to the hand and to a thing, and whether the thing is seen then: an ensemble of small networks that predict
+the next step (PETS: Chua et al. 2018, Deep Reinforcement Learning in a Handful of Trials). All members are computed in one batched
+product.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FAR = 4.0
 """No thing is further from the hand [UNIT_M]."""
 
 NEAR_M, LOW_M, STILL_M = 0.13, 0.08, 0.007
-"""How far from the thing, and how high above the floor, the hand is near it. From further away nothing moves it, and what is predicted to
-move by less than this in a step stands still: a network has learned the noise of what was seen, too, and a plan would find where the
-thing seems to creep to its goal by itself.
+"""How far from the thing, and how high above the floor, the hand is near it. From further away nothing moves it, and what is
+predicted to move by less than this in a step stands still: a network has learned the noise of what was seen, too, and a plan would
+find where the thing seems to creep to its goal by itself.
 """
 
 JUMP_M = 0.03
@@ -68,8 +69,8 @@ def together(moments: Sequence[Moment]) -> Moment:
 
 
 class Motion(nn.Module):
-    """(M, N) moments and actions to the changes of hand (3), gripper (1) and thing (2), and to the logit of its being seen then (1), as
-    M members see them.
+    """(M, N) moments and actions to the changes of hand (3), gripper (1) and thing (2), and to the logit of its being seen then (1),
+    as M members see them.
 
     Args:
         members: M.

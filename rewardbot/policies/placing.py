@@ -27,7 +27,6 @@ from rewardbot.nets.places import UNIT_M
 from rewardbot.policies.trail import Trail
 from rewardbot.policies.ways import Planner
 
-
 LOST = 3
 """Steps without seeing the thing after which the hand goes back to where it began, for there it hides nothing: what pushes on what it
 cannot see believes in the end that all is done.

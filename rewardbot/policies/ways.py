@@ -25,8 +25,8 @@ KEPT = 20
 """Best plans of the step before that are among the first."""
 
 AROUND, HIGH, ACROSS, LOW, AIM = 1.3, 1.5, 1.0, 0.3, 0.3
-"""At first, points lie so far around the thing, and so high above the floor at most; ways across it end so far behind it, are so low at
-most [UNIT_M], and miss the direction of the goal by so much [rad]."""
+"""At first, points lie so far around the thing, and so high above the floor at most; ways across it end so far behind it, are so low
+at most [UNIT_M], and miss the direction of the goal by so much [rad]."""
 
 AT_M = 0.02
 """From a point at which it counts as reached [m]."""
@@ -40,8 +40,8 @@ hand is above the floor: what is pushed high up tips over.
 """
 
 WORTH = 2.0
-"""By how much less a plan must cost than to stay. The best of many plans seems better than it is: where the thing is nearly right, who
-always follows it will sooner or later push it away.
+"""By how much less a plan must cost than to stay. The best of many plans seems better than it is: where the thing is nearly right,
+who always follows it will sooner or later push it away.
 """
 
 CLOSED = -1.0
@@ -65,7 +65,7 @@ class Planner:
         Args:
             now: this moment, without leading dimensions.
             goal: of the thing, (2,) [UNIT_M].
-            known: the best plans a step ago. Of a point that is reached nothing is left, or a plan to wait would always be the best.
+            known: the best plans a step ago. Points that are reached are left out, or a plan to wait would be best again and again.
             generator: of plans.
         """
         points = self._first(now.thing, goal, generator)
@@ -85,8 +85,8 @@ class Planner:
         return actions[0, order[0]], points[order[:KEPT]]
 
     def _first(self, thing: Tensor, goal: Tensor, generator: torch.Generator) -> Tensor:
-        """Random plans. Half lead anywhere around the thing; the others, as play that is aimed, to beside it and then across, and half of
-        these from above, on the far side, and towards the goal.
+        """Random plans. Half lead anywhere around the thing; the others, as play that is aimed, to beside it and then across, and
+        half of these from above, on the far side, and towards the goal.
         """
         plans = PLANS_EACH * self._motion.members
         around = AROUND * torch.randn(plans, POINTS, 2, generator=generator)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rewardbot.nets.motion import JUMP_M, SEEN, THING, Moment, Motion, actions_of, together
+from rewardbot.nets.motion import JUMP_M, SEEN, STILL_M, THING, Moment, Motion, actions_of, together
 from rewardbot.nets.optimisation import train
 from rewardbot.nets.places import UNIT_M
 
@@ -21,8 +21,9 @@ def moments(members: int, count: int, thing: tuple[float, float] = (1.0, 0.0)) -
 
 
 def pushed(action: Tensor) -> tuple[Moment, Moment]:
-    """A hand at random about a thing, that goes as `action` (M, N, 4) says, and takes the thing along where it touches it; going back it hides
-    the thing."""
+    """A hand at random about a thing, that goes as `action` (M, N, 4) says, and takes the thing along where it touches it; going back
+    it hides the thing.
+    """
     now = moments(*action.shape[:2], thing=(0.0, 0.0))
     now.hand = torch.cat([1.5 * torch.rand(*action.shape[:2], 2) - 0.75, torch.zeros(*action.shape[:2], 1)], dim=-1)
     change = 0.5 * action[..., :3]
@@ -53,15 +54,28 @@ def test_members_are_computed_apart() -> None:
     assert torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
 
 
-def test_nothing_is_moved_from_afar() -> None:
+def standing(drift: float) -> Motion:
+    """A model of nothing that moves but a thing, so far, whatever is done."""
     motion = Motion(1, 4, 8)
     with torch.no_grad():
         motion.weights[2].zero_()
-        motion.biases[2][..., 4] = 0.1  # whatever is done, the thing seems to move
+        motion.biases[2][..., 4] = drift
+    return motion
+
+
+def test_nothing_is_moved_from_afar() -> None:
+    motion = standing(0.1)
     for hand, moves in (((0.0, 0.0, 0.0), True), ((1.2, 0.0, 0.7), True), ((1.4, 0.0, 0.0), False), ((0.0, 0.0, 0.9), False)):
         now = moments(1, 1, thing=(0.0, 0.0))
         now.hand = torch.tensor([[hand]])
         assert motion.after(now, torch.zeros(1, 1, 4)).drift.flatten().tolist() == pytest.approx([0.1 if moves else 0.0, 0.0])
+
+
+def test_what_hardly_moves_stands_still() -> None:
+    now = moments(1, 1, thing=(0.0, 0.0))
+    for drift, moved in ((0.9, 0.0), (1.1, 1.1)):
+        drift, moved = drift * STILL_M / UNIT_M, moved * STILL_M / UNIT_M
+        assert standing(drift).after(now, torch.zeros(1, 1, 4)).drift.flatten().tolist() == pytest.approx([moved, 0.0])
 
 
 def test_the_loss_by_hand() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from rewardbot.data.replay import Replay
 from rewardbot.nets.places import UNIT_M
-from rewardbot.policies.placing import Memory, Placing, PlacingConfig, PlacingPolicy
+from rewardbot.policies.placing import LOST, Memory, Placing, PlacingConfig, PlacingPolicy
 from rewardbot.policies.trail import Trail
 
 SURE = math.log(0.003 / UNIT_M)
@@ -85,6 +85,19 @@ def test_what_is_hidden_is_where_it_should_be() -> None:
         assert memory.places[0].tolist() == pytest.approx([0.3 * steps, 0.0, UNSURE])
     _, memory = policy.act(seen((0.2, 0.0)), hand, memory, generator)
     assert memory.places[0, :2].tolist() == pytest.approx([0.2, 0.0])
+
+
+def test_who_has_lost_the_thing_goes_back_to_where_it_began() -> None:
+    policy, generator = placing(PlacingConfig(members=2, hidden=8)).actor, torch.Generator().manual_seed(0)
+    _, memory = policy.act(seen((0.0, 0.0)), torch.zeros(4), None, generator)
+    away = torch.tensor([-0.2, 0.1, 0.0, 0.0])
+    for _ in range(LOST):
+        _, memory = policy.act(seen((0.0, 0.0), UNSURE), away, memory, generator)
+        assert memory.plans is not None
+    action, memory = policy.act(seen((0.0, 0.0), UNSURE), away, memory, generator)
+    assert action.tolist() == pytest.approx([1.0, -0.5, 0.0, -1.0])
+    _, memory = policy.act(seen((0.0, 0.0)), away, memory, generator)
+    assert memory.hidden == 0 and memory.plans is not None, "and plans again once it is seen"
 
 
 def test_the_goal_is_the_middle_of_what_is_sure() -> None:

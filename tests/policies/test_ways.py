@@ -77,11 +77,30 @@ def test_the_same_seed_plans_the_same() -> None:
     assert torch.equal(one, other)
 
 
-def test_it_pushes_a_thing_to_its_goal() -> None:
-    planner, generator = Planner(World(), LOW, HIGH, SCALE), torch.Generator().manual_seed(0)
-    now, plans = at((1.5, 0.5, 0.0), (0.0, 0.0)), None  # on the wrong side
-    for _ in range(25):
+def done(now: Moment, steps: int, seed: int) -> Moment:
+    """So many steps later, each of which was planned."""
+    planner, generator, plans = Planner(World(), LOW, HIGH, SCALE), torch.Generator().manual_seed(seed), None
+    for _ in range(steps):
         action, plans = planner.plan(now, GOAL, plans, generator)
         after = planner._motion.after(now.expand(1, 1), action.expand(1, 1, 4))
         now = Moment(*(value[0, 0] for value in vars(after).values()))
+    return now
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_pushes_a_thing_to_its_goal(seed: int) -> None:
+    now = done(at((1.5, 0.5, 0.0), (0.0, 0.0)), 25, seed)  # on the wrong side
     assert float((now.thing - GOAL).norm()) < 0.15
+
+
+def test_what_is_nearly_right_is_left_alone() -> None:
+    now = at((1.0, 0.4, 0.0), (1.05, 1.0))
+    assert torch.equal(done(now, 5, 0).thing, now.thing) and torch.equal(done(now, 5, 0).hand, now.hand)
+
+
+def test_points_that_are_reached_are_left_out() -> None:
+    """A plan to stay where the hand is first, which was the best a step ago, is not followed for ever."""
+    planner, now = Planner(World(), LOW, HIGH, SCALE), at((-0.7, -0.7, 0.0), (0.0, 0.0))
+    waiting = torch.tensor([[-0.7, -0.7, 0.0], [-0.7, -0.7, 0.0], [0.6, 0.6, 0.0]]).expand(KEPT, POINTS, 3)
+    action, plans = planner.plan(now, GOAL, waiting, torch.Generator().manual_seed(0))
+    assert float(action[:3].norm()) > 0.5 and plans.shape == waiting.shape

@@ -81,12 +81,18 @@ class Motion(nn.Module):
     def __init__(self, members: int, actions: int, hidden: int) -> None:
         super().__init__()
         sizes = (BODY + 2 * actions, hidden, hidden, 7)
-        scales = (1.0, 1.0, 0.1)  # at first nearly nothing moves
-        self.weights = nn.ParameterList(scale * math.sqrt(2.0 / rows) * torch.randn(members, rows, columns)
-                                        for (rows, columns), scale in zip(itertools.pairwise(sizes), scales, strict=True))
+        self.weights = nn.ParameterList(torch.zeros(members, rows, columns) for rows, columns in itertools.pairwise(sizes))
         self.biases = nn.ParameterList(torch.zeros(members, 1, columns) for columns in sizes[1:])
+        self.begin()
         self.register_buffer("middle", torch.zeros(3))
         self.register_buffer("floor", torch.zeros(()))
+
+    @torch.no_grad()
+    def begin(self) -> None:
+        """Forgets all that was learned. At first nearly nothing moves."""
+        for weight, bias, scale in zip(self.weights, self.biases, (1.0, 1.0, 0.1), strict=True):
+            weight.normal_(std=scale * math.sqrt(2.0 / weight.shape[1]))
+            bias.zero_()
 
     @property
     def members(self) -> int:

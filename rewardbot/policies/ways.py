@@ -39,9 +39,9 @@ HIDDEN, HIGH_PUSH = 0.2, 20.0
 hand is above the floor: what is pushed high up tips over.
 """
 
-WORTH = 2.0
-"""By how much less a plan must cost than to stay. The best of many plans seems better than it is: where the thing is nearly right,
-who always follows it will sooner or later push it away.
+WORTH = 1.5
+"""By how much less a plan must cost than to withdraw. The best of many plans seems better than it is: where the thing is nearly
+right, who always follows it will sooner or later push it away.
 """
 
 CLOSED = -1.0
@@ -59,13 +59,16 @@ class Planner:
         self._motion, self._low, self._high, self._scale = motion, low, high, scale
 
     @torch.no_grad()
-    def plan(self, now: Moment, goal: Tensor, known: Tensor | None, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def plan(
+        self, now: Moment, goal: Tensor, known: Tensor | None, away: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """The next action (A,), and the best plans (KEPT, POINTS, 3).
 
         Args:
             now: this moment, without leading dimensions.
             goal: of the thing, (2,) [UNIT_M].
             known: the best plans a step ago. Points that are reached are left out, or a plan to wait would be best again and again.
+            away: where the hand hides nothing, (3,) [UNIT_M]: from there it is seen whether anything is left to do.
             generator: of plans.
         """
         points = self._first(now.thing, goal, generator)
@@ -76,13 +79,20 @@ class Planner:
             best = self._best(now, points, goal, generator)
             drawn = best[torch.randint(0, ELITE, (len(points) - ELITE,), generator=generator)]
             points = torch.cat([best, drawn + change * torch.randn(drawn.shape, generator=generator)])
-        stay = now.hand.expand(1, POINTS, 3)
-        points = torch.cat([stay, self._best(now, points, goal, generator)])
+        points = torch.cat([self._withdrawing(now, away)[None], self._best(now, points, goal, generator)])
         costs, actions = self.costs(now, points.expand(self._motion.members, *points.shape), goal)
         cost = costs.mean(0) + RISK * costs.std(0, unbiased=False)
         cost[0] -= WORTH
         order = cost.argsort()
         return actions[0, order[0]], points[order[:KEPT]]
+
+    def withdraw(self, now: Moment, away: Tensor) -> Tensor:
+        """The action (A,) of who goes up, and then there."""
+        up, there = self._withdrawing(now, away)[:2]
+        return self.towards(there if self._at(up, now) else up, now)
+
+    def _withdrawing(self, now: Moment, away: Tensor) -> Tensor:
+        return torch.stack([torch.cat([now.hand[:2], away[2:]]), *[away] * (POINTS - 1)])
 
     def _first(self, thing: Tensor, goal: Tensor, generator: torch.Generator) -> Tensor:
         """Random plans. Half lead anywhere around the thing; the others, as play that is aimed, to beside it and then across, and
@@ -109,8 +119,8 @@ class Planner:
         return dealt[cost.flatten().argsort()[:ELITE]]
 
     def costs(self, now: Moment, points: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
-        """What all steps to come cost, (M, N), and the first actions (M, N, A), of plans
-        (M, N, POINTS, 3), those of each member as it believes.
+        """What all steps to come cost, (M, N), and the first actions (M, N, A), of plans (M, N, POINTS, 3), those of each
+        member as it believes.
         """
         shape = points.shape[:2]
         moment = now.expand(*shape)

@@ -19,8 +19,8 @@ from rewardbot.robots.start_states import demonstration_stream, start_seed
 from rewardbot.robots.takeovers import WatchingOperator
 from rewardbot.types import Episode, EpisodeInfo, Observation
 
-STAY, EVERY, LIFT = 4, 3, 3
-"""Of success images: steps at the goal, then one picture in so many, and steps upwards."""
+STAY, EVERY, LIFT, EACH = 4, 3, 3, 10
+"""Of success images: steps at the goal, then one picture in so many, steps upwards, and pictures of each time that it is reached."""
 
 Act = Callable[[Observation], NDArray[np.float32]]
 
@@ -128,7 +128,8 @@ def picture_success(
     """`count` moments in which the operator sees the goal reached, from all around: no action leaves this function.
 
     The simulated operator reaches the goal, stays a while, and then moves the hand about until the goal is lost, as a person
-    does with a key held down. Pictures with the hand in one place only would teach that the hand belongs to the goal.
+    does with a key held down. Pictures with the hand in one place only would teach that the hand belongs to the goal. The goal is
+    reached again for every ten pictures: many of a few arrivals would teach that the goal is there, and not anywhere on its square.
 
     Args:
         robot: the simulator.
@@ -146,7 +147,7 @@ def picture_success(
         start = start_seed(demonstration_stream(seed), episode)
         robot.reset(start)
         operator.begin_episode(start)
-        stay, target = STAY, robot.tool
+        stay, target, until = STAY, robot.tool, len(moments) + EACH
         for _ in range(3 * robot.task.horizon):
             reached = robot.true_success()
             if stay < STAY and not reached:
@@ -158,6 +159,8 @@ def picture_success(
                     progress(len(moments) / count)
                 if len(moments) == count:
                     return {name: np.stack([moment.images[name] for moment in moments]) for name in moments[0].images}
+                if len(moments) == until:
+                    break
             if stay > 0:
                 robot.send(operator.act())
                 continue

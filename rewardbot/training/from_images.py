@@ -99,6 +99,7 @@ def pretrain(
             learner.aimed = Aimed(success, play, others or {})
         else:
             trails = learner.agent.trails(learner.demonstrations, learner.visited)
+            learner.agent.count()
             metrics["motion_loss"] = learner.agent.fit(trails, lambda share: progress("motion", share))
         learner.best.load_state_dict(learner.agent.average.state_dict())
     progress("goal classifier", 1.0)

@@ -366,6 +366,7 @@ class Learner:
         if isinstance(agent, Placing):
             trails = agent.trails(self.demonstrations, self.visited)
             if not agent.updates:  # gone on from a checkpoint of before the first
+                agent.count()
                 agent.fit(trails, lambda share: None)
             self._update_critic = self._update_all = lambda: agent.learn(trails)
             self._refit = self.classifier.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ from rewardbot.policies.trail import Trail
 SURE = math.log(0.003 / UNIT_M)
 UNSURE = math.log(0.05 / UNIT_M)
 LOW, HIGH, SCALE_M, RADIUS_M, TALL_M = (-0.3, -0.3, 0.0), (0.3, 0.3, 0.2), 0.04, 0.07, 0.05
-SMALL = PlacingConfig(members=2, hidden=64, batch=64, first_steps=1500, first_rate=5e-3)
+SMALL = PlacingConfig(members=2, hidden=64, batch=64, steps=1500, rate=5e-3)
 
 
 def placing(config: PlacingConfig = SMALL) -> Placing:
@@ -90,7 +91,7 @@ def test_what_is_hidden_is_where_it_should_be() -> None:
 def test_who_has_lost_the_thing_goes_back_to_where_it_began() -> None:
     policy, generator = placing(PlacingConfig(members=2, hidden=8)).actor, torch.Generator().manual_seed(0)
     _, memory = policy.act(seen((0.0, 0.0)), torch.zeros(4), None, generator)
-    away = torch.tensor([-0.2, 0.1, 0.0, 0.0])
+    away = torch.tensor([-0.2, 0.1, 0.0, 0.0])  # below nothing, so that it need not go up first
     for _ in range(LOST):
         _, memory = policy.act(seen((0.0, 0.0), UNSURE), away, memory, generator)
         assert memory.plans is not None
@@ -118,13 +119,30 @@ def test_who_explores_trembles_and_stays_within_an_action() -> None:
     assert float(np.abs(first(True)).max()) <= 1.0
 
 
-def test_updates_share_batches_by_size() -> None:
-    agent = placing()
+def test_it_is_fitted_anew_every_so_often_to_all_that_there_is() -> None:
+    agent = placing(dataclasses.replace(SMALL, steps=3, every=4))
     trails = agent.trails(played(3), Replay(100, features=3, proprio=4, actions=4))
-    before = [weight.clone() for weight in agent.actor.motion.weights]
-    assert agent.count() and agent.updates == 1
-    assert float(agent.learn(trails)["motion_loss"]) > 0.0
-    assert all(not torch.equal(one, other) for one, other in zip(before, agent.actor.motion.weights, strict=True))
+    changed: list[int] = []
+    for _ in range(9):
+        before = weights(agent)
+        assert agent.count()
+        found = agent.learn(trails)
+        if not torch.equal(before, weights(agent)):
+            changed.append(agent.updates)
+            assert float(found["motion_loss"]) > 0.0
+    assert changed == [4, 8]
+
+
+def test_a_fit_begins_at_the_beginning() -> None:
+    agent = placing(dataclasses.replace(SMALL, steps=1, rate=1e-9))
+    old = weights(agent)
+    agent.fit(agent.trails(played(2)), lambda share: None)
+    new = weights(agent)
+    assert float((new - old).abs().mean()) > 0.1 and float(new.std()) == pytest.approx(float(old.std()), rel=0.1)
+
+
+def weights(agent: Placing) -> torch.Tensor:
+    return agent.actor.motion.weights[0].detach().clone()
 
 
 def closest(policy: PlacingPolicy, steps: int = 30) -> float:

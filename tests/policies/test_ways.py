@@ -13,7 +13,7 @@ from rewardbot.nets.motion import Moment, Motion
 from rewardbot.policies.ways import DISCOUNT, HIDDEN, HIGH_PUSH, HORIZON, KEPT, POINTS, Planner
 
 LOW, HIGH, SCALE = torch.tensor([-3.0, -3.0, 0.0]), torch.tensor([3.0, 3.0, 2.0]), torch.tensor(0.5)
-GOAL = torch.tensor([1.0, 1.0])
+GOAL, AWAY = torch.tensor([1.0, 1.0]), torch.tensor([0.0, -1.0, 1.5])
 
 
 class World(Motion):
@@ -66,14 +66,14 @@ def test_ways_are_straight_and_no_quicker_than_an_action() -> None:
 
 def test_plans_stay_in_the_workspace_and_are_remembered() -> None:
     planner, generator = Planner(World(), LOW, HIGH, SCALE), torch.Generator().manual_seed(0)
-    action, plans = planner.plan(at((2.9, 2.9, 1.9), (2.9, 2.9)), GOAL, None, generator)
+    action, plans = planner.plan(at((2.9, 2.9, 1.9), (2.9, 2.9)), GOAL, None, AWAY, generator)
     assert action.shape == (4,) and bool((action.abs() <= 1.0).all())
     assert plans.shape == (KEPT, POINTS, 3) and bool((plans >= LOW).all() and (plans <= HIGH).all())
 
 
 def test_the_same_seed_plans_the_same() -> None:
     planner, now = Planner(World(), LOW, HIGH, SCALE), at((0.0, -1.0, 0.0), (0.0, 0.0))
-    one, other = (planner.plan(now, GOAL, None, torch.Generator().manual_seed(3))[0] for _ in range(2))
+    one, other = (planner.plan(now, GOAL, None, AWAY, torch.Generator().manual_seed(3))[0] for _ in range(2))
     assert torch.equal(one, other)
 
 
@@ -81,7 +81,7 @@ def done(now: Moment, steps: int, seed: int) -> Moment:
     """So many steps later, each of which was planned."""
     planner, generator, plans = Planner(World(), LOW, HIGH, SCALE), torch.Generator().manual_seed(seed), None
     for _ in range(steps):
-        action, plans = planner.plan(now, GOAL, plans, generator)
+        action, plans = planner.plan(now, GOAL, plans, AWAY, generator)
         after = planner._motion.after(now.expand(1, 1), action.expand(1, 1, 4))
         now = Moment(*(value[0, 0] for value in vars(after).values()))
     return now
@@ -94,13 +94,17 @@ def test_it_pushes_a_thing_to_its_goal(seed: int) -> None:
 
 
 def test_what_is_nearly_right_is_left_alone() -> None:
-    now = at((1.0, 0.4, 0.0), (1.05, 1.0))
-    assert torch.equal(done(now, 5, 0).thing, now.thing) and torch.equal(done(now, 5, 0).hand, now.hand)
+    """The hand goes up, and then to where it hides nothing."""
+    begin = at((1.0, 0.4, 0.0), (1.05, 1.0))
+    ways = {2: [1.0, 0.4, 1.0], 3: [1.0, 0.4, 1.5], 4: [1.0 - 0.5 / 1.4, -0.1, 1.5], 6: AWAY.tolist(), 8: AWAY.tolist()}
+    for steps, hand in ways.items():
+        now = done(begin, steps, 0)
+        assert torch.equal(now.thing, begin.thing) and now.hand.tolist() == pytest.approx(hand, abs=1e-4)
 
 
 def test_points_that_are_reached_are_left_out() -> None:
     """A plan to stay where the hand is first, which was the best a step ago, is not followed for ever."""
     planner, now = Planner(World(), LOW, HIGH, SCALE), at((-0.7, -0.7, 0.0), (0.0, 0.0))
     waiting = torch.tensor([[-0.7, -0.7, 0.0], [-0.7, -0.7, 0.0], [0.6, 0.6, 0.0]]).expand(KEPT, POINTS, 3)
-    action, plans = planner.plan(now, GOAL, waiting, torch.Generator().manual_seed(0))
+    action, plans = planner.plan(now, GOAL, waiting, AWAY, torch.Generator().manual_seed(0))
     assert float(action[:3].norm()) > 0.5 and plans.shape == waiting.shape

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rewardbot.nets.autoencoder import AutoencoderConfig
 from rewardbot.nets.encoders import to_tensors
@@ -24,7 +25,7 @@ from tests.toy_table import CONTRACT, HIGH, LOW, picture, play, success
 GOAL = (0.55, 0.1)
 CONFIG = LearnerConfig(
     prior="play", autoencoder=AutoencoderConfig(steps=3, batch=8), capacity=5000, round_updates=4,
-    placing=PlacingConfig(batch=16, hidden=8, first_steps=20, aimed=2))
+    placing=PlacingConfig(batch=16, hidden=8, steps=20, every=4, aimed=2))
 
 
 def ignore(stage: str, share: float) -> None:
@@ -93,10 +94,14 @@ def test_the_deployed_policy_is_the_learners_and_remembers_what_is_hidden(learne
     hidden = dataclasses.replace(seen, images=gone)
     features = learner.encoder(to_tensors({"front": gone["front"]}))
     assert features[0, 2] > learner.agent.actor.sure, "nothing is seen, and that is known"  # type: ignore[union-attr, operator]
-    remembered = policy.act(hidden)
-    policy.begin_episode(0)
-    forgotten = policy.act(hidden)
-    assert not np.array_equal(remembered, forgotten)
+    places = []
+    for anew in (False, True):
+        if anew:
+            policy.begin_episode(0)
+        policy.act(hidden)
+        assert policy._memory is not None
+        places.append(policy._memory.places[0, :2])
+    assert float((places[0] - torch.tensor([5.0, 1.0])).norm()) < 1.0 < float((places[1] - places[0]).norm())
     policy.begin_episode(0)
     np.testing.assert_array_equal(policy.act(seen), first)
 

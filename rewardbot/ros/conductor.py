@@ -1,7 +1,7 @@
 """Has policy_node conduct episodes from known start states, whichever node is started anew meanwhile.
 
 An episode is known by its start state. What was interrupted is asked for again, so that none is left out and none counts twice.
-A node that no longer hears another, which is there, is started again.
+A node that no longer hears another, which is there, is started again, and so is one that we do not hear.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ SETTLED_S = 0.5
 
 DEAF_S = 10.0
 """Time for which a node waits for another that we hear, after which it is started again: it names whom it waits for after 5 s [s]."""
+
+QUIET_S = 60.0
+"""Time for which nothing is heard of sim_node or policy_node, after which it is started again: on a busy machine it takes a while
+until one is there [s]."""
 
 MOST_IN_VAIN = 10
 """Requests in a row that brought nothing, after which a job gives up."""
@@ -76,6 +80,7 @@ class Conductor:
     def __init__(self, node: JobNode, present: Callable[[str], bool], renew: Callable[[str, str], None]) -> None:
         self._node, self._present, self._renew = node, present, renew
         self._deaf, self._deaf_since = "", 0.0
+        self._quiet, self._quiet_since = "", 0.0
 
     def conduct(self, task: Task, what: str) -> None:
         """Returns when the task is done; policy_node is idle then.
@@ -92,6 +97,7 @@ class Conductor:
             if task.done():
                 return True
             self._renew_the_deaf()
+            self._renew_the_quiet()
             if (progress := task.progress()) != known:
                 known, since, in_vain = progress, now, 0
             if now - since > STALLED_S or in_vain >= MOST_IN_VAIN:
@@ -133,6 +139,18 @@ class Conductor:
         if deaf and now - self._deaf_since > DEAF_S:
             self._deaf = ""
             self._renew(deaf, f"it does not hear {other}, which is there")
+
+    def _renew_the_quiet(self) -> None:
+        """It can lose the way between a node and us, too: the node lives, and nothing of it arrives. Who learns may be quiet for
+        long.
+        """
+        rates, now = self._node.rates(), time.monotonic()
+        quiet = next((name for name in ("sim_node", "policy_node") if rates.get(name) is None), "")
+        if quiet != self._quiet:
+            self._quiet, self._quiet_since = quiet, now
+        if quiet and now - self._quiet_since > QUIET_S:
+            self._quiet = ""
+            self._renew(quiet, f"nothing has been heard of it for {QUIET_S:.0f} s")
 
     def _ask(self, task: Task) -> None:
         node = self._node

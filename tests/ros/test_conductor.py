@@ -32,10 +32,12 @@ class Graph:
         self.renewed: list[tuple[str, float]] = []
 
     def renew(self, name: str, why: str) -> None:
-        assert "which is there" in why
+        assert "which is there" in why or "nothing has been heard" in why
         self.renewed.append((name, self.now))
         self.processes[name] += "'"
         self.said.clear()
+        self.silent.clear()
+        self.away.clear()
 
     # What a JobNode has.
 
@@ -231,6 +233,24 @@ def test_nobody_is_started_again_because_another_is_away(graph: Graph) -> None:
 
     graph.each_round = each_round
     conduct(graph, exploration(graph, 70.0))
+    assert graph.renewed == []
+
+
+def test_a_node_of_which_nothing_arrives_is_started_again(graph: Graph) -> None:
+    """Its process lives, and was heard once; or never, since it was started again."""
+    def lose_the_way() -> None:
+        if graph.now == pytest.approx(2.0):
+            graph.silent, graph.away = {"policy_node"}, {"policy_node"}
+
+    graph.each_round = lose_the_way
+    conduct(graph, exploration(graph, 90.0))
+    assert graph.renewed == [("policy_node", pytest.approx(2.0 + module.QUIET_S, abs=0.3))]
+    assert graph.ended == list(range(len(graph.ended))) and len(graph.ended) > 100, "and it goes on"
+
+
+def test_who_learns_may_be_quiet(graph: Graph) -> None:
+    graph.silent = {"learner_node"}
+    conduct(graph, exploration(graph, 90.0))
     assert graph.renewed == []
 
 

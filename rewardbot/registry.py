@@ -30,7 +30,7 @@ _SYSTEMS: dict[Kind, set[str]] = {"training": {"self_play", "shield"}}
 # What several algorithms of a folder share is no algorithm; nor is `placing` one that is asked for: `rlpd` becomes it.
 _SHARED = {
     "__init__", "base", "comparisons", "demonstrations", "deployed_preference", "discriminator", "goal_states", "image_classifier",
-    "mdp", "partition", "placing", "plackett_luce", "trail", "ways"}
+    "mdp", "partition", "placing", "placing_policy", "plackett_luce", "trail", "ways"}
 
 
 _CITATION = re.compile(r"((?:[A-Z][\w'-]+(?:, | and ))*[A-Z][\w'-]+(?: et al\.)?) \(?((?:19|20)\d\d)\b")

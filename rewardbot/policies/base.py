@@ -16,7 +16,7 @@ from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.nets.motion import actions_of
 from rewardbot.nets.places import UNIT_M
 from rewardbot.nets.weights import from_bytes, load_into, named, reading, to_bytes
-from rewardbot.policies.placing import Memory, PlacingPolicy
+from rewardbot.policies.placing_policy import Memory, PlacingPolicy
 from rewardbot.robots.play import AimedPlay
 from rewardbot.types import Observation
 

@@ -68,6 +68,19 @@ class Task:
     needs: tuple[str, ...] = ("sim_node", "policy_node")
 
 
+class _Lasting:
+    """For how long one node has been the one."""
+
+    def __init__(self) -> None:
+        self._name, self._since = "", 0.0
+
+    def seconds(self, name: str) -> float:
+        """How long it has been `name`, 0 for nobody [s]."""
+        if name != self._name:
+            self._name, self._since = name, time.monotonic()
+        return time.monotonic() - self._since if name else 0.0
+
+
 class Conductor:
     """See the module.
 
@@ -79,8 +92,7 @@ class Conductor:
 
     def __init__(self, node: JobNode, present: Callable[[str], bool], renew: Callable[[str, str], None]) -> None:
         self._node, self._present, self._renew = node, present, renew
-        self._deaf, self._deaf_since = "", 0.0
-        self._quiet, self._quiet_since = "", 0.0
+        self._deaf, self._quiet = _Lasting(), _Lasting()
 
     def conduct(self, task: Task, what: str) -> None:
         """Returns when the task is done; policy_node is idle then.
@@ -88,6 +100,7 @@ class Conductor:
         Raises:
             RewardbotError: nothing goes on any more.
         """
+        self._deaf, self._quiet = _Lasting(), _Lasting()
         asked: tuple[str, ...] = ()  # the processes of the nodes when they were asked
         known, since, idle_since, in_vain = task.progress(), time.monotonic(), 0.0, 0
 
@@ -125,7 +138,7 @@ class Conductor:
 
     def _renew_the_deaf(self) -> None:
         """DDS can lose the way between two processes that both live, when one was starved while its ports were looked at."""
-        node, now = self._node, time.monotonic()
+        node = self._node
         deaf, other = "", ""
         if "sim_node" in node.text("policy_node", "waiting_for"):
             deaf, other = "policy_node", "sim_node"
@@ -134,22 +147,18 @@ class Conductor:
         rates = node.rates()
         if any(rates.get(name) is None or not self._present(name) for name in (deaf, other)):
             deaf = ""
-        if deaf != self._deaf:
-            self._deaf, self._deaf_since = deaf, now
-        if deaf and now - self._deaf_since > DEAF_S:
-            self._deaf = ""
+        if self._deaf.seconds(deaf) > DEAF_S:
+            self._deaf = _Lasting()
             self._renew(deaf, f"it does not hear {other}, which is there")
 
     def _renew_the_quiet(self) -> None:
         """It can lose the way between a node and us, too: the node lives, and nothing of it arrives. Who learns may be quiet for
         long.
         """
-        rates, now = self._node.rates(), time.monotonic()
+        rates = self._node.rates()
         quiet = next((name for name in ("sim_node", "policy_node") if rates.get(name) is None), "")
-        if quiet != self._quiet:
-            self._quiet, self._quiet_since = quiet, now
-        if quiet and now - self._quiet_since > QUIET_S:
-            self._quiet = ""
+        if self._quiet.seconds(quiet) > QUIET_S:
+            self._quiet = _Lasting()
             self._renew(quiet, f"nothing has been heard of it for {QUIET_S:.0f} s")
 
     def _ask(self, task: Task) -> None:

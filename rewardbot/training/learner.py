@@ -32,7 +32,8 @@ from rewardbot.nets.heads import SquashedGaussianPolicy
 from rewardbot.nets.places import PlaceEncoder
 from rewardbot.policies.base import policy_to_bytes
 from rewardbot.policies.bc import BehaviourCloning, demonstration_set, join
-from rewardbot.policies.placing import Placing, PlacingPolicy
+from rewardbot.policies.placing import Placing
+from rewardbot.policies.placing_policy import PlacingPolicy
 from rewardbot.policies.rlpd import RLPD, to_floats
 from rewardbot.rewards.deployed_preference import reward_to_bytes
 from rewardbot.rewards.goal_classifier import THRESHOLD, GoalClassifier

@@ -5,25 +5,28 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import torch
 
+from rewardbot.bench._kept import Kept
 from rewardbot.data.success_images import write_success_images
 from rewardbot.robots.mujoco import MujocoRobot
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import task_names
-from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
+from rewardbot.training.bench import BenchOptions, BenchResult, Report, Target
 from rewardbot.training.collect import picture_success
 from rewardbot.training.files import write_atomic
 from rewardbot.training.job import train
 from rewardbot.training.options import JobOptions
 from rewardbot.training.preparing import prepare
 from rewardbot.training.run import learner_yaml
-from rewardbot.training.summary import Summary
 
 SEEDS = (0, 1, 2)
 PROMISED = {"drawer": 0.9, "lift": 0.95, "pencil_case": 0.8, "push": 0.95, "reach": 0.95}
@@ -41,6 +44,7 @@ LONGEST_S = 15 * 60.0
 TWICE = 2.0
 """Times the success of plain behaviour cloning, which reinforcement learning should reach on two tasks."""
 
+Row = dict[str, Any]
 
 QUICK = {"bc": {"steps": 5}, "plain_bc": {"steps": 5}, "classifier": {"first_steps": 20}}
 """Settings that only show that it runs."""
@@ -84,36 +88,45 @@ def job(case: Case, seed: int, quick: bool, runs: Path) -> JobOptions:
 
 
 def run(options: BenchOptions, report: Report) -> BenchResult:
-    """Each task on each seed, one after the other, each until it has converged or its time is over."""
+    """Each task on each seed, one after the other, each until it has converged or its time is over. What is done is kept in the run
+    folder.
+    """
     torch.set_num_threads(1)
     tried = cases(options.quick)
     seeds = options.seeds or (SEEDS[:1] if options.quick else SEEDS)
-    found: dict[Case, list[Summary]] = {case: [] for case in tried}
+    kept = Kept(options.folder("tasks"))
     jobs = [(seed, case) for seed in seeds for case in tried]
+    found: dict[tuple[int, Case], Row] = {}
     for number, (seed, case) in enumerate(jobs):
-        done = ", ".join(f"{name} {one.success['rl']:.2f}" for name, of in found.items() for one in of[-1:])
-        report(number / len(jobs), f"{case}, seed {seed}" + (f" (last: {done})" if done else ""))
-        with tempfile.TemporaryDirectory() as runs:
-            ready, folder = prepare(job(case, seed, options.quick, Path(runs)), "train")
-            with folder:
-                found[case].append(train(ready, folder, live=False))
-    rows: list[dict[str, Cell]] = [
-        {"task": str(case), "seed": one.seed, "BC": one.success.get("bc"), "tuned BC": one.success.get("bc_tuned"),
-         "RL": one.success["rl"], "episodes": one.episodes, "demonstrations": one.demonstrations, "steps": one.env_steps,
-         "learned in [s]": one.learn_s, "false positives": one.classifier.false_positive_rate,
-         "false negatives": one.classifier.false_negative_rate}
-        for case, of in found.items() for one in of]
-    return BenchResult(seeds, rows, _targets(found))
+        done = "".join(f" (last: {task} {row['RL']:.2f})" for (_, task), row in [*found.items()][-1:])
+        report(number / len(jobs), f"{case}, seed {seed}{done}")
+        name = f"{str(case).replace(' ', '_')}-{seed}"
+        found[seed, case] = kept.part(name, (case, seed, options.quick, PICTURES, PLAY), partial(learned, case, seed, options.quick))
+    return BenchResult(seeds, [found[seed, case] for case in tried for seed in seeds], _targets(found))
 
 
-def _targets(found: dict[Case, list[Summary]]) -> Sequence[Target]:
-    rl = {case: mean(one.success["rl"] for one in of) for case, of in found.items()}
-    cloned = {case: mean(one.success["bc"] for one in of) for case, of in found.items() if not case.pictures}
-    twice = sum(rl[case] > 0 and rl[case] >= TWICE * of for case, of in cloned.items())
+def learned(case: Case, seed: int, quick: bool) -> Row:
+    """A line of the table."""
+    with tempfile.TemporaryDirectory() as runs:
+        ready, folder = prepare(job(case, seed, quick, Path(runs)), "train")
+        with folder:
+            one = train(ready, folder, live=False)
+    return {"task": str(case), "seed": one.seed, "BC": one.success.get("bc"), "tuned BC": one.success.get("bc_tuned"),
+            "RL": one.success["rl"], "episodes": one.episodes, "demonstrations": one.demonstrations, "steps": one.env_steps,
+            "learned in [s]": one.learn_s, "false positives": one.classifier.false_positive_rate,
+            "false negatives": one.classifier.false_negative_rate}
+
+
+def _targets(found: Mapping[tuple[int, Case], Row]) -> Sequence[Target]:
+    rows: dict[Case, list[Row]] = defaultdict(list)
+    for (_, case), row in found.items():
+        rows[case].append(row)
+    rl = {case: mean(row["RL"] for row in of) for case, of in rows.items()}
+    twice = sum(rl[case] > 0 and rl[case] >= TWICE * mean(row["BC"] for row in of) for case, of in rows.items() if not case.pictures)
     promised = {**{Case(task): least for task, least in PROMISED.items()},
                 **{Case(task, pictures=True): least for task, least in FROM_PICTURES.items()}}
     return (
         *(Target.at_least(f"{case}: mean true success", rl[case], least) for case, least in promised.items() if case in rl),
-        Target.at_most("longest learning [s]", max(one.learn_s for of in found.values() for one in of), LONGEST_S),
+        Target.at_most("longest learning [s]", max(row["learned in [s]"] for row in found.values()), LONGEST_S),
         Target.at_least("tasks on which RL is twice as good as BC", twice, 2),
     )

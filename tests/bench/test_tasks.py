@@ -12,9 +12,10 @@ from rewardbot.bench.tasks import FROM_PICTURES, PLAY, PROMISED, Case, cases, jo
 from rewardbot.robots.tasks import task_names
 
 
-def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
+def test_quick_bench_writes_what_is_promised_and_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tasks.json"
-    cli.run(["bench", "tasks", "--json", str(file), "--quick"])
+    bench = ["bench", "tasks", "--json", str(file), "--quick", "--run-dir", str(tmp_path)]
+    cli.run(bench)
     result = json.loads(file.read_text())
     assert result["name"] == "tasks" and result["seeds"] == [0]
     (row,) = result["rows"]
@@ -22,6 +23,9 @@ def test_quick_bench_writes_what_is_promised(tmp_path: Path) -> None:
     assert all(0.0 <= row[actor] <= 1.0 for actor in ("BC", "tuned BC", "RL"))
     assert {target["name"] for target in result["targets"]} == {
         f"{task_names()[0]}: mean true success", "longest learning [s]", "tasks on which RL is twice as good as BC"}
+    monkeypatch.setattr("rewardbot.bench.tasks.learned", lambda *about: pytest.fail("what is done is not done again"))
+    cli.run(bench)
+    assert json.loads(file.read_text()) == result
 
 
 def test_every_task_has_its_target() -> None:

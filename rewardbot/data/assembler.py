@@ -60,6 +60,7 @@ class EpisodeAssembler:
         # Topics are read one after the other. After the clock went back in one of them, others may still bring messages of the
         # clock before: those not earlier than what had been reached there.
         self._before: dict[str, int] = {}
+        self._turned = ("", 0)  # the topic in which that was noticed, and where the clock before was then
         self._open: EpisodeEvent | None = None  # the start of the episode that has not ended
         self._ended: deque[tuple[EpisodeEvent, EpisodeEvent]] = deque()  # start and end of those that wait for messages
         self._closed: deque[str] = deque(maxlen=64)  # ids that were returned or rejected lately
@@ -138,6 +139,8 @@ class EpisodeAssembler:
 
     def _is_of_before(self, topic: str, stamp: int) -> bool:
         """Whether a message is of the clock before it went back, which was noticed in another topic."""
+        if topic == self._turned[0] and stamp >= self._turned[1]:
+            self._before.clear()  # it did not go back: messages had been lost, or came in disorder
         reached = self._before.get(topic)
         if reached is None or (stamp >= reached > self._newest):
             return reached is not None
@@ -149,9 +152,10 @@ class EpisodeAssembler:
         self._open = None if kept is not None else self._open
         before = {name: track.reached for name, track in self._tracks.items() if track.reached}
         before |= {decode.EPISODE: self._last_event} if self._last_event >= 0 else {}
+        newest = self._newest
         self._reset(_CLOCK)
         self._before |= before
-        self._before.pop(topic, None)
+        self._turned = (topic, max(newest, self._before.pop(topic, 0)))
         self._open, self._last_event = kept, -1
 
     def _complete(self) -> Episode | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,9 @@ WAITING_S = 0.02
 MOST_SAID = 64
 """Episodes that were spoken of and are not here yet, if they ever come: demonstrations are spoken of, too."""
 
+LATE_S = 0.5
+"""Time without looking after which somebody else takes what the topics bring [s]."""
+
 STANDSTILL_S = 1.0
 """Time without a message after which the robot stands still: that is no time of learning [s]."""
 
@@ -69,7 +74,8 @@ class LearnerSettings:
 
 
 class LearnerNode(RewardbotNode):
-    """Waits for `pretrain`, then for `learn`; between updates it takes what the topics brought.
+    """Waits for `pretrain`, then for `learn`; between updates it takes what the topics brought. While it is at long work, such as
+    learning to see anew, a thread takes it: what nobody takes is lost, for queues are short. Learned from it is afterwards.
 
     States, in metrics as `state`: waiting, pretraining, ready, learning.
     """
@@ -98,6 +104,9 @@ class LearnerNode(RewardbotNode):
             self._fitter = self._make_fitter()
         self._fitted_at, self._frozen = 0.0, False
         self._data: dict[str, Subscription[Any]] = {}
+        self._came: deque[Episode | DiagnosticArray] = deque()  # episodes, and what was said of them, in the order of their coming
+        self._taking, self._taken_at = threading.Lock(), time.monotonic()
+        self._closing = threading.Event()
         self._said: dict[str, bool | None] = {}  # id -> verdict on an episode that is not here yet, None: given up
         self._polled = Polled()  # between two updates `take_all` costs a tenth of the executor's rounds
         self._subscribe()
@@ -105,6 +114,8 @@ class LearnerNode(RewardbotNode):
         self.create_service(SetBool, "learn", self._on_learn)
         self.create_service(Trigger, "save", self._on_save)
         self._resume()
+        self._stand_in = threading.Thread(target=self._take_when_late, name="stand-in", daemon=True)
+        self._stand_in.start()
 
     def _resume(self) -> None:
         """Goes on where the run folder's checkpoint is: if asked to, or if this graph wrote it and we were started again."""
@@ -172,6 +183,8 @@ class LearnerNode(RewardbotNode):
 
     def close(self) -> None:
         """Keeps what was learned since the last checkpoint, whatever ends us."""
+        self._closing.set()
+        self._stand_in.join()
         self.checkpoints.finish()
         if self._fitter is not None:
             self._fitter.close()
@@ -182,35 +195,58 @@ class LearnerNode(RewardbotNode):
             say("stopped while pretraining, of which nothing is kept; started again, it begins anew with the same demonstrations")
 
     def _drain(self) -> None:
-        """Feeds the assembler with all that waits. Demonstrations come from bags, evaluation is never learned from."""
-        for topic, subscription in self._data.items():
-            for message in take_all(subscription):
-                self._heard_at = time.monotonic()
-                episode = self.assembler.add(topic, message)
-                if topic == decode.EPISODE:
-                    self._hear(message)
-                # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
-                ready = self._state in ("ready", "learning")
-                if episode is not None and ready and episode.info.source in ("policy", "intervention"):
-                    self._learn_from(episode)
-                    self.metrics["dealt_with"] = episode.info.id
-        for name, reason in self.assembler.rejected:
+        """Learns from all that waits. Demonstrations come from bags, evaluation is never learned from."""
+        with self._taking:
+            self._take()
+            rejected, self.assembler.rejected = self.assembler.rejected, []
+        while self._came:
+            came = self._came.popleft()
+            if isinstance(came, DiagnosticArray):
+                self._hear(came)
+            # Before pretraining there is no encoder to see them with; what a policy did then was not this learner's.
+            elif self._state in ("ready", "learning") and came.info.source in ("policy", "intervention"):
+                if reason := self._learn_from(came):
+                    rejected.append((came.info.id, reason))
+                self.metrics["dealt_with"] = came.info.id
+        for name, reason in rejected:
             if self._said.pop(name, True) is None:
                 continue  # its operator has given it up while it ran
             self.metrics |= {"episodes_rejected": int(self.metrics.get("episodes_rejected", 0)) + 1, "dealt_with": name}
             self.get_logger().warning(f"episode {name} is not learned from: {reason}")
-        self.assembler.rejected.clear()
 
-    def _learn_from(self, episode: Episode) -> None:
+    def _take(self) -> None:
+        """Feeds the assembler with all that waits."""
+        self._taken_at = time.monotonic()
+        for topic, subscription in self._data.items():
+            for message in take_all(subscription):
+                self._heard_at = self._taken_at
+                episode = self.assembler.add(topic, message)
+                if topic == decode.EPISODE:
+                    self._came.append(message)
+                if episode is not None:
+                    self._came.append(episode)
+
+    def _take_when_late(self) -> None:
+        """Takes what waits, and says that we live, whenever nobody has done so for a while. A thread of its own."""
+        while not self._closing.wait(LATE_S):
+            with self._taking:
+                late = time.monotonic() - self._taken_at > LATE_S
+                if late:
+                    self._take()
+            if late:
+                self.say_again()
+
+    def _learn_from(self, episode: Episode) -> str:
+        """Returns why not, if it cannot be learned from."""
         try:
             self.learner.add_episode(episode)
         except DataError as error:
-            self.assembler.rejected.append((episode.info.id, error.what))
-            return
+            return error.what
         self.checkpoints.keep(self.learner, episode.info)
         if episode.info.id in self._said:
             self._correct(episode.info.id, self._said.pop(episode.info.id))
         self._tell()  # not before it is on disk: whoever hears of it may count on it
+        return ""
 
     def _hear(self, message: DiagnosticArray) -> None:
         """What an operator says of an episode that has ended, perhaps before all of its messages are here."""

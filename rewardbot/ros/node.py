@@ -94,6 +94,14 @@ class RewardbotNode(Node):
         stamp = self.get_clock().now().nanoseconds
         self.publish(self._metrics_publisher, convert.metrics(self.get_name(), self.metrics, stamp))
 
+    def say_again(self) -> None:
+        """Publishes `metrics` once more as they are, from any thread, about every second: the node is at long work, and lives."""
+        now = time.monotonic()
+        if now - self._told_at >= 0.95:
+            self._told_at = now
+            said = convert.metrics(self.get_name(), dict(self.metrics), self.get_clock().now().nanoseconds)
+            self.publish(self._metrics_publisher, said)
+
     def subscribe_raw(self, kind: Any, topic: str, callback: Callable[[bytes], None], quality: QoSProfile) -> Subscription[Any]:
         """A subscription that gets the serialised (CDR) messages as they are."""
         given: Any = callback  # rclpy's types do not know that a raw subscription gets bytes

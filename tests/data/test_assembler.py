@@ -296,3 +296,18 @@ def test_when_the_clock_goes_back_only_what_was_open_is_lost(
     for episode, expected in zip(found, [finished, *after], strict=True):
         assert_same(episode, expected)
     assert [id for id, _ in assembler.rejected] == ["e1"]
+
+
+@pytest.mark.parametrize("topic", ["episode", "joint_states"])
+def test_messages_in_disorder_cost_a_few_episodes_and_no_more(
+    contract: RobotContract, make_episode: Make, assert_same: Same, topic: str
+) -> None:
+    """A reader that looked away for long may find the newest message of a topic before older ones, and others lost."""
+    episodes = [make_episode(f"e{k}", start_ns=(1 + 5 * k) * PERIOD_NS, seed=k) for k in range(6)]
+    messages = [list(episode_messages(episode, contract)) for episode in episodes]
+    assembler = EpisodeAssembler(contract)
+    found = feed(assembler, messages[0])
+    strayed = next(m for m in reversed(messages[3]) if m.topic == topic)
+    found += feed(assembler, [strayed, *(m for of in messages[2:] for m in of if m is not strayed)])
+    assert [episode.info.id for episode in found][-2:] == ["e4", "e5"], assembler.rejected
+    assert_same(found[-1], episodes[-1])

@@ -41,11 +41,11 @@ def episode(number: int, *, source: Source = "demonstration", steps: int = 3, **
                    np.zeros((steps, 4), np.float32), np.zeros((steps, 4), np.float32))
 
 
-def learned(start_node: Any, client: Any, folder: Path, episodes: int) -> Any:
-    """A learner that is learning, from so many demonstrations."""
+def learned(start_node: Any, client: Any, folder: Path, episodes: int, more: str = "") -> Any:
+    """A learner that is learning, from so many demonstrations, with `more` lines of settings."""
     for number in range(episodes):
         write_episode(folder / "demonstrations", episode(number), CONTRACT)
-    (folder / "quick.yaml").write_text(QUICK)
+    (folder / "quick.yaml").write_text(QUICK + more)
     process = start_node("learner_node", "--params-file", str(folder / "quick.yaml"), "-p", "task:=reach",
                          "-p", f"run_folder:={folder}")
     assert client.call(Trigger, "pretrain", Trigger.Request()).success
@@ -96,8 +96,16 @@ class Graph:
         """Until the learner's metrics say this."""
         self._client.wait(lambda: values.items() <= self.known().items(), f"{values}")
 
+    def said(self, **values: str) -> int:
+        """How often the learner's metrics said this."""
+        return sum(values.items() <= self._values(message).items() for message in self._metrics)
+
     def known(self) -> dict[str, str]:
-        return {item.key: item.value for item in self._metrics[-1].status[0].values} if self._metrics else {}
+        return self._values(self._metrics[-1]) if self._metrics else {}
+
+    @staticmethod
+    def _values(message: DiagnosticArray) -> dict[str, str]:
+        return {item.key: item.value for item in message.status[0].values}
 
     def _say(self, message: StampedMessage) -> None:
         self._publishers[message.topic].publish(bytes(cdr.serialize(message.message, message.msgtype)))
@@ -111,6 +119,22 @@ def test_takeovers_are_learned_from_and_those_that_cannot_be_are_told(start_node
     graph.wait(episodes_rejected="1", episodes="1", env_steps="3", demonstrated_steps=str(2 * 3 + 2))
     process.wait_for_line("episode e11 is not learned from: Episode e11 of 3 steps has a takeover from step 2 to 9.")
     graph.wait(waiting_for="sim_node")  # nobody moves
+    assert process.end() == 0
+
+
+def test_what_comes_while_it_is_at_long_work_is_not_lost(start_node: Any, client: Any, tmp_path: Path) -> None:
+    """More than its queues hold, which is a hundred words about fifty episodes."""
+    count = qos.EVENTS.depth // 2 + 10
+    process = learned(start_node, client, tmp_path, 2, "    corrections: {every: 1, cloning: {steps: 8000}}\n")
+    graph = Graph(client, process)
+    graph.show(episode(10, source="policy", takeovers=[[1, 3]]))
+    graph.wait(episodes="1")  # it clones the correction now, for many seconds
+    for number in range(count):
+        graph.show(episode(11 + number, source="policy"))
+        client.quiet(0.03)  # as pictures come in one burst from no robot
+    graph.wait(episodes=str(1 + count), env_steps=str(3 * (1 + count)))
+    assert "episodes_rejected" not in graph.known()
+    assert graph.said(episodes="1") > 3, "it gave signs of life"
     assert process.end() == 0
 
 

@@ -44,6 +44,8 @@ class RLPDConfig:
     bc_weight: float = setting(5.0, "weight of behaviour cloning at the start", min=0.0)
     bc_final: float = setting(0.1, "weight of behaviour cloning in the end", min=0.0)
     bc_updates: int = setting(5000, "updates over which the weight falls", min=1)
+    stay: float = setting(0.0, "weight of doing about what behaviour cloning's policy does, wherever the policy gets to: for where "
+                               "that is good, and the reward is not sure", min=0.0)
 
 
 class RLPD:
@@ -61,6 +63,7 @@ class RLPD:
         if not config.from_bc:
             self.actor.forget()
         self.average = copy.deepcopy(self.actor).requires_grad_(False)
+        self.clone = copy.deepcopy(policy).eval().requires_grad_(False)
         self.critic = EnsembleCritic(config.critics, features, proprio + actions, config.latent, config.hidden)
         self.device = next(policy.parameters()).device
         self.critic.to(self.device)
@@ -76,7 +79,7 @@ class RLPD:
     @property
     def parts(self) -> dict[str, nn.Module]:
         """Of a checkpoint."""
-        return {"actor": self.actor, "average": self.average, "critic": self.critic, "target": self.target}
+        return {"actor": self.actor, "average": self.average, "clone": self.clone, "critic": self.critic, "target": self.target}
 
     @property
     def optimisers(self) -> dict[str, Adam]:
@@ -101,13 +104,19 @@ class RLPD:
         return (q - target).square().mean()
 
     def actor_loss(self, batch: Batch, demonstrations: Batch) -> tuple[Tensor, Tensor]:
-        """E[alpha log pi(a|s) - Q(s, a) / |Q|] + w E_demo ||tanh(mu(s)) - a||^2, and log pi for the temperature."""
+        """E[alpha log pi(a|s) - Q(s, a) / |Q|] + w E_demo ||tanh(mu(s)) - a||^2 + stay E ||tanh(mu(s)) - tanh(mu_BC(s))||^2, and
+        log pi for the temperature.
+        """
         action, log_prob = self.actor.sample(batch.features, batch.proprio)
         q = self.critic(batch.features, self.actor.normalise(batch.proprio), action).mean(0)
         scale = q.detach().abs().mean().clamp(min=1e-3)
         loss = (self.log_temperature.exp().detach() * log_prob - q / scale).mean()
         cloned = self.actor.mode(demonstrations.features, demonstrations.proprio)
-        return loss + self.pull * cloning_loss(cloned, demonstrations.actions), log_prob.detach()
+        loss = loss + self.pull * cloning_loss(cloned, demonstrations.actions)
+        if self.config.stay:
+            done = self.actor.mode(batch.features, batch.proprio)
+            loss = loss + self.config.stay * cloning_loss(done, self.clone.mode(batch.features, batch.proprio))
+        return loss, log_prob.detach()
 
     def temperature_loss(self, log_prob: Tensor) -> Tensor:
         """-log alpha E[log pi + target entropy]."""
@@ -149,7 +158,7 @@ class RLPD:
         """Clones what `sample` draws, from the averaged policy on, and goes on from there; see `fit_policy`."""
         policy = copy.deepcopy(self.average).requires_grad_(True)
         fit_policy(policy, sample, config)
-        for other in (self.actor, self.average):
+        for other in (self.actor, self.average, self.clone):
             other.load_state_dict(policy.state_dict())
 
 

@@ -126,6 +126,26 @@ def test_actor_loss() -> None:
     assert float(loss) == pytest.approx(expected, rel=1e-6)
 
 
+def test_it_stays_near_what_behaviour_cloning_does_if_it_is_to() -> None:
+    """On the whole batch, whatever was demonstrated: ((0.5 - 0)^2 + (-2 + 1)^2) / 2 = 0.625 more."""
+    losses = []
+    for stay in (0.0, 2.0):
+        found = by_hand(HandActor([[0.5], [-3.0]], [2.0, -1.0], mode=[[0.5], [-2.0]]), hand_critic(2.0, 3.0), stay=stay)
+        found.clone = HandActor([[9.0], [9.0]], [0.0, 0.0], mode=[[0.0], [-1.0]])  # type: ignore[assignment]
+        losses.append(float(found.actor_loss(hand_batch(), hand_batch())[0]))
+    assert losses[1] - losses[0] == pytest.approx(2.0 * 0.625, rel=1e-6)
+
+
+def test_what_it_stays_near_is_the_clone_it_began_from_and_does_not_move() -> None:
+    found = agent(stay=1.0)
+    before = [parameter.clone() for parameter in found.clone.parameters()]
+    for _ in range(3):
+        found.update(random_batch(), concatenate([random_batch(), random_batch(seed=1)]), torch.ones(8))
+    assert all(torch.equal(old, new) for old, new in zip(before, found.clone.parameters(), strict=True))
+    assert not found.clone.training and not all(
+        torch.equal(old, new) for old, new in zip(before, found.actor.parameters(), strict=True))
+
+
 def test_the_scale_of_values_does_not_matter_to_the_actor_but_values_of_zero_do_not_blow_up() -> None:
     actor = HandActor([[0.5], [-3.0]], [2.0, -1.0])
     small, large = (float(by_hand(actor, hand_critic(gain, gain)).actor_loss(hand_batch(), hand_batch())[0]) for gain in (1, 50))

@@ -65,10 +65,10 @@ MEASURED: Mapping[tuple[str, str], Measured] = {
         "on `reach`, seeds 6, 7 and 8, beside no shield: .253 of the policy's unsafe steps, .512 of those of learning (promised .5), "
         ".875 of its success", "rewardbot bench shield"),
     ("policy", "rlpd"): Measured(
-        "from 30 demonstrations on seeds 0, 1 and 2: `lift` 97%, 100%, 100%, where tuned behaviour cloning comes to 27%, 38%, 7%",
+        "from 30 demonstrations on seeds 0, 1 and 2: `lift` 99%, 100%, 98%, where tuned behaviour cloning comes to 31%, 28%, 10%",
         "rewardbot bench tasks"),
     ("policy", "bc"): Measured(
-        "from 30 demonstrations of `lift` 0%, 9% and 3% on seeds 0, 1 and 2, untuned, since the operator hesitates before he grasps",
+        "from 30 demonstrations of `lift` 0%, 7% and 1% on seeds 0, 1 and 2, untuned, since the operator hesitates before he grasps",
         "rewardbot bench tasks"),
     ("policy", "hg_dagger"): Measured(
         "`lift` from 3 demonstrations to 95% in 0.37 and 1.94 minutes on seeds 1 and 2, not in 0.51 on seed 0",

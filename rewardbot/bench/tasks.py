@@ -24,8 +24,9 @@ from rewardbot.training.bench import BenchOptions, BenchResult, Report, Target
 from rewardbot.training.collect import picture_success
 from rewardbot.training.files import write_atomic
 from rewardbot.training.job import train
+from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
-from rewardbot.training.preparing import prepare
+from rewardbot.training.preparing import learner_config, prepare
 from rewardbot.training.run import learner_yaml
 
 SEEDS = (0, 1, 2)
@@ -72,6 +73,11 @@ def cases(quick: bool) -> list[Case]:
     return found[:1] if quick else found
 
 
+def settings(case: Case) -> LearnerConfig:
+    """Of the learner, as they are for that task without a file of the user's."""
+    return learner_config(replace(JobOptions(task=case.task), **{"demos": 0} if case.pictures else {}))
+
+
 def job(case: Case, seed: int, quick: bool, runs: Path) -> JobOptions:
     """The main job as users start it, without ROS."""
     options = JobOptions(task=case.task, seed=seed, run_dir=str(runs))
@@ -101,7 +107,8 @@ def run(options: BenchOptions, report: Report) -> BenchResult:
         done = "".join(f" (last: {task} {row['RL']:.2f})" for (_, task), row in [*found.items()][-1:])
         report(number / len(jobs), f"{case}, seed {seed}{done}")
         name = f"{str(case).replace(' ', '_')}-{seed}"
-        found[seed, case] = kept.part(name, (case, seed, options.quick, PICTURES, PLAY), partial(learned, case, seed, options.quick))
+        known_by = case, seed, options.quick, PICTURES, PLAY, settings(case)
+        found[seed, case] = kept.part(name, known_by, partial(learned, case, seed, options.quick))
     return BenchResult(seeds, [found[seed, case] for case in tried for seed in seeds], _targets(found))
 
 

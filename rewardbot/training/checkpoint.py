@@ -36,7 +36,7 @@ from rewardbot.types import EpisodeInfo
 if TYPE_CHECKING:
     from rewardbot.training.learner import Learner
 
-FORMAT = 4
+FORMAT = 5
 POLICY, CLASSIFIER, LEARNER = "policy.safetensors", "classifier.safetensors", "learner.pt"
 CHECKPOINT, VISITED = "checkpoint", "visited"
 """Names of the run folder's checkpoint folder, and of the folder for visited episodes in it."""

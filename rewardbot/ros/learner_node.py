@@ -38,7 +38,7 @@ from rewardbot.training.gating import gate_of
 from rewardbot.training.generations import starter_of
 from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
-from rewardbot.training.pretraining import pretrain
+from rewardbot.training.pretraining import pretrain, take_up
 from rewardbot.types import Episode, Metrics
 
 WAITING_S = 0.02
@@ -125,6 +125,7 @@ class LearnerNode(RewardbotNode):
         if (self.settings.resume or started_again) and checkpoint.exists(folder):
             path = self.checkpoints.restore(self.learner)
             learner = self.learner
+            take_up(learner, self._run_folder)
             for name, verdict in read_verdicts(self._run_folder).items():  # perhaps after that checkpoint
                 self._apply(name, verdict)
             self.get_logger().info(f"goes on from {path}: {learner.episodes} episodes, {learner.env_steps} steps, "

@@ -75,6 +75,7 @@ class Checkpoints:
         self._missing: dict[str, EpisodeInfo] = {}  # taken, but not on disk
         self._failing = False
         self._before: _Snapshot | None = None  # the newest generation
+        self._lineage = ""  # of it
         self._damaged: list[Path] = []
         self._writer: threading.Thread | None = None
         self._written: _Snapshot | StorageError | None = None  # what the thread came to
@@ -147,7 +148,7 @@ class Checkpoints:
                 learner.visited.write(first, found[1])
                 spans.append((name, first, count))
         learner.visited.set_spans(spans)
-        self._journal = journal
+        self._journal, self._lineage = journal, learner.lineage
         self._before = _Snapshot({}, {}, [], int(kept["last"]), frozenset(name for name, _, _ in spans))
         for name in [name for name, number in journal.stored.items() if number > kept["last"]]:
             if name not in self._before.needs and (found := self._read_visited(journal, name)) is not None:
@@ -207,15 +208,16 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(snapshot.state, buffer)
         sync(snapshot.unsynced)
-        mark = self.folder / VISITED / snapshot.state["visited"]["lineage"]
-        first_of_lineage = not mark.is_dir()
+        lineage = snapshot.state["visited"]["lineage"]
+        first_of_lineage = lineage != self._lineage
         for path in self._damaged:
             generations.set_aside(path)
         self._damaged = []
         path = generations.write(self.folder, {**snapshot.weights, LEARNER: buffer.getvalue()}, starter=self._starter,
                                  links=(POLICY, CLASSIFIER), keep=1 if first_of_lineage else generations.KEPT)
         if first_of_lineage:
-            remove_other_lineages(mark)
+            remove_other_lineages(self.folder / VISITED / lineage)
+        self._lineage = lineage
         return path
 
 

@@ -7,15 +7,18 @@ autoencoder learns to see, and the goal classifier is the reward.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rewardbot.data.episodes import write_episode
 from rewardbot.data.pool import evened
 from rewardbot.data.success_images import Images
 from rewardbot.errors import DataError
@@ -34,22 +37,35 @@ if TYPE_CHECKING:
 ONE_PLACE = 0.35
 """As a share of the spread of places in play: the spread in pictures of the goal up to which they show one place."""
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass
 class Aimed:
     """What all is learned from again when the first episodes have gone across the thing: by then there are far more pictures of it
     pushed, and half hidden, than random play has.
+
+    Attributes:
+        success, play, others: what was learned from at first.
+        episodes: those until now.
+        folder: where they are kept for a learner that is started again; None: nowhere.
     """
 
     success: Images
     play: Sequence[Episode]
     others: Images
     episodes: list[Episode] = field(default_factory=list)
+    folder: Path | None = None
 
     def add(self, learner: Learner, episode: Episode) -> None:
         """Takes one of these episodes, and with the last of them pretrains `learner` again."""
         self.episodes.append(episode)
-        if len(self.episodes) >= learner.config.placing.aimed:
+        if self.folder is not None:
+            try:
+                write_episode(self.folder, episode, learner.contract)
+            except DataError as error:
+                _log.warning("%s Learning goes on; a learner that is started again will do without.", error.what)
+        if learner.episodes >= learner.config.placing.aimed:
             learner.lineage = secrets.token_hex(4)
             learner.aimed, learner.played_steps = None, learner.env_steps
             pretrain(learner, self.success, [*self.play, *self.episodes], lambda stage, share: None, others=self.others, aimed=True)

@@ -21,7 +21,7 @@ from rewardbot.training.evaluate import ClassifierCounts, evaluate
 from rewardbot.training.learner import Learner
 from rewardbot.training.loop import learn
 from rewardbot.training.options import ACTORS, JobOptions, phases
-from rewardbot.training.pretraining import pretrain
+from rewardbot.training.pretraining import pretrain, take_up
 from rewardbot.training.run import RunFolder
 from rewardbot.training.running import RunningJob
 from rewardbot.training.summary import Summary
@@ -66,6 +66,7 @@ def _pretrain(job: RunningJob) -> tuple[Learner, Checkpoints]:
     checkpoints = Checkpoints(job.run.path / CHECKPOINT)
     if job.resume and exists(checkpoints.folder):
         checkpoints.restore(learner)
+        take_up(learner, job.run.path)
     else:
         before = time.monotonic()
         pretrain(learner, job.run.path, lambda stage, value: job.share(value, stage), demonstrations=job.options.demonstrations)

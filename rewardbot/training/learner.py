@@ -280,7 +280,7 @@ class Learner:
     @property
     def playing(self) -> bool:
         """Whether the next episode is play that is aimed at the thing which is to be placed."""
-        return isinstance(self.agent, Placing) and self.episodes < self.config.placing.aimed
+        return self.aimed is not None
 
     @property
     def learning_steps(self) -> int:

@@ -1,15 +1,21 @@
-"""Pretraining from what a run folder holds: demonstrations, success images beside them, or these and play."""
+"""Pretraining from what a run folder holds: demonstrations, success images beside them, or these and play. And what of it a learner
+still needs that was restored.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rewardbot.config import user_path
 from rewardbot.data.demonstrations import read_demonstrations, read_play
-from rewardbot.data.episodes import DEMONSTRATIONS, PLAY
+from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_episode
 from rewardbot.data.success_images import SUCCESS_IMAGES, read_other_images, read_success_images
+from rewardbot.policies.placing import Placing
+from rewardbot.training.checkpoint import CHECKPOINT, VISITED
+from rewardbot.training.from_images import Aimed
 from rewardbot.training.learner import Learner, Progress
-from rewardbot.types import Metrics
+from rewardbot.types import Episode, Metrics
 
 
 def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations: str = "") -> Metrics:
@@ -33,9 +39,35 @@ def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations:
     images = read_success_images(folder, contract) if folder.is_dir() or learner.config.prior == "play" else {}
     others = read_other_images(folder, contract) if images else {}
     if learner.config.prior == "play":
-        played = read_play(run / PLAY, contract, learner.task, reading)
-        played.sort(key=lambda episode: episode.info.seed or 0)
-        return learner.pretrain_from_images(images, played, progress, others=others)
+        metrics = learner.pretrain_from_images(images, _played(learner, run, reading), progress, others=others)
+        if learner.aimed is not None:
+            learner.aimed.folder = _aimed(learner, run)
+        return metrics
     shown = read_demonstrations(user_path(demonstrations or run / DEMONSTRATIONS), contract, learner.task, reading)
     shown.sort(key=lambda episode: episode.info.seed or 0)
     return {**learner.pretrain(shown, progress, shown=images, others=others), "demonstrations": float(len(shown))}
+
+
+def take_up(learner: Learner, run: Path) -> None:
+    """Gives a learner that was restored in the midst of aimed play what it is going to learn anew from.
+
+    Raises:
+        DataError: what was pretrained from is missing or damaged.
+    """
+    if not isinstance(learner.agent, Placing) or not learner.config.placing.aimed or learner.played_steps:
+        return
+    images, contract, folder = run / SUCCESS_IMAGES, learner.contract, _aimed(learner, run)
+    bags = list_episodes(folder) if folder.is_dir() else []
+    learner.aimed = Aimed(
+        read_success_images(images, contract), _played(learner, run, lambda share: None), read_other_images(images, contract),
+        [read_episode(path, contract, learner.task) for path in bags], folder)
+
+
+def _played(learner: Learner, run: Path, progress: Callable[[float], None]) -> list[Episode]:
+    played = read_play(run / PLAY, learner.contract, learner.task, progress)
+    return sorted(played, key=lambda episode: episode.info.seed or 0)
+
+
+def _aimed(learner: Learner, run: Path) -> Path:
+    """With what was visited before all is learned anew, it goes when that is forgotten."""
+    return run / CHECKPOINT / VISITED / learner.lineage / "aimed"

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from rewardbot.data.episodes import PLAY, write_episode
+from rewardbot.data.success_images import SUCCESS_IMAGES, write_success_images
 from rewardbot.nets.autoencoder import AutoencoderConfig
 from rewardbot.nets.encoders import to_tensors
 from rewardbot.nets.places import UNIT_M, PlaceEncoder
@@ -17,8 +19,10 @@ from rewardbot.policies.placing import Placing, PlacingConfig
 from rewardbot.policies.rlpd import RLPD
 from rewardbot.rewards.goal_classifier import DeployedClassifier
 from rewardbot.training import seeing
+from rewardbot.training.checkpoint import CHECKPOINT, VISITED, Checkpoints
 from rewardbot.training.learner import Learner
 from rewardbot.training.learner_config import LearnerConfig
+from rewardbot.training.pretraining import pretrain, take_up
 from rewardbot.types import Episode, EpisodeInfo, Observation
 from tests.toy_table import CONTRACT, HIGH, LOW, picture, play, success
 
@@ -106,40 +110,78 @@ def test_the_deployed_policy_is_the_learners_and_remembers_what_is_hidden(learne
     np.testing.assert_array_equal(policy.act(seen), first)
 
 
-def test_the_first_episodes_are_play_that_is_aimed(played: list[Episode], learner: Learner, tmp_path: Path) -> None:
-    learner.save(tmp_path)
-    again = Learner(CONFIG, CONTRACT, "toy")
-    again.load(tmp_path)
-    tool = np.array([0.35, -0.2, 0.2])
-    for number in range(3):
-        policy = DeployedPolicy(again.policy_weights())
-        policy.begin_episode(5)
-        ways = []
-        for _ in range(20):
-            action = policy.act(moment(GOAL, tuple(tool)), explore=True)
-            tool = np.clip(tool + CONTRACT.action_scale * action[:3], LOW, HIGH)
-            ways.append(np.linalg.norm(tool[:2] - GOAL))
-        if number < CONFIG.placing.aimed:
-            assert min(ways) < 0.04, "across the thing"
-        else:
-            assert "aimed" not in policy.description and again.update()["waiting"] == 0.0
-            assert again.agent.updates == 1 + CONFIG.round_updates, "the model is fitted first"
-        again.add_episode(visited(200 + number))
+def test_a_learner_that_is_killed_takes_up_aimed_play(played: list[Episode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeing, "STEPS", 400)
+    for episode in played:
+        write_episode(tmp_path / PLAY, episode, CONTRACT)
+    write_success_images(tmp_path / SUCCESS_IMAGES, success(60, GOAL))
+
+    def started() -> tuple[Learner, Checkpoints]:
+        return Learner(CONFIG, CONTRACT, "toy"), Checkpoints(tmp_path / CHECKPOINT)
+
+    def restored() -> tuple[Learner, Checkpoints]:
+        again, checkpoints = started()
+        checkpoints.restore(again)
+        take_up(again, tmp_path)
+        return again, checkpoints
+
+    def goes_on(learner: Learner, checkpoints: Checkpoints, number: int) -> None:
+        learner.add_episode(visited(number))
+        checkpoints.keep(learner, visited(number).info)
+
+    one, checkpoints = started()
+    pretrain(one, tmp_path, ignore)
+    checkpoints.save(one)
+    lineage = one.lineage
+    goes_on(one, checkpoints, 200)
+
+    other, checkpoints = restored()
+    assert other.playing and other.episodes == 1
+    goes_on(other, checkpoints, 201)
+    assert not other.playing and len(other.demonstrations) == 42 * 40, "it has learned from what was played in its former life, too"
+    # Killed again before any of this was saved. The last episode's bag is there, and it is played once more.
+    third, checkpoints = restored()
+    assert third.playing and (third.episodes, third.lineage) == (1, lineage)
+    goes_on(third, checkpoints, 202)
+    assert not third.playing and len(third.demonstrations) == 43 * 40
+    goes_on(third, checkpoints, 203)
+    assert (tmp_path / CHECKPOINT / VISITED / lineage / "aimed").is_dir()
+    checkpoints.save(third)
+    assert [path.name for path in (tmp_path / CHECKPOINT / VISITED).iterdir()] == [third.lineage], "nobody needs them any more"
+    last, _ = restored()
+    assert not last.playing and (last.episodes, last.learning_steps, len(last.visited)) == (3, 40, 40)
 
 
-def test_after_aimed_play_all_is_learned_anew(played: list[Episode], monkeypatch: pytest.MonkeyPatch) -> None:
+def nearest(learner: Learner) -> float:
+    """How near the thing at `GOAL` the deployed policy comes, exploring, as seen from above [m]."""
+    policy, tool, apart = DeployedPolicy(learner.policy_weights()), np.array([0.35, -0.2, 0.2]), float("inf")
+    policy.begin_episode(5)
+    for _ in range(20):
+        action = policy.act(moment(GOAL, tuple(tool)), explore=True)
+        tool = np.clip(tool + CONTRACT.action_scale * action[:3], LOW, HIGH)
+        apart = min(apart, float(np.linalg.norm(tool[:2] - GOAL)))
+    return apart
+
+
+def test_the_first_episodes_are_play_that_is_aimed_and_then_all_is_learned_anew(
+    played: list[Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(seeing, "STEPS", 400)
     one = Learner(CONFIG, CONTRACT, "toy")
     one.pretrain_from_images(success(60, GOAL), played, ignore)
     first, lineage = one.agent, one.lineage
+    assert nearest(one) < 0.04, "across the thing"
     one.add_episode(visited(200))
     assert one.update()["waiting"] == 1.0 and one.aimed is not None
+    assert nearest(one) < 0.04
     one.add_episode(visited(201))
     assert one.aimed is None and one.agent is not first and one.lineage != lineage
+    assert "aimed" not in DeployedPolicy(one.policy_weights()).description
     assert (one.agent.updates, one.learning_steps, one.env_steps) == (1, 0, 80)
     assert (len(one.demonstrations), len(one.visited), one.episodes) == (42 * 40, 0, 2)
     one.add_episode(visited(202))
     assert one.update()["waiting"] == 0.0 and len(one.visited) == 40
+    assert one.agent.updates == 1 + CONFIG.round_updates
 
 
 def test_a_checkpoint_goes_on_as_if_nothing_had_happened(learner: Learner, tmp_path: Path) -> None:

@@ -92,8 +92,9 @@ TRIALS: Mapping[str, Trial] = {
                                            "asking": {"steps": 25}}, 0.95, (5, 10, 15, 20, 40)),
     "reach": Trial("rewardbot/ReachState-v0", 100, {"loop": _loop(6000, 600, 64, rate=1e-3, discount=0.9), "every": 400,
                                                     "explore_steps": 200, **ARM}, 0.95),
-    "push": Trial("rewardbot/PushState-v0", 200, {"loop": _loop(30_000, 1800, 128, rate=5e-4, discount=0.9), "every": 1200,
-                                                  "explore_steps": 1200, **ARM}, 0.9),
+    "push": Trial("rewardbot/PushState-v0", 200, {
+        "loop": {**_loop(30_000, 1800, 128, rate=5e-4, discount=0.9, norm=True), "updates_per_step": 2.0, "wander": 0.1},
+        "every": 1200, "explore_steps": 1200, "bonus": 1.0, **ARM}, 0.9),
     "reacher": Trial("Reacher-v5", 100, {"loop": _loop(15_000, 1000, 128, rate=1e-3, discount=0.95), "every": 600,
                                          "explore_steps": 500, "asking": {"steps": 20}}),
 }

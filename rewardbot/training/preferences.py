@@ -9,7 +9,8 @@ anew to all answers there are, and from then on every batch has that reward. The
     surf         pebble, and labels of its own for clips that nobody was asked about (Park et al. 2022)
     mrn          pebble, and steps of the reward that make the critic prefer what the operator does (Liu et al. 2022)
 
-Before the first answers, and without any, the policy explores by state entropy. The environment's own reward is seen by a simulated
+Before the first answers, and without any, the policy explores by state entropy. With a `bonus` it goes to see, too, what the reward's
+members disagree on (RUNE: Liang et al. 2022). The environment's own reward is seen by a simulated
 teacher and by evaluation, and by nothing that learns.
 """
 
@@ -65,6 +66,9 @@ SIZES: Mapping[str, Callable[[Spaces], int]] = {
 
 LEDGER, CLIPS, CHECKPOINT = "ledger.sqlite", "clips", "checkpoint.pt"
 SAVE_EVERY_S = 20.0
+BONUS_UNTIL = 0.8
+"""Share of the run by which the bonus has become nothing."""
+
 WAIT_S = 0.2
 """How long a round waits for somebody else who writes into the ledger [s]; after that it goes on without."""
 
@@ -88,6 +92,8 @@ class PreferenceLoopConfig:
     simulated: SimulatedConfig = setting(SimulatedConfig(), "of a simulated teacher")
     explore_steps: int = setting(0, "steps of exploring by state entropy, after those drawn uniformly, before the first questions",
                                  min=0)
+    bonus: float = setting(0.0, "spreads of its members that are added to what the policy learns of the reward, ever fewer in time: "
+                                "worth seeing is what they disagree on", min=0.0)
     asked_by: float = setting(0.6, "share of the run by which all questions are asked", min=0.01, max=1.0)
     every: int = setting(500, "steps between two rounds, in each of which questions are asked and the reward is fitted", min=1)
     unlabelled: int = setting(500, "surf: clips that nobody was asked about, drawn anew for each fit", min=2)
@@ -145,6 +151,9 @@ def check(name: str, config: PreferenceLoopConfig) -> None:
     if config.reward.members < 2 and config.asking.strategy not in ONE_MEMBER:
         raise ConfigError(f"Query strategy '{config.asking.strategy}' asks what the reward's members disagree on, and it has one.",
                           valid=f"members: 2 or more, or the strategies {', '.join(ONE_MEMBER)}.")
+    if config.bonus and config.reward.members < 2:
+        raise ConfigError("A bonus is for what the reward's members disagree on, and it has one.",
+                          valid="members: 2 or more, or bonus: 0.")
     begin = config.loop.start_steps + config.explore_steps
     if config.loop.steps <= begin:
         raise ConfigError(f"Of {config.loop.steps} steps, the first {begin} are for exploring before anything is asked.",
@@ -260,9 +269,13 @@ class PreferenceLoop:
         self.ledger.close()
 
     def reward(self, batch: Transitions) -> Tensor:
-        """What the policy learns from now, (N,): the learned reward, before that state entropy, before that nothing."""
+        """What the policy learns from now, (N,): the learned reward and the bonus, before that state entropy, before that nothing."""
         if self.fitted:
-            return self.model.reward(batch)
+            left = max(0.0, 1.0 - self.loop.steps / (BONUS_UNTIL * self.config.loop.steps))
+            if not (bonus := left * self.config.bonus):
+                return self.model.reward(batch)
+            rewards = self.model.samples(batch)
+            return rewards.mean(0) + bonus * rewards.std(0)
         return self._entropy.reward(batch) if self._entropy.version else torch.zeros(len(batch.rows))
 
     def context(self) -> Context:

@@ -42,6 +42,10 @@ from rewardbot.types import Segment
 
 _MODULES, _OPTIMISERS = ("actor", "critic", "target"), ("critic_optimiser", "actor_optimiser")
 
+WANDER_TAIL, WANDER_LONGEST = 1.6, 30
+"""Of how long that is: n steps with a probability that falls as 1/n^1.6, at most so many. The paper's 2 has fewer of more than three,
+in which an arm gets nowhere."""
+
 DONE = "done action"
 """Where an environment does something else than it was asked, its `info` says what: float32 (A,) in [-1, 1]."""
 
@@ -58,6 +62,8 @@ class StateLoopConfig:
 
     steps: int = setting(20_000, "environment steps", min=1)
     start_steps: int = setting(1_000, "of them with actions drawn uniformly, before the first update", min=1)
+    wander: float = setting(0.0, "probability in each step of doing one action, drawn uniformly, for a while, to get somewhere; the "
+                                 "first steps do nothing else then (epsilon z-greedy, Dabney et al. 2021)", min=0.0, max=1.0)
     updates_per_step: float = setting(1.0, "updates of the policy for each later step", min=0.0)
     capacity: int = setting(1_000_000, "newest transitions that are learned from", min=1)
     longest: int = setting(1_000, "longest episode [steps]; it is cut off then, which is a timeout", min=1)
@@ -168,6 +174,7 @@ class StateLoop:
         self.metrics: dict[str, Tensor] = {}
         self._shown = shown
         self._random = np.random.default_rng(seed)
+        self._wandering, self._way = 0, np.zeros(self.spaces.actions, np.float32)  # steps left, and the action
 
     def episode(self, after_update: Callable[[Transitions], object] = lambda batch: None) -> Segment:
         """One episode: each step is followed by the updates that are due. It is cut off when `config.steps` are over.
@@ -186,6 +193,7 @@ class StateLoop:
         observation, _ = self.env.reset(seed=start_seed(learning_stream(self.seed), self.episodes))
         state, length, over = vector(observation), 0, False
         self.episodes += 1
+        self._wandering = 0
         while not over and length < self.config.longest and self.steps < self.config.steps:
             action = self._explore(state)
             observation, reward, terminated, truncated, info = self.env.step(self.spaces.action(action))
@@ -253,8 +261,14 @@ class StateLoop:
         return self.agent.act(state, explore=False)
 
     def _explore(self, state: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.steps < self.config.start_steps:
-            return self._random.uniform(-1.0, 1.0, self.spaces.actions).astype(np.float32)
+        starting, wander = self.steps < self.config.start_steps, self.config.wander
+        if self._wandering:
+            self._wandering -= 1
+            return self._way
+        if starting or (wander and self._random.random() < wander):
+            self._way = self._random.uniform(-1.0, 1.0, self.spaces.actions).astype(np.float32)
+            self._wandering = min(self._random.zipf(WANDER_TAIL), WANDER_LONGEST) - 1 if wander else 0
+            return self._way
         return self.agent.act(state, explore=True)
 
 

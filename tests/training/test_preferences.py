@@ -75,6 +75,18 @@ def test_it_learns_what_the_teacher_means(name: str, tmp_path: Path) -> None:
     assert torch.corrcoef(torch.stack([found.model.reward(_at(x)), x]))[0, 1] > 0.9
 
 
+def test_a_bonus_is_for_what_the_members_disagree_on_and_ends(tmp_path: Path) -> None:
+    found = learn("preference", tmp_path, bonus=2.0)
+    batch = _at(torch.tensor([-3.0, 0.0, 3.0]))
+    rewards = found.model.samples(batch)
+    assert rewards.std(0).min() > 0.0
+    for steps, left in ((0, 2.0), (120, 1.0), (180, 0.5), (240, 0.0), (300, 0.0)):
+        found.loop.steps = steps
+        assert torch.allclose(found.reward(batch), rewards.mean(0) + left * rewards.std(0))
+    found.fitted = {}
+    assert not torch.allclose(found.reward(batch), rewards.mean(0)), "there is none before the first answers"
+
+
 def test_answers_by_chance_teach_nothing(tmp_path: Path) -> None:
     """The control: the same questions, and answers that have nothing to do with them."""
     found = learn("preference", tmp_path, teacher=lambda rewards: Simulated(
@@ -232,6 +244,7 @@ def test_the_future_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("changes", "said"), [
+    ({"reward": {"members": 1}, "asking": {"strategy": "uniform"}, "bonus": 1}, "A bonus is for what .* disagree on"),
     ({"reward": {"members": 1}}, "'disagreement' asks what the reward's members disagree on, and it has one"),
     ({"loop": {"steps": 100}}, "Of 100 steps, the first 100 are for exploring"),
     ({"asking": {"schedule": {"budget": 0}}}, "0 answers to learn from"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,23 @@ def test_a_step_follows_the_scaled_action_and_a_timeout_goes_on() -> None:
     assert action.abs().max() <= 1.0
     torch.testing.assert_close(rows.next_state, (rows.state + 0.2 * action).clamp(-1.0, 1.0))
     assert rows.continues.tolist() == [1.0] * 10
+
+
+def repeated(found: StateLoop, first: int) -> float:
+    """Share of steps, from an episode on, with the action of the step before."""
+    actions = [found.replay.transitions(clip).state_action[:, 1] for clip in found.replay.episodes()[first:]]
+    return float(torch.cat([one[1:] == one[:-1] for one in actions]).float().mean())
+
+
+def test_who_wanders_does_one_action_for_a_while_within_an_episode() -> None:
+    away, here = (loop(Line(horizon=40), steps=800, start_steps=400, wander=wander) for wander in (0.1, 0.0))
+    for found in (away, here):
+        while found.steps < 800:
+            found.episode()
+    assert repeated(here, 0) == 0.0, "it never does one twice by itself"
+    assert repeated(away, 0) > repeated(away, 10) + 0.1 > 0.2, "at first nothing else, later the policy in between"
+    ends = [away.replay.transitions(clip).state_action[[0, -1], 1] for clip in away.replay.episodes()]
+    assert all(last[1] != following[0] for last, following in itertools.pairwise(ends))
 
 
 class Half(Line):

@@ -4,6 +4,7 @@ still needs that was restored.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def take_up(learner: Learner, run: Path) -> None:
     if not isinstance(learner.agent, Placing) or not learner.config.placing.aimed or learner.played_steps:
         return
     images, contract, folder = run / SUCCESS_IMAGES, learner.contract, _aimed(learner, run)
+    for part in folder.glob("*.part"):  # that episode was not taken, and is played again
+        shutil.rmtree(part)
     bags = list_episodes(folder) if folder.is_dir() else []
     learner.aimed = Aimed(
         read_success_images(images, contract), _played(learner, run, lambda share: None), read_other_images(images, contract),

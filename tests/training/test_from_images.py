@@ -110,7 +110,9 @@ def test_the_deployed_policy_is_the_learners_and_remembers_what_is_hidden(learne
     np.testing.assert_array_equal(policy.act(seen), first)
 
 
-def test_a_learner_that_is_killed_takes_up_aimed_play(played: list[Episode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_learner_that_is_killed_takes_up_aimed_play(
+    played: list[Episode], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(seeing, "STEPS", 400)
     for episode in played:
         write_episode(tmp_path / PLAY, episode, CONTRACT)
@@ -134,10 +136,12 @@ def test_a_learner_that_is_killed_takes_up_aimed_play(played: list[Episode], tmp
     checkpoints.save(one)
     lineage = one.lineage
     goes_on(one, checkpoints, 200)
+    (tmp_path / CHECKPOINT / VISITED / lineage / "aimed" / f"{visited(201).info.id}.part").mkdir()
 
     other, checkpoints = restored()
     assert other.playing and other.episodes == 1
     goes_on(other, checkpoints, 201)
+    assert not caplog.records
     assert not other.playing and len(other.demonstrations) == 42 * 40, "it has learned from what was played in its former life, too"
     # Killed again before any of this was saved. The last episode's bag is there, and it is played once more.
     third, checkpoints = restored()

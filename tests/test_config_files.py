@@ -12,9 +12,11 @@ from rewardbot.config import check_parameter_file, from_mapping, merge, names_in
 from rewardbot.errors import ConfigError
 from rewardbot.robots.robot import load_contract
 from rewardbot.robots.tasks import task_names
-from rewardbot.ros.graph import load_graph, resolve
+from rewardbot.ros.graph import NodeStart, load_graph, resolve
 from rewardbot.training.learner_config import LearnerConfig
 from rewardbot.training.options import JobOptions
+from rewardbot.training.preferences import METHODS as PREFERENCES
+from rewardbot.training.preferences import settings_of
 from rewardbot.training.preparing import learner_config
 
 SETTINGS = [f"{folder}/{name}" for folder in ("tasks", "rewards", "policies") for name in names_in(folder)]
@@ -51,6 +53,14 @@ def test_takeovers_come_with_settings_of_their_own_and_the_users_win(tmp_path: P
     assert learner_config(JobOptions(takeovers=True, config=str(file))) == dataclasses.replace(own, judged_episodes=7)
 
 
+def given_to(node: NodeStart) -> dict[str, object]:
+    """The settings in the files of a node."""
+    values: dict[str, object] = {}
+    for file in node.parameter_files:
+        values = merge(values, read_yaml(Path(file)))
+    return values
+
+
 @pytest.mark.parametrize("given", [
     {}, {"task": "push"}, {"reward": "goal_classifier"}, {"config": "mine.yaml"},
     {"task": "reach", "reward": "vice", "config": "mine.yaml"}])
@@ -58,13 +68,25 @@ def test_node_and_command_line_read_the_same(given: dict[str, str], tmp_path: Pa
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("/**:\n  ros__parameters:\n    classifier: {every: 7, negatives: offline}\n")
     (node,) = [start for start in resolve(load_graph("sim"), given) if start.name == "learner_node"]
-    values: dict[str, object] = {}
-    for file in node.parameter_files:
-        values = merge(values, read_yaml(Path(file)))
+    values = given_to(node)
     options = from_mapping(JobOptions, given)
     assert from_mapping(LearnerConfig, values) == learner_config(options)
     expected = {"vice": "visited", "goal_classifier": "offline"}.get(options.reward, "offline" if options.config else "visited")
     assert learner_config(options).classifier.negatives == expected
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_what_is_preferred_need_not_be_what_a_clone_does(task: str) -> None:
+    (node,) = [start for start in resolve(load_graph("preferences"), {"task": task}) if start.name == "learner_node"]
+    config = from_mapping(LearnerConfig, given_to(node))
+    assert (config.rewarded_by, config.rlpd.stay) == ("preferences", 0.0)
+
+
+@pytest.mark.parametrize("name", names_in("states"))
+def test_each_file_for_state_vectors_loads(name: str) -> None:
+    changes = read_yaml(share_path(f"config/states/{name}.yaml"))
+    for reward in PREFERENCES:
+        assert settings_of(reward, changes).loop.steps == changes["loop"]["steps"]
 
 
 @pytest.mark.parametrize(("content", "said"), [

@@ -22,7 +22,7 @@ import torch
 
 from rewardbot.bench._kept import COMMIT, Kept
 from rewardbot.bench._pace import seconds_per_step, with_time_left
-from rewardbot.config import from_mapping, merge
+from rewardbot.config import from_mapping, merge, read_yaml, share_path
 from rewardbot.training.bench import BenchOptions, BenchResult, Cell, Report, Target
 from rewardbot.training.preferences import SEES, PreferenceLoop, PreferenceLoopConfig, settings_of
 from rewardbot.training.state_loop import Act, StateLoop, StateLoopConfig, evaluate, make_env, start_seeds
@@ -75,28 +75,16 @@ class Trial:
     judged: int = 30
 
 
-ARM = {"reward": {"sees": ["next_state"], "members": 7, "steps": 100, "bootstrap": True}, "asking": {"steps": 10}}
-"""Of the arm's tasks, whose states are longer: the reward is of where a step leads, and more networks are trained for less long.
-
-Clips are so long that they show how a movement ends: of 100 uniform questions about reaching, the place that the reward found best
-was 3.0 cm beside the ball with clips of 10 steps, and 4.3 cm with clips of 5.
-"""
-
-
-def _loop(steps: int, start: int, hidden: int, **sac: float) -> dict[str, Any]:
-    return {"steps": steps, "start_steps": start, "sac": {"hidden": hidden, "batch": 128, "target_step": 0.01, **sac}}
+def shipped(name: str) -> dict[str, Any]:
+    """The settings in `config/states`, which whoever learns there from preferences can take, too."""
+    return read_yaml(share_path(f"config/states/{name}.yaml"))
 
 
 TRIALS: Mapping[str, Trial] = {
-    "pendulum": Trial("Pendulum-v1", 100, {"loop": _loop(6000, 600, 64, rate=2e-3), "every": 400, "explore_steps": 200,
-                                           "asking": {"steps": 25}}, 0.95, (5, 10, 15, 20, 40)),
-    "reach": Trial("rewardbot/ReachState-v0", 100, {"loop": _loop(6000, 600, 64, rate=1e-3, discount=0.9), "every": 400,
-                                                    "explore_steps": 200, **ARM}, 0.95),
-    "push": Trial("rewardbot/PushState-v0", 200, {
-        "loop": {**_loop(30_000, 1800, 128, rate=5e-4, discount=0.9, norm=True), "updates_per_step": 2.0, "wander": 0.1},
-        "every": 1200, "explore_steps": 1200, "bonus": 1.0, **ARM}, 0.9),
-    "reacher": Trial("Reacher-v5", 100, {"loop": _loop(15_000, 1000, 128, rate=1e-3, discount=0.95), "every": 600,
-                                         "explore_steps": 500, "asking": {"steps": 20}}),
+    "pendulum": Trial("Pendulum-v1", 100, shipped("pendulum"), 0.95, (5, 10, 15, 20, 40)),
+    "reach": Trial("rewardbot/ReachState-v0", 100, shipped("reach"), 0.95),
+    "push": Trial("rewardbot/PushState-v0", 200, shipped("push"), 0.9),
+    "reacher": Trial("Reacher-v5", 100, shipped("reacher")),
 }
 
 QUICK = Trial("Pendulum-v1", 6, {

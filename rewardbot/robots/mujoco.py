@@ -10,6 +10,8 @@ from rewardbot.robots.rendering import make_renderer
 
 # isort: split
 # The line above comes before mujoco and names the libraries that it lacks.
+from dataclasses import replace
+
 import mink
 import mujoco
 import numpy as np
@@ -107,16 +109,22 @@ class MujocoRobot(Robot):
 
     def read(self) -> Observation:
         """See `Robot.read`."""
+        return replace(self.sense(), images={camera: self.look(camera) for camera in self._renderers})
+
+    def look(self, camera: str) -> NDArray[np.uint8]:
+        """What a camera sees now, (H, W, 3)."""
+        renderer = self._renderers[camera]
+        renderer.update_scene(self.data, camera=camera)
+        return renderer.render()
+
+    def sense(self) -> Observation:
+        """The present observation but its images, of which `look` gives one by one: drawing is what takes time."""
         self._last_stamp = round(self._time_offset + self.data.time, 9)  # whole nanoseconds, as ROS stamps are
-        images: dict[str, NDArray[np.uint8]] = {}
-        for camera, renderer in self._renderers.items():
-            renderer.update_scene(self.data, camera=camera)
-            images[camera] = renderer.render()
         quaternion = np.empty(4)
         mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._tool])
         return Observation(
             stamp=self._last_stamp,
-            images=images,
+            images={},
             joint_positions=self.data.qpos[self._qpos].copy(),
             joint_velocities=self.data.qvel[self._qvel].copy(),
             tool_pose=np.concatenate([self.tool, quaternion]),

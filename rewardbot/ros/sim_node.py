@@ -127,7 +127,9 @@ class SimNode(RewardbotNode):
     # Observations out --------------------------------------------------------------------------------------------------
 
     def _observe(self, observation: Observation) -> None:
-        """Publishes the present observation: images last, because whoever has them all may answer."""
+        """Publishes the present observation: images last, because whoever has them all may answer. Those that `observation` lacks are
+        drawn meanwhile: others take the rest while we do that.
+        """
         self._stamp = self._now(observation)
         stamp, contract = self._stamp, self.contract
         truth = Bool(data=self.robot.true_success())
@@ -141,12 +143,14 @@ class SimNode(RewardbotNode):
         self._sent.append((self._pose, convert.tool_pose(contract, observation, stamp)))
         for name, publisher in self._infos.items():
             if publisher.get_subscription_count():  # nobody pays for what nobody reads
-                view = math.radians(float(self.robot.model.camera(name).fovy[0]))
-                height, width, _ = observation.images[name].shape
-                self._sent.append((publisher, convert.camera_info(name, width, height, view, stamp)))
-        for name, publisher in self._images.items():
-            self._sent.append((publisher, convert.image(observation.images[name], name, stamp)))
+                view, camera = math.radians(float(self.robot.model.camera(name).fovy[0])), contract.cameras[name]
+                self._sent.append((publisher, convert.camera_info(name, camera.width, camera.height, view, stamp)))
         self._send()
+        for name, publisher in self._images.items():
+            pixels = observation.images[name] if observation.images else self.robot.look(name)
+            self._sent.append((publisher, convert.image(pixels, name, stamp)))
+            self.publish(*self._sent[-1])
+        self._sent_at = self.steady.now().nanoseconds
 
     def _operate(self) -> list[tuple[Publisher[Any], Any]]:
         """The operator's commands on the present observation."""
@@ -207,7 +211,7 @@ class SimNode(RewardbotNode):
         self.publish(self._requested_action, convert.action(self.contract, sane, answered))
         self.publish(self._applied_action, convert.action(self.contract, applied, answered))
         self._warned, self._stepped_at = False, self.steady.now().nanoseconds
-        self._observe(self.robot.read())
+        self._observe(self.robot.sense())
         self.tick()
 
     def _repeat(self) -> None:

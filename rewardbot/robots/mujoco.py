@@ -6,12 +6,12 @@ drive stiff position servos.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rewardbot.robots.rendering import make_renderer
 
 # isort: split
 # The line above comes before mujoco and names the libraries that it lacks.
-from dataclasses import replace
-
 import mink
 import mujoco
 import numpy as np

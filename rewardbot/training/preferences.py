@@ -10,8 +10,8 @@ anew to all answers there are, and from then on every batch has that reward. The
     mrn          pebble, and steps of the reward that make the critic prefer what the operator does (Liu et al. 2022)
 
 Before the first answers, and without any, the policy explores by state entropy. With a `bonus` it goes to see, too, what the reward's
-members disagree on (RUNE: Liang et al. 2022). The environment's own reward is seen by a simulated
-teacher and by evaluation, and by nothing that learns.
+members disagree on (RUNE: Liang et al. 2022). The environment's own reward is seen by a simulated teacher and by evaluation, and by
+nothing that learns.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ still needs that was restored.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ from rewardbot.config import user_path
 from rewardbot.data.demonstrations import read_demonstrations, read_play
 from rewardbot.data.episodes import DEMONSTRATIONS, PLAY, list_episodes, read_episode
 from rewardbot.data.success_images import SUCCESS_IMAGES, read_other_images, read_success_images
+from rewardbot.errors import DataError
 from rewardbot.policies.placing import Placing
 from rewardbot.training.checkpoint import CHECKPOINT, VISITED
 from rewardbot.training.from_images import Aimed
 from rewardbot.training.learner import Learner, Progress
 from rewardbot.types import Episode, Metrics
+
+_log = logging.getLogger(__name__)
 
 
 def pretrain(learner: Learner, run: Path, progress: Progress, *, demonstrations: str = "") -> Metrics:
@@ -58,12 +62,16 @@ def take_up(learner: Learner, run: Path) -> None:
     if not isinstance(learner.agent, Placing) or not learner.config.placing.aimed or learner.played_steps:
         return
     images, contract, folder = run / SUCCESS_IMAGES, learner.contract, _aimed(learner, run)
-    for part in folder.glob("*.part"):  # that episode was not taken, and is played again
-        shutil.rmtree(part)
-    bags = list_episodes(folder) if folder.is_dir() else []
     learner.aimed = Aimed(
         read_success_images(images, contract), _played(learner, run, lambda share: None), read_other_images(images, contract),
-        [read_episode(path, contract, learner.task) for path in bags], folder)
+        folder=folder)
+    for part in folder.glob("*.part"):  # that episode was not taken, and is played again
+        shutil.rmtree(part)
+    for path in list_episodes(folder) if folder.is_dir() else []:
+        try:
+            learner.aimed.episodes.append(read_episode(path, contract, learner.task))
+        except DataError as error:
+            _log.warning("%s It is left out.", error.what)
 
 
 def _played(learner: Learner, run: Path, progress: Callable[[float], None]) -> list[Episode]:

@@ -143,11 +143,15 @@ def test_a_learner_that_is_killed_takes_up_aimed_play(
     goes_on(other, checkpoints, 201)
     assert not caplog.records
     assert not other.playing and len(other.demonstrations) == 42 * 40, "it has learned from what was played in its former life, too"
-    # Killed again before any of this was saved. The last episode's bag is there, and it is played once more.
+    # Killed again before any of this was saved, and a power cut damaged a bag. The last episode is played once more.
+    (bag,) = (tmp_path / CHECKPOINT / VISITED / lineage / "aimed" / visited(200).info.id).glob("*.mcap")
+    bag.write_bytes(bag.read_bytes()[:100])
     third, checkpoints = restored()
+    (warning,) = caplog.messages
+    assert visited(200).info.id in warning and "left out" in warning
     assert third.playing and (third.episodes, third.lineage) == (1, lineage)
     goes_on(third, checkpoints, 202)
-    assert not third.playing and len(third.demonstrations) == 43 * 40
+    assert not third.playing and len(third.demonstrations) == 42 * 40
     goes_on(third, checkpoints, 203)
     assert (tmp_path / CHECKPOINT / VISITED / lineage / "aimed").is_dir()
     checkpoints.save(third)
